@@ -1,0 +1,261 @@
+//! The configuration: Flipt v2's file as it is, and what Yardarm adds to it.
+//!
+//! `load` takes the text of the file and the environment as values and answers either a checked [`Config`] or every
+//! problem at once, each with its key path, line and column. Nothing here touches the process or the disk except
+//! through the values that are passed in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::flags::problem::HazardPolicy;
+use crate::provider::Provider;
+
+/// A checked configuration: every reference resolves, every value is in range.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// By name.
+    pub storages: BTreeMap<Arc<str>, Storage>,
+    /// In the order of the file; exactly one is the default.
+    pub environments: Vec<Environment>,
+    /// Listeners.
+    pub server: Server,
+    /// Logging.
+    pub log: Log,
+    /// Cross-origin requests.
+    pub cors: Cors,
+    /// Who may ask.
+    pub authentication: Authentication,
+    /// Server-wide texts of commits and proposals.
+    pub templates: Templates,
+    /// `evaluation.include_flag_metadata`: list-flags carries `metadata`.
+    pub include_flag_metadata: bool,
+    /// Where mirrors and sled live (`state.directory`; else `$STATE_DIRECTORY`, `$XDG_STATE_HOME/yardarm`,
+    /// `~/.local/state/yardarm`).
+    pub state_directory: PathBuf,
+    /// Things to tell the operator that stop nothing: keys of Flipt that Yardarm has no use for, and the like.
+    pub warnings: Vec<Finding>,
+}
+
+/// One thing to say about a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Dotted path of the key: `storage.flags.poll_interval`.
+    pub key: String,
+    /// Where in the file; absent for values from the environment.
+    pub at: Option<crate::yaml::Position>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// One Git repository.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    /// Its name in the file.
+    pub name: Arc<str>,
+    /// URL of the repository without userinfo; absent = a repository of this machine only.
+    pub remote: Option<String>,
+    /// The branch that environments are served from.
+    pub branch: Arc<str>,
+    /// The safety net.
+    pub poll_interval: Duration,
+    /// Longest pause that proven webhooks may stretch polling to (`storage.<s>.poll_ceiling`).
+    pub poll_ceiling: Duration,
+    /// How to authenticate to the remote.
+    pub credential: Option<Credential>,
+    /// Own certificate authority, PEM.
+    pub ca_certificate: Option<Vec<u8>>,
+    /// `insecure_skip_tls`.
+    pub insecure_skip_tls: bool,
+    /// What a failing first fetch means.
+    pub fetch_policy: FetchPolicy,
+    /// `backend.path` of a local backend; else the mirror lives below the state directory.
+    pub path: Option<PathBuf>,
+    /// Author of commits where no person is known.
+    pub signature: Signature,
+    /// Webhooks of this storage: provider and every secret that is valid now. No secret = no endpoint.
+    pub webhook: Option<Webhook>,
+}
+
+/// How an endpoint authenticates its provider.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Who sends.
+    pub provider: Provider,
+    /// All valid at once, for rotation; never empty, none of them empty.
+    pub secrets: Vec<SecretString>,
+}
+
+/// `fetch_policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FetchPolicy {
+    /// A first fetch that fails with nothing to serve stops the start.
+    #[default]
+    Strict,
+    /// Start anyway and keep trying.
+    Lenient,
+}
+
+/// `signature`: who commits where no person is known, and whether commits are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+}
+
+/// A checked credential.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// User and password (or token).
+    Basic {
+        /// User.
+        username: String,
+        /// Password.
+        password: SecretString,
+    },
+    /// A token; which user name goes with it is the provider's convention.
+    AccessToken(SecretString),
+    /// A key.
+    Ssh {
+        /// User, `git` by default.
+        user: String,
+        /// Passphrase of the key.
+        passphrase: Option<SecretString>,
+        /// The key.
+        key: KeySource,
+        /// `insecure_ignore_host_key`.
+        ignore_host_key: bool,
+    },
+    /// A GitHub App installation.
+    GithubApp {
+        /// Client id.
+        client_id: String,
+        /// Installation.
+        installation_id: u64,
+        /// Private key of the app, PEM.
+        key: KeySource,
+        /// Base of the API; absent = github.com.
+        api_url: Option<String>,
+    },
+}
+
+/// A private key.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A file.
+    Path(PathBuf),
+    /// Its text.
+    Text(SecretString),
+}
+
+/// One environment.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Key in the file.
+    pub key: Arc<str>,
+    /// Key of the API (`name`, else the key in the file).
+    pub name: Arc<str>,
+    /// Answers where no environment is named.
+    pub default: bool,
+    /// Storage it lives in.
+    pub storage: Arc<str>,
+    /// Directory below the root of the repository, without slashes at its ends; empty = the root.
+    pub directory: Arc<str>,
+    /// What becomes of hazards.
+    pub hazards: HazardPolicy,
+    /// The provider's API.
+    pub scm: Option<Scm>,
+}
+
+/// `environments.<e>.scm`.
+#[derive(Debug, Clone)]
+pub struct Scm {
+    /// The provider; `bitbucket` is told apart by its host.
+    pub provider: Provider,
+    /// Root of its REST API, derived from what the file says.
+    pub api_url: Option<String>,
+    /// How to authenticate to it.
+    pub credential: Option<Credential>,
+}
+
+/// Listeners.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Address, `0.0.0.0` by default.
+    pub host: String,
+    /// Port of `protocol`.
+    pub port: u16,
+    /// Certificate chain and key, PEM, for `protocol: https`.
+    pub tls: Option<Tls>,
+    /// A listener for `/webhooks` and `/api/v2/webhooks` only; then the main one does not have them.
+    pub webhook: Option<Listener>,
+}
+
+/// A certificate with its key.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Chain, PEM.
+    pub certificate: PathBuf,
+    /// Key, PEM.
+    pub key: PathBuf,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// `log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `trace`, `debug`, `info`, `warn`, `error`.
+    pub level: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+    /// File instead of standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// `cors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// Off by default.
+    pub enabled: bool,
+    /// `*` or origins.
+    pub allowed_origins: Vec<String>,
+    /// Request headers that a page may send.
+    pub allowed_headers: Vec<String>,
+}
+
+/// `authentication`: static tokens. Other methods are refused by `load` until they are served.
+#[derive(Debug, Clone, Default)]
+pub struct Authentication {
+    /// Every API needs a token.
+    pub required: bool,
+    /// Evaluation and client routes do not.
+    pub exclude_evaluation: bool,
+    /// OFREP routes do not.
+    pub exclude_ofrep: bool,
+    /// By name.
+    pub tokens: BTreeMap<String, SecretString>,
+}
+
+/// Texts with Go template syntax, as Flipt has them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Templates {
+    /// Message of commits.
+    pub commit_message: Option<String>,
+    /// Title of proposals.
+    pub proposal_title: Option<String>,
+    /// Body of proposals.
+    pub proposal_body: Option<String>,
+}

@@ -1,0 +1,37 @@
+//! Yardarm: feature flags from Git, live when the push is.
+//!
+//! The library is the daemon; `main.rs` only starts it. The modules below `daemon` touch the world (disk, network,
+//! clock, runtime); the others are pure and compile without any of it (`--no-default-features`).
+//! `docs/ARCHITECTURE.md` is the map.
+
+pub mod config;
+pub mod fault;
+pub mod flags;
+pub mod limits;
+pub mod provider;
+pub mod yaml;
+
+#[cfg(feature = "daemon")]
+pub mod app;
+#[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
+pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod demo;
+#[cfg(feature = "daemon")]
+pub mod git;
+#[cfg(feature = "daemon")]
+pub mod http;
+#[cfg(feature = "daemon")]
+pub mod ingest;
+#[cfg(feature = "daemon")]
+pub mod net;
+#[cfg(feature = "daemon")]
+pub mod serve;
+#[cfg(feature = "daemon")]
+pub mod store;
+#[cfg(feature = "daemon")]
+pub mod sync;
+#[cfg(feature = "daemon")]
+pub mod telemetry;

@@ -1,0 +1,59 @@
+//! Every number that bounds something, with its reason. A bound that stands anywhere else is a defect.
+
+use std::time::Duration;
+
+/// A flag file larger than this is a problem of the file, not of our memory: 10 MB of YAML are 24,000 flags.
+pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
+/// Nesting of a YAML or JSON document; a flag with a deep attachment needs about twelve.
+pub const YAML_DEPTH: usize = 128;
+/// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
+pub const YAML_NODES: usize = 16_000_000;
+/// A configuration file; the largest seen has a few hundred lines.
+pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Body of a webhook: GitHub and GitLab send at most 25 MB.
+pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
+/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back.
+pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
+/// A body that has not arrived by then will not be waited for: providers send it in one go.
+pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Nesting of a payload; the deepest recorded one has eleven levels. `serde_json` stops at 128 by itself.
+pub const PAYLOAD_DEPTH: usize = 64;
+/// Age, either way, that the signed timestamp of a delivery may have (Standard Webhooks, GitLab 19.0).
+pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
+/// Signatures that are looked at in one list; GitLab sends one a signing token.
+pub const SIGNATURES_PER_HEADER: usize = 8;
+/// Delivery ids remembered for deduplication, over all endpoints; GitHub keeps a delivery for three days.
+pub const DEDUPE_IDS: usize = 16_384;
+/// Deliveries kept for the status API, a storage.
+pub const DELIVERIES_KEPT: usize = 256;
+
+/// Body of an evaluation request; Flipt takes 12 MB and more, a batch of 10,000 with contexts is 4 MB.
+pub const EVALUATION_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Requests in one batch.
+pub const BATCH_ITEMS: usize = 10_000;
+/// Streams open at one time; past it the answer is 503, well below the limit of open files.
+pub const STREAMS: usize = 16_000;
+/// A stream that had nothing to say says so, before proxies cut it (60 s is the usual limit).
+pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Reaching a Git server: name, connection and TLS.
+pub const GIT_CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// A conversation that only lists refs.
+pub const GIT_LIST_DEADLINE: Duration = Duration::from_secs(30);
+/// A fetch into a mirror that has the history.
+pub const GIT_FETCH_DEADLINE: Duration = Duration::from_secs(120);
+/// The first clone.
+pub const GIT_CLONE_DEADLINE: Duration = Duration::from_secs(1_800);
+/// Packs in a mirror before it is compacted; each fetch makes one.
+pub const GIT_PACKS: usize = 50;
+/// Shortest poll interval, as in Flipt v2.
+pub const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Longest pause between two tries after a failed fetch.
+pub const FETCH_BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// How long a commit that a webhook announced is awaited when the remote does not show it (replica lag).
+pub const COMMIT_AWAITED: Duration = Duration::from_secs(30);
+/// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
+pub const BRANCH_ENVIRONMENTS: usize = 256;
+/// Time to finish what is under way after SIGTERM.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);

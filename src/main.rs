@@ -1,0 +1,3 @@
+//! Starts the library's daemon.
+
+fn main() {}
