@@ -45,6 +45,7 @@ struct Reader<'r> {
 /// Checks and compiles one document. Problems and their number go to the report.
 pub(super) fn document(report: &mut Report, format: Format, node: &Node) -> Document {
     let root = Path::Root;
+    let first = report.problems.len();
     let Some([version, namespace, flags, segments]) =
         report.fields(node, &root, ["version", "namespace", "flags", "segments"])
     else {
@@ -53,6 +54,9 @@ pub(super) fn document(report: &mut Report, format: Format, node: &Node) -> Docu
     let mut reader = Reader { report, format, version: since::LISTS, segments: Segments::new(), foreign: Vec::new() };
     let namespace = reader.namespace(namespace, &root.key("namespace"));
     reader.report.namespace.clone_from(&namespace);
+    for problem in reader.report.problems.iter_mut().skip(first) {
+        problem.namespace.clone_from(&namespace);
+    }
     reader.version(version, &root.key("version"));
     let segments = reader.all_segments(segments, &root.key("segments"));
     let flags = reader.all_flags(flags, &root.key("flags"));
