@@ -67,23 +67,18 @@ impl Reader<'_> {
     fn version(&mut self, node: Option<&Node>, path: &Path<'_>) {
         let Some(node) = node else { return };
         let found = (node.kind() == Some(Kind::Text)).then(|| node.text()).flatten();
-        match VERSIONS.iter().find(|(name, _)| Some(*name) == found) {
-            Some((_, minor)) => self.version = *minor,
-            None => {
-                let text = node.text().unwrap_or_default();
-                let what = if VERSIONS.iter().any(|(name, _)| *name == text) {
-                    finding(
-                        "version",
-                        format!("the version {text} is not quoted"),
-                        format!("write version: \"{text}\""),
-                    )
-                } else {
-                    let what = format!("the version {} is not known", quote(text));
-                    finding("version", what, "write \"1.6\", or an older one down to \"1.0\"")
-                };
-                self.report.error(node.at, path, what);
-            }
+        if let Some((_, minor)) = VERSIONS.iter().find(|(name, _)| Some(*name) == found) {
+            self.version = *minor;
+            return;
         }
+        let text = node.text().unwrap_or_default();
+        let what = if VERSIONS.iter().any(|(name, _)| *name == text) {
+            finding("version", format!("the version {text} is not quoted"), format!("write version: \"{text}\""))
+        } else {
+            let what = format!("the version {} is not known", quote(text));
+            finding("version", what, "write \"1.6\", or an older one down to \"1.0\"")
+        };
+        self.report.error(node.at, path, what);
     }
 
     /// The namespace, or none if it cannot be told.

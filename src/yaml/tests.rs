@@ -67,7 +67,7 @@ fn all_repeated_keys_are_told_with_their_path() {
     assert_eq!(stream.documents[0].get("a").and_then(Node::text), Some("1"));
     assert_eq!(parse("a: 1\na: 2\n", Limits::default()).unwrap_err().at, at(2, 1));
     // Past the size that is compared pair by pair, the same.
-    let many: String = (0..100).map(|n| format!("k{n}: 1\n")).collect();
+    let many = (0..100).map(|n| format!("k{n}: 1\n")).collect::<Vec<_>>().concat();
     assert_eq!(error_of_repeated(&format!("{many}k7: 2\n")), at(101, 1));
 }
 
@@ -123,12 +123,12 @@ fn depth_and_nodes_are_bounded() {
 
 #[test]
 fn what_aliases_copy_is_bounded() {
-    let bomb: String = (1..40).map(|n| format!("a{n}: &a{n} [*a{0},*a{0},*a{0}]\n", n - 1)).collect();
+    let bomb = (1..40).map(|n| format!("a{n}: &a{n} [*a{0},*a{0},*a{0}]\n", n - 1)).collect::<Vec<_>>().concat();
     let wide = format!("a0: &a0 x\n{bomb}");
     let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), "*a,".repeat(100_000));
     let nested = format!(
         "{}x{}",
-        (0..100).map(|n| format!("&a{n} [")).collect::<String>() + &"y,".repeat(10_000),
+        (0..100).map(|n| format!("&a{n} [")).collect::<Vec<_>>().concat() + &"y,".repeat(10_000),
         "]".repeat(100)
     );
     for text in [wide, long, nested] {
@@ -217,7 +217,7 @@ fn json_errors_name_place_and_path() {
     let stream = json::read(r#"{"a": {"b": 1, "b": 2}}"#, Limits::default()).unwrap();
     let (_, error) = &stream.repeated[0];
     assert_eq!((error.at, error.key_path.as_str()), (at(1, 16), "a.b"));
-    let many: String = (0..40).map(|n| format!("\"k{n}\":1,")).collect();
+    let many = (0..40).map(|n| format!("\"k{n}\":1,")).collect::<Vec<_>>().concat();
     assert_eq!(json::read(&format!("{{{many}\"k39\":1}}"), Limits::default()).unwrap().repeated.len(), 1);
 }
 
@@ -281,7 +281,7 @@ fn another_reader_finds_the_same() {
     assert!(compared > 60, "only {compared} files compared");
 }
 
-/// Whatever serde_json writes or refuses, so do we.
+/// Whatever `serde_json` writes or refuses, so do we.
 fn agrees_with_serde_json(text: &str) {
     let own = json::read(text, Limits::default());
     match serde_json::from_str::<serde_json::Value>(text) {

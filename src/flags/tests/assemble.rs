@@ -208,11 +208,15 @@ fn an_and_that_loses_its_segment_to_another_document_is_a_hazard() {
 #[test]
 fn digests_are_chained_over_documents() {
     let hash = |text: &str| hex::encode(<sha1::Sha1 as sha1::Digest>::digest(text));
+    let first_32 = |mut digest: String| {
+        digest.truncate(32);
+        digest
+    };
     let (a, b) = (boolean("n", "f", true), boolean("n", "g", true));
     let one = start(&[("a/features.yaml", &a)]);
     assert_eq!(*one.namespaces["n"].digest, *hash(&a));
     let two = start(&[("a/features.yaml", &a), ("b/features.yaml", &b)]);
-    assert_eq!(*two.namespaces["n"].digest, hash(&(hash(&a) + &hash(&b)))[..32]);
+    assert_eq!(*two.namespaces["n"].digest, first_32(hash(&(hash(&a) + &hash(&b)))));
     // A published vector: three documents whose files hash to "1", "2" and "3".
     assert_eq!(
         super::super::link::chained(&super::super::link::chained("1", "2"), "3"),
@@ -220,7 +224,7 @@ fn digests_are_chained_over_documents() {
     );
     let twice = format!("{a}---\n{b}");
     let one_file = start(&[("a/features.yaml", &twice)]);
-    assert_eq!(*one_file.namespaces["n"].digest, hash(&(hash(&twice) + &hash(&twice)))[..32]);
+    assert_eq!(*one_file.namespaces["n"].digest, first_32(hash(&(hash(&twice) + &hash(&twice)))));
 }
 
 #[test]
@@ -234,8 +238,12 @@ fn namespaces_without_flags_are_served() {
 
 #[test]
 fn flags_are_found_by_key_and_the_last_of_equal_ones_counts() {
-    let flags: String =
-        [3, 1, 2, 1, 3].iter().enumerate().map(|(at, key)| format!("- {{key: f{key}, name: n{at}}}\n")).collect();
+    let flags = [3, 1, 2, 1, 3]
+        .iter()
+        .enumerate()
+        .map(|(at, key)| format!("- {{key: f{key}, name: n{at}}}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let environment = start(&[("a/features.yaml", &format!("flags:\n{flags}"))]);
     let namespace = &environment.namespaces["default"];
     let listed: Vec<(&str, &str)> = namespace.flags_by_key().map(|flag| (&*flag.key, &*flag.name)).collect();

@@ -27,8 +27,10 @@ fn bombs_are_refused() {
         writeln!(bomb, "a{level}: &a{level} [{before}]").unwrap();
     }
     assert_eq!(only(Format::Yaml, bomb.as_bytes()).0, "too-large");
-    let merges: String =
-        (1..30).map(|n| format!("m{n}: &m{n} {{<<: [*m{0}, *m{0}, *m{0}], k{n}: 1}}\n", n - 1)).collect();
+    let merges = (1..30)
+        .map(|n| format!("m{n}: &m{n} {{<<: [*m{0}, *m{0}, *m{0}], k{n}: 1}}\n", n - 1))
+        .collect::<Vec<_>>()
+        .concat();
     // Merging the same keys over and over multiplies nothing; that the fields are unknown is what is wrong here.
     let merges = problems(&format!("m0: &m0 {{k0: 1}}\n{merges}"));
     assert_eq!(merges.len(), 30, "{merges:?}");
@@ -112,7 +114,7 @@ fn many_equal_things_cost_their_number() {
     );
     let file = read(Format::Yaml, text.as_bytes());
     assert_eq!(file.problems.len(), crate::limits::FLAG_PROBLEMS);
-    let fields: String = (0..many).map(|n| format!("f{n}: 1\n")).collect();
+    let fields = (0..many).map(|n| format!("f{n}: 1\n")).collect::<Vec<_>>().concat();
     assert_eq!(problems(&fields).len(), crate::limits::FLAG_PROBLEMS);
     let repeated = "a: 1\n".repeat(many);
     assert!(problems(&repeated).len() <= crate::limits::FLAG_PROBLEMS);
