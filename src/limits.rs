@@ -51,8 +51,21 @@ pub const GIT_PACKS: usize = 50;
 pub const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Longest pause between two tries after a failed fetch.
 pub const FETCH_BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// First pause after a failed fetch, and the least between two tries whoever asks.
+pub const FETCH_BACKOFF_MIN: Duration = Duration::from_millis(500);
+/// Longest time that a remote which asks to wait is obeyed: GitHub's rate limits are by the hour.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// How long a commit that a webhook announced is awaited when the remote does not show it (replica lag).
 pub const COMMIT_AWAITED: Duration = Duration::from_secs(30);
+/// First pause of that; replicas of the same site are behind by tens of milliseconds.
+pub const COMMIT_RETRY_MIN: Duration = Duration::from_millis(100);
+/// Longest pause of that.
+pub const COMMIT_RETRY_MAX: Duration = Duration::from_secs(2);
+/// Announced commits remembered a storage, to tell what polling finds from what was announced.
+pub const ANNOUNCED_COMMITS: usize = 256;
+/// How long a delivery proves that webhooks arrive; a quiet repository falls back to polling at its interval after
+/// it, so that a webhook that was removed is noticed within a day.
+pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 /// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
 pub const BRANCH_ENVIRONMENTS: usize = 256;
 /// Time to finish what is under way after SIGTERM.
