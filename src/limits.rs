@@ -8,6 +8,10 @@ pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
 pub const YAML_NODES: usize = 16_000_000;
+/// What anchors and aliases of one file may copy, in nodes (64 bytes of text count as one). Flipt stops at 50,000.
+pub const YAML_COPIED: usize = 500_000;
+/// Problems told of one flag file; who has more repairs the first thousand first.
+pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
 pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
 
