@@ -21,8 +21,16 @@ pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
 pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 /// A body that has not arrived by then will not be waited for: providers send it in one go.
 pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// Nesting of a payload; the deepest recorded one has eleven levels. `serde_json` stops at 128 by itself.
+/// Nesting of a payload that is looked into; the deepest recorded one has eleven levels. Below it is skipped.
 pub const PAYLOAD_DEPTH: usize = 64;
+/// Items kept of one list in a payload; a longer list of refs counts as "which ones is not known", never as none.
+pub const PAYLOAD_LIST: usize = 4_096;
+/// Values kept of one payload: a push with a full list of refs has about six a ref.
+pub const PAYLOAD_NODES: usize = 65_536;
+/// Bytes of one text kept of a payload; the longest one that is used is a URL.
+pub const PAYLOAD_TEXT: usize = 4_096;
+/// Bytes of a name that is repeated in records, logs and the status API; a ref has at most 255 a component.
+pub const PAYLOAD_TEXT_SHOWN: usize = 512;
 /// Age, either way, that the signed timestamp of a delivery may have (Standard Webhooks, GitLab 19.0).
 pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
 /// Signatures that are looked at in one list; GitLab sends one a signing token.
