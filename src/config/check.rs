@@ -1,6 +1,7 @@
 //! The tree against the table of keys: unknown keys, types, references, keys without use. What is left is a tree of
 //! typed values, in which every value knows its place.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -127,7 +128,7 @@ impl Section {
 
 /// One walk through the tree.
 pub(super) struct Check<'a> {
-    pub(super) sources: Sources<'a>,
+    pub(super) sources: &'a Sources<'a>,
     pub(super) report: &'a mut Report,
     /// Below a key without use: nothing more is said about use, and references are left alone.
     pub(super) unused: bool,
@@ -189,9 +190,9 @@ impl Check<'_> {
         let mut message = "there is no such key here".to_owned();
         let elsewhere = keys::paths_of(name);
         if let Some(near) = keys::nearest(name, keys.iter().map(|k| k.name)) {
-            message.push_str(&format!("; did you mean `{near}`?"));
+            let _ = write!(message, "; did you mean `{near}`?");
         } else if let Some(path) = elsewhere.first() {
-            message.push_str(&format!("; it belongs to `{path}`"));
+            let _ = write!(message, "; it belongs to `{path}`");
         } else {
             message.push_str(&known(keys));
         }
@@ -216,7 +217,7 @@ impl Check<'_> {
         let Raw::Map(pairs) = &item.value else { return false };
         pairs.iter().filter(|pair| pair.name.eq_ignore_ascii_case("enabled")).any(|pair| match &pair.item.value {
             Raw::Scalar(text) => {
-                let text = match substitute::resolve(text, false, &self.sources) {
+                let text = match substitute::resolve(text, false, self.sources) {
                     Ok(Found::Text(value)) => value,
                     _ => text.clone(),
                 };
@@ -265,6 +266,7 @@ impl Check<'_> {
             };
             match (shape, self.resolved(text, false, &spot)) {
                 (Shape::Secrets, Some((text, _))) => secrets.push((spot, SecretString::from(text))),
+                (Shape::Secrets, None) if self.assumes(text) => secrets.push((spot, assumed())),
                 (_, Some((text, _))) => texts.push(text),
                 (_, None) => {}
             }
@@ -277,7 +279,7 @@ impl Check<'_> {
         if self.unused {
             return Some((text.to_owned(), format!("`{text}`")));
         }
-        match substitute::resolve(text, path, &self.sources) {
+        match substitute::resolve(text, path, self.sources) {
             Ok(Found::Literal) => Some((text.to_owned(), format!("`{text}`"))),
             Ok(Found::Partly) => {
                 self.report.warning(
@@ -287,6 +289,7 @@ impl Check<'_> {
                 Some((text.to_owned(), "the value".to_owned()))
             }
             Ok(Found::Text(value)) => Some((value, format!("the value of {text}"))),
+            Ok(Found::Assumed) => None,
             Err(message) => {
                 self.report.error(spot, message);
                 None
@@ -294,9 +297,20 @@ impl Check<'_> {
         }
     }
 
+    /// Whether this is a reference that is taken as given.
+    fn assumes(&self, text: &str) -> bool {
+        self.sources.assumed && matches!(substitute::resolve(text, false, self.sources), Ok(Found::Assumed))
+    }
+
     fn scalar(&mut self, shape: Shape, text: &str, spot: &Spot) -> Value {
         let by_reference = substitute::is_reference(text);
-        let Some((value, shown)) = self.resolved(text, matches!(shape, Shape::Path), spot) else { return Value::Bad };
+        let Some((value, shown)) = self.resolved(text, matches!(shape, Shape::Path), spot) else {
+            return if self.assumes(text) && matches!(shape, Shape::Secret) {
+                Value::Secret(assumed())
+            } else {
+                Value::Bad
+            };
+        };
         if self.unused && by_reference {
             return Value::Bad;
         }
@@ -324,17 +338,22 @@ impl Check<'_> {
                 Ok(duration) => Value::Duration(duration),
                 Err(message) => self.bad(spot, format!("{shown} is {message}")),
             },
-            Shape::Word(words) => match words.iter().find(|word| word.eq_ignore_ascii_case(value.trim())) {
-                Some(word) => Value::Text((*word).to_owned()),
-                None => {
-                    let near = keys::nearest(&value, words.iter().copied());
-                    let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                    self.bad(spot, format!("{shown} is not one of {}{near}", words.join(", ")))
+            Shape::Word(words) => {
+                if let Some(word) = words.iter().find(|word| word.eq_ignore_ascii_case(value.trim())) {
+                    return Value::Text((*word).to_owned());
                 }
-            },
+                let near = keys::nearest(&value, words.iter().copied());
+                let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                self.bad(spot, format!("{shown} is not one of {}{near}", words.join(", ")))
+            }
             Shape::Section(_) | Shape::Map(_) | Shape::Any => Value::Bad,
         }
     }
+}
+
+/// Stands for a secret that is not looked at.
+fn assumed() -> SecretString {
+    SecretString::from("assumed")
 }
 
 fn known(keys: &'static [Key]) -> String {

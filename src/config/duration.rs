@@ -1,5 +1,6 @@
 //! Go's notation of durations: `30s`, `1m30s`, `1.5h`, `100ms`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Nanoseconds of each unit; longer names before their prefixes.
@@ -73,7 +74,7 @@ pub(super) fn show(duration: Duration) -> String {
         ("ms", u64::from(duration.subsec_millis())),
     ] {
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            let _ = write!(text, "{count}{unit}");
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }

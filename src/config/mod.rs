@@ -331,14 +331,27 @@ pub fn load(
     environment: &BTreeMap<String, String>,
     files: &Files<'_>,
 ) -> Result<Config, Vec<Finding>> {
-    let mut report = report::Report::default();
+    let report = report::Report::default();
     match document(text, file) {
-        Ok(tree) => from_tree(tree, "0.0.0.0", environment, files, report),
-        Err((at, message)) => {
-            report.error(&report::Spot { key: String::new(), at, variable: None }, message);
-            Err(report.finish().0)
-        }
+        Ok(tree) => from_tree(tree, "0.0.0.0", &substitute::Sources { environment, files, assumed: false }, report),
+        Err(finding) => Err(vec![finding]),
     }
+}
+
+/// Reads a configuration file where its secrets are not at hand, as a CI job does: references and files that it names
+/// are taken as given. What comes out is for looking at the findings, not for use.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_without_secrets(
+    text: &str,
+    file: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Config, Vec<Finding>> {
+    let files: &Files<'_> = &|_| Ok(b"-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n".to_vec());
+    let tree = document(text, file).map_err(|finding| vec![finding])?;
+    let sources = substitute::Sources { environment, files, assumed: true };
+    from_tree(tree, "0.0.0.0", &sources, report::Report::default())
 }
 
 /// The configuration without any file: one storage in memory, on loopback, and what variables say.
@@ -346,28 +359,30 @@ pub fn load(
 /// # Errors
 /// Every finding about variables.
 pub fn load_without_file(environment: &BTreeMap<String, String>, files: &Files<'_>) -> Result<Config, Vec<Finding>> {
-    from_tree(nothing(), "127.0.0.1", environment, files, report::Report::default())
+    let sources = substitute::Sources { environment, files, assumed: false };
+    from_tree(nothing(), "127.0.0.1", &sources, report::Report::default())
 }
 
 fn nothing() -> tree::Item {
     tree::Item { from: tree::Source::File(yaml::Position { line: 1, column: 1 }), value: tree::Raw::Null }
 }
 
-fn document(text: &str, file: &str) -> Result<tree::Item, (Option<yaml::Position>, String)> {
+fn document(text: &str, file: &str) -> Result<tree::Item, Finding> {
+    let refuse = |at, message: String| Finding { severity: Severity::Error, key: String::new(), at, message };
     let extension = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     if matches!(extension.as_str(), "toml" | "ini" | "properties" | "hcl" | "env") {
-        return Err((None, format!("a configuration is YAML or JSON, not .{extension}")));
+        return Err(refuse(None, format!("a configuration is YAML or JSON, not .{extension}")));
     }
     if text.len() > limits::CONFIG_FILE_BYTES {
-        return Err((None, format!("a configuration is at most {} bytes", limits::CONFIG_FILE_BYTES)));
+        return Err(refuse(None, format!("a configuration is at most {} bytes", limits::CONFIG_FILE_BYTES)));
     }
     let bounds = yaml::Limits { nodes: limits::CONFIG_NODES, ..yaml::Limits::default() };
-    let documents = yaml::parse(text, bounds).map_err(|e| (Some(e.at), e.message))?;
+    let documents = yaml::parse(text, bounds).map_err(|e| refuse(Some(e.at), e.message))?;
     match documents.as_slice() {
         [] => Ok(nothing()),
         [document] => Ok(tree::from_file(document)),
         [_, second, ..] => {
-            Err((Some(second.at), "a configuration is one document; a second one begins here".to_owned()))
+            Err(refuse(Some(second.at), "a configuration is one document; a second one begins here".to_owned()))
         }
     }
 }
@@ -375,15 +390,13 @@ fn document(text: &str, file: &str) -> Result<tree::Item, (Option<yaml::Position
 fn from_tree(
     mut tree: tree::Item,
     host: &str,
-    environment: &BTreeMap<String, String>,
-    files: &Files<'_>,
+    sources: &substitute::Sources<'_>,
     mut report: report::Report,
 ) -> Result<Config, Vec<Finding>> {
-    tree::overlay(&mut tree, environment, &mut report);
-    let sources = substitute::Sources { environment, files };
+    tree::overlay(&mut tree, sources.environment, &mut report);
     let mut check = check::Check { sources, report: &mut report, unused: false };
     let root = check.section(keys::FILE, &tree, report::Spot::default());
-    let mut config = build(&root, host, environment, files, &mut report);
+    let mut config = build(&root, host, sources, &mut report);
     let (findings, failed) = report.finish();
     if failed {
         return Err(findings);
@@ -393,13 +406,8 @@ fn from_tree(
 }
 
 /// Builds the parts. Where something is wrong it is reported, and what is returned is not used.
-fn build(
-    root: &check::Section,
-    host: &str,
-    environment: &BTreeMap<String, String>,
-    files: &Files<'_>,
-    report: &mut report::Report,
-) -> Config {
+fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, report: &mut report::Report) -> Config {
+    let substitute::Sources { environment, files, .. } = *sources;
     if let Some(version) = root.text("version").filter(|version| *version != "2.0") {
         report.error(&root.spot("version"), format!("version `{version}` is not read; the only one is \"2.0\""));
     }
@@ -455,9 +463,8 @@ fn refuse_what_protects(root: &check::Section, report: &mut report::Report) {
         );
     }
     let providers = root.section("secrets").and_then(|s| s.section("providers"));
-    if let Some(file) = providers.and_then(|s| s.section("file")).filter(|s| s.flag("enabled")) {
-        if file.text("base_path").is_none_or(str::is_empty) {
-            report.error(&file.spot("base_path"), "a path is required while this provider is enabled");
-        }
+    let files = providers.and_then(|s| s.section("file")).filter(|s| s.flag("enabled"));
+    if let Some(files) = files.filter(|files| files.text("base_path").is_none_or(str::is_empty)) {
+        report.error(&files.spot("base_path"), "a path is required while this provider is enabled");
     }
 }

@@ -1,5 +1,6 @@
 //! Collects every finding of one load.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::tree::Source;
@@ -48,7 +49,7 @@ impl Report {
 
     fn say(&mut self, severity: Severity, spot: &Spot, mut message: String) {
         if let Some(variable) = &spot.variable {
-            message.push_str(&format!(" (set by the variable {variable})"));
+            let _ = write!(message, " (set by the variable {variable})");
         }
         let finding = Finding { severity, key: spot.key.clone(), at: spot.at, message };
         if !self.findings.contains(&finding) {

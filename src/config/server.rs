@@ -26,7 +26,7 @@ pub(super) fn server(section: Option<&Section>, host: &str, files: &Files<'_>, r
         port(section, "http_port").unwrap_or(HTTP_PORT)
     };
     let webhook = section.section("webhook").and_then(|webhook| {
-        let Some(at) = port_or_error(webhook, report) else { return None };
+        let at = port_or_error(webhook, report)?;
         let host = webhook.text("host").filter(|host| !host.is_empty()).unwrap_or(&host).to_owned();
         Some(Listener { host, port: at })
     });

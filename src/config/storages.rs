@@ -34,13 +34,11 @@ pub(super) fn read(
     let named = credentials.named(section, "credentials", report);
     let (remote, place, credential) = remote(section, named, report);
     let credential = credential.filter(|_| remote.is_some());
-    if let Some(place) = place.as_ref().filter(|place| place.scheme == "http" && !place.is_loopback()) {
-        if credential.is_some() {
-            report.warning(
-                &section.spot("remote"),
-                format!("the credential travels to {} in clear; use https", place.host),
-            );
-        }
+    let in_clear =
+        place.as_ref().filter(|place| place.scheme == "http" && !place.is_loopback() && credential.is_some());
+    if let Some(place) = in_clear {
+        report
+            .warning(&section.spot("remote"), format!("the credential travels to {} in clear; use https", place.host));
     }
     if matches!((&place, &credential), (Some(place), Some(Credential::Ssh { .. })) if place.scheme == "file") {
         report.warning(&section.spot("credentials"), "a repository on this disk needs no credential");

@@ -15,6 +15,8 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 pub(super) struct Sources<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
     pub(super) files: &'a Files<'a>,
+    /// Take references as given, without looking.
+    pub(super) assumed: bool,
 }
 
 /// What a text stands for.
@@ -26,6 +28,8 @@ pub(super) enum Found {
     Partly,
     /// This text, by a reference.
     Text(String),
+    /// Something, by a reference that is not looked at.
+    Assumed,
 }
 
 /// The name and argument of a reference that is the whole of a text.
@@ -47,6 +51,7 @@ pub(super) fn resolve(text: &str, path: bool, sources: &Sources<'_>) -> Result<F
         return Ok(if partly { Found::Partly } else { Found::Literal });
     };
     match kind {
+        "env" | "file" | "credential" if sources.assumed => Ok(Found::Assumed),
         "env" => match sources.environment.get(argument) {
             Some(value) => Ok(Found::Text(value.clone())),
             None => Err(format!("the environment variable {argument} is not set")),

@@ -5,6 +5,7 @@
 //! them as `_`. Flipt's prefix `FLIPT_` is read too; where both set a key, `YARDARM_` wins.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::keys::{self, FILE, Key, Shape};
@@ -83,7 +84,7 @@ pub(super) fn overlay(tree: &mut Item, environment: &BTreeMap<String, String>, r
                 let mut message = "this variable names no key and changes nothing".to_owned();
                 let names = variable_names(tree);
                 if let Some(near) = keys::nearest(rest, names.iter().map(String::as_str)) {
-                    message.push_str(&format!("; did you mean YARDARM_{near}?"));
+                    let _ = write!(message, "; did you mean YARDARM_{near}?");
                 }
                 report.warning(&Spot { key: variable.clone(), at: None, variable: None }, message);
             }
