@@ -14,6 +14,16 @@ pub const YAML_COPIED: usize = 500_000;
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
 pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
+/// Nodes of a configuration after its aliases are expanded; a thousand environments with everything need 30,000.
+pub const CONFIG_NODES: usize = 200_000;
+/// A file that the configuration refers to: a secret, a key, a bundle of certificates (the system's has 220 KB).
+pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Characters of a name of a storage or environment: it is a part of URLs, file names and branch names.
+pub const NAME_CHARACTERS: usize = 100;
+/// Characters of a line that a finding shows.
+pub const EXCERPT_CHARACTERS: usize = 160;
+/// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.
+pub const WEBHOOK_SECRETS: usize = 8;
 
 /// Body of a webhook: GitHub and GitLab send at most 25 MB.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
@@ -59,6 +69,14 @@ pub const GIT_FETCH_DEADLINE: Duration = Duration::from_secs(120);
 pub const GIT_CLONE_DEADLINE: Duration = Duration::from_secs(1_800);
 /// Packs in a mirror before it is compacted; each fetch makes one.
 pub const GIT_PACKS: usize = 50;
+/// How often a remote is asked where the file says nothing, as in Flipt v2.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// Healthy webhooks stretch polling to this many intervals, if the file says nothing …
+pub const POLL_CEILING_FACTOR: u32 = 10;
+/// … and no further than this: how late a lost delivery is noticed at worst.
+pub const POLL_CEILING: Duration = Duration::from_secs(300);
+/// Longest poll interval; past a day it is no safety net, and times far off overflow clocks.
+pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Shortest poll interval, as in Flipt v2.
 pub const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Longest pause between two tries after a failed fetch.
