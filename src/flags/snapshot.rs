@@ -120,7 +120,7 @@ impl Namespace {
     }
 
     /// Every flag once, in key order.
-    #[must_use] 
+    #[must_use]
     pub fn flags_by_key(&self) -> impl ExactSizeIterator<Item = &Flag> {
         std::iter::empty()
     }

@@ -2,6 +2,9 @@
 //!
 //! Everything here blocks; callers are on a blocking thread.
 
+pub mod backend;
+pub mod program;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
