@@ -100,3 +100,13 @@ pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 pub const BRANCH_ENVIRONMENTS: usize = 256;
 /// Time to finish what is under way after SIGTERM.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// A value in sled: space of larger ones is never given back.
+pub const STORE_VALUE_BYTES: usize = 32 * 1024;
+/// sled's page cache; the store is small and never read while running.
+pub const STORE_CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// Opening the store; a good one takes milliseconds.
+pub const STORE_OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// Records that may wait to be written; past it new ones are not kept.
+pub const STORE_PENDING: usize = 4_096;
+/// Stores that could not be trusted and are kept for a person to look at.
+pub const STORE_QUARANTINED: usize = 3;
