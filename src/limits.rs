@@ -70,3 +70,8 @@ pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 pub const BRANCH_ENVIRONMENTS: usize = 256;
 /// Time to finish what is under way after SIGTERM.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// One request to the Git server of the demo and the scenario tests: longer than any honest one takes.
+pub const DEMO_GIT_DEADLINE: Duration = Duration::from_secs(60);
+/// A push to the same; flag repositories of the demo are a few kilobytes.
+pub const DEMO_GIT_REQUEST_BYTES: usize = 32 * 1024 * 1024;

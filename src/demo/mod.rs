@@ -2,3 +2,4 @@
 //! pushes to it as every provider would.
 
 pub mod dialect;
+pub mod forge;
