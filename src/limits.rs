@@ -110,3 +110,8 @@ pub const STORE_OPEN_DEADLINE: Duration = Duration::from_secs(10);
 pub const STORE_PENDING: usize = 4_096;
 /// Stores that could not be trusted and are kept for a person to look at.
 pub const STORE_QUARANTINED: usize = 3;
+
+/// One request to the Git server of the demo and the scenario tests: longer than any honest one takes.
+pub const DEMO_GIT_DEADLINE: Duration = Duration::from_secs(60);
+/// A push to the same; flag repositories of the demo are a few kilobytes.
+pub const DEMO_GIT_REQUEST_BYTES: usize = 32 * 1024 * 1024;
