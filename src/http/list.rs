@@ -120,7 +120,8 @@ fn write_flag(out: &mut Vec<u8>, flag: &Flag, namespace: &str, since: Timestamp,
         field(out, "name", &variant.name);
         field(out, "description", &variant.description);
         field(out, "attachment", &variant.attachment);
-        out.extend_from_slice(b",\"namespaceKey\":\"\"}");
+        field(out, "namespaceKey", namespace);
+        out.push(b'}');
     }
     if let Some(metadata) = flag.metadata.as_ref().filter(|_| with_metadata) {
         out.extend_from_slice(b",\"metadata\":");

@@ -112,7 +112,13 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
         route(config, &get, "/api/v1/flags", &list::by_query);
         route(config, &get, "/health", &health::health);
         route(config, &get, "/ready", &health::ready);
-        route(config, &get, "/metrics", &health::scrape);
+        // Some scrapers look whether there is something before they ask for it.
+        config.service(
+            web::resource("/metrics")
+                .route(web::get().to(health::scrape))
+                .route(web::head().to(health::scrape))
+                .default_service(web::to(wrong_method)),
+        );
         route(config, &get, "/api/v2/storages", &status::storages);
         route(config, &get, "/api/v2/storages/{storage}", &status::storage);
         route(config, &post, "/ofrep/v1/evaluate/flags/", &ofrep::without_key);
