@@ -45,6 +45,7 @@ struct Reader<'r> {
 /// Checks and compiles one document. Problems and their number go to the report.
 pub(super) fn document(report: &mut Report, format: Format, node: &Node) -> Document {
     let root = Path::Root;
+    let first = report.problems.len();
     let Some([version, namespace, flags, segments]) =
         report.fields(node, &root, ["version", "namespace", "flags", "segments"])
     else {
@@ -53,6 +54,9 @@ pub(super) fn document(report: &mut Report, format: Format, node: &Node) -> Docu
     let mut reader = Reader { report, format, version: since::LISTS, segments: Segments::new(), foreign: Vec::new() };
     let namespace = reader.namespace(namespace, &root.key("namespace"));
     reader.report.namespace.clone_from(&namespace);
+    for problem in reader.report.problems.iter_mut().skip(first) {
+        problem.namespace.clone_from(&namespace);
+    }
     reader.version(version, &root.key("version"));
     let segments = reader.all_segments(segments, &root.key("segments"));
     let flags = reader.all_flags(flags, &root.key("flags"));
@@ -500,7 +504,7 @@ impl Reader<'_> {
             let Place { flag, rollout, index } = *place;
             let key_path = path.to_string();
             self.foreign.push(Foreign { flag, rollout, index, operator, keys, key_path });
-            return Targets { segments: Box::default(), operator };
+            return Targets { operator, ..Targets::default() };
         };
         if let Some(what) = empty_targets(&targets, &keys) {
             self.report.hazard(node.at, path, what);
@@ -658,15 +662,20 @@ pub(super) fn resolve<'s>(
     operator: SegmentOperator,
     segment: impl Fn(&str) -> Option<&'s Arc<Segment>>,
 ) -> Option<Targets> {
-    let mut seen = HashSet::new();
     let mut segments = Vec::with_capacity(keys.len());
     for (_, key) in keys {
         let segment = segment(key)?;
-        if (keys.len() == 1 || seen.insert(key)) && !segment.malformed {
+        if !segment.malformed {
             segments.push(Arc::clone(segment));
         }
     }
-    Some(Targets { segments: segments.into(), operator })
+    let mut seen = HashSet::new();
+    if segments.len() < 2 || segments.iter().all(|segment| seen.insert(&*segment.key)) {
+        return Some(Targets { segments: segments.into(), operator, repeated: None });
+    }
+    seen.clear();
+    let distinct = segments.iter().filter(|segment| seen.insert(&*segment.key)).cloned().collect();
+    Some(Targets { segments: distinct, operator, repeated: Some(segments.into()) })
 }
 
 /// The hazard of a condition that is left with no segment.
