@@ -102,16 +102,13 @@ fn token(line: &str, start: usize) -> usize {
     width.max(1)
 }
 
-/// Whether a line of a file that is no YAML may be shown: a key with a harmless name, and nothing that could be a
-/// part of a key or certificate.
+/// Whether a line of a file that is no YAML may be shown: a key alone, or one that never holds a secret, with a value
+/// that has nothing of userinfo.
 fn is_harmless(line: &str) -> bool {
     let Some((key, value)) = line.split_once(':') else { return false };
-    let key = key.trim().trim_start_matches("- ").trim_matches(['"', '\'']).to_lowercase();
+    let key = key.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
     let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    let lower = line.to_lowercase();
-    let telling =
-        ["secret", "password", "token", "credential", "_bytes", "key", "-----"].iter().any(|word| lower.contains(word));
-    is_word && !telling && !value.contains('@')
+    is_word && (value.trim().is_empty() || (keys::is_open(FILE, key) && !value.contains(['@', '{', '[', '#'])))
 }
 
 /// Collects what may not be shown.
@@ -133,7 +130,9 @@ fn cover(node: &yaml::Node, shape: Option<Shape>, found: &mut Vec<String>) {
         }
         yaml::Value::Sequence(items) => items.iter().for_each(|item| cover(item, shape, found)),
         yaml::Value::Scalar { text, .. } => {
-            if matches!(shape, Some(Shape::Secret | Shape::Secrets)) && !is_reference(text) {
+            // A key in PEM form, given where the name of its file belongs.
+            let secret = matches!(shape, Some(Shape::Secret | Shape::Secrets)) || text.contains("-----BEGIN");
+            if secret && !is_reference(text) {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 found.extend(lines.map(str::to_owned));
             } else if let Some((_, after)) = text.split_once("://") {
