@@ -160,7 +160,7 @@ fn without_secrets_everything_else_is_checked() {
 /// Whatever else is wrong with a file, its secrets are in no message, no excerpt and no debug output.
 #[test]
 fn secrets_are_never_shown() {
-    let text = "\
+    let text = r#"
 storage:
   flags:
     remote: https://user:MARK-url@git.example/team/flags.git
@@ -176,11 +176,21 @@ credentials:
         MARK-key-1
         MARK-key-2
       passwrd: MARK-typo2
+  e: {type: nope, access_token: "MARK\"MARK", basic: {username: u, password: 'MARK''MARK'}} # nothing here
+  f:
+    type: nope
+    access_token: >-
+      MARK-folded
+      MARK-more
+    basic:
+      password: "MARK-wrapped
+        MARK-again \
+        MARK-escaped"
   p: {type: ssh, ssh: {private_key_path: '-----BEGIN MARK-pem'}}
 authentication: {methods: {token: {enabled: true, storage: {tokens: {a: {credential: MARK-static, crdential: MARK-typo3}}}}}}
 environments: {default: {storage: flags, scm: {type: x, api_url: 'https://u:MARK-api@h/', webhook: {secret: MARK-scm, x: y}}}}
 server: {host: '${file:/secret}', http_port: '${file:/secret}'}
-";
+"#;
     let world = World::with(&[("HOOK", "MARK-env")], &[("/secret", "MARK-file")]);
     let findings = world.load(text).unwrap_err();
     assert!(findings.len() > 12, "{findings:#?}");
@@ -188,6 +198,13 @@ server: {host: '${file:/secret}', http_port: '${file:/secret}'}
     for finding in &findings {
         assert!(!finding.message.contains("MARK") && !finding.key.contains("MARK"), "{finding:?}");
         let shown = excerpts.show("c.yml", finding);
+        assert!(!shown.contains("MARK"), "{shown}");
+    }
+    // A finding could stand in any line.
+    for line in 1..=u32::try_from(text.lines().count()).unwrap() {
+        let at = Some(yaml::Position { line, column: 1 });
+        let finding = Finding { severity: Severity::Error, key: String::new(), at, message: String::new() };
+        let shown = excerpts.show("c.yml", &finding);
         assert!(!shown.contains("MARK"), "{shown}");
     }
     // The same with a file that is no YAML at all, wherever the error stands.
@@ -206,4 +223,28 @@ server: {host: '${file:/secret}', http_port: '${file:/secret}'}
         authentication: {required: true, methods: {token: {enabled: true, storage: {tokens: {a: {credential: MARK}}}}}}";
     let config = load_text(fine).unwrap();
     assert!(!format!("{config:?}").contains("MARK"));
+}
+
+#[test]
+fn a_finding_shows_its_line_with_the_place_underlined() {
+    let text = "storage:\n  flags: {remote: 'https://git.example/x', fetch_polcy: strict}\n";
+    let findings = load_text(text).unwrap_err();
+    let error = findings.iter().find(|finding| finding.severity == Severity::Error).unwrap();
+    let shown = Excerpts::of(text).show("c.yml", error);
+    assert_eq!(
+        shown,
+        "c.yml:2:44: error: storage.flags.fetch_polcy: there is no such key here; did you mean `fetch_policy`?\n\
+         \u{20} 2 |   flags: {remote: 'https://git.example/x', fetch_polcy: strict}\n\
+         \u{20}   |                                            ^^^^^^^^^^^\n"
+    );
+}
+
+#[test]
+fn an_excerpt_is_bounded_and_aligned() {
+    let long = format!("log: {{level: {}}}\n", "x".repeat(10_000));
+    let shown = Excerpts::of(&long).show("c", &load_text(&long).unwrap_err()[0]);
+    assert!(shown.lines().skip(1).all(|line| line.chars().count() <= limits::EXCERPT_CHARACTERS + 8), "{shown}");
+    let wide = "log: {file: 'ünï', level: lound}";
+    let shown = Excerpts::of(wide).show("c", &load_text(wide).unwrap_err()[0]);
+    assert!(shown.ends_with("  1 | log: {file: 'ünï', level: lound}\n    |                           ^^^^^\n"), "{shown}");
 }
