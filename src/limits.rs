@@ -22,6 +22,8 @@ pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const NAME_CHARACTERS: usize = 100;
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
+/// Characters of a value that the message of a finding quotes.
+pub const QUOTED_CHARACTERS: usize = 80;
 /// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.
 pub const WEBHOOK_SECRETS: usize = 8;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::duration;
+use crate::limits;
 use super::keys::{self, Key, Shape, Status};
 use super::report::{Report, Spot};
 use super::substitute::{self, Found, Sources};
@@ -277,10 +278,10 @@ impl Check<'_> {
     /// What a text stands for, and how a message may name it: what came by a reference is not shown.
     fn resolved(&mut self, text: &str, path: bool, spot: &Spot) -> Option<(String, String)> {
         if self.unused {
-            return Some((text.to_owned(), format!("`{text}`")));
+            return Some((text.to_owned(), quoted(text)));
         }
         match substitute::resolve(text, path, self.sources) {
-            Ok(Found::Literal) => Some((text.to_owned(), format!("`{text}`"))),
+            Ok(Found::Literal) => Some((text.to_owned(), quoted(text))),
             Ok(Found::Partly) => {
                 self.report.warning(
                     spot,
@@ -349,6 +350,15 @@ impl Check<'_> {
             Shape::Section(_) | Shape::Map(_) | Shape::Any => Value::Bad,
         }
     }
+}
+
+/// A value as a message shows it: bounded, whatever the file holds.
+fn quoted(text: &str) -> String {
+    let mut start: String = text.chars().take(limits::QUOTED_CHARACTERS).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    format!("`{start}`")
 }
 
 /// Stands for a secret that is not looked at.
