@@ -10,8 +10,22 @@ pub const FLAG_FILES: usize = 50_000;
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
 pub const YAML_NODES: usize = 16_000_000;
+/// What anchors and aliases of one file may copy, in nodes (64 bytes of text count as one). Flipt stops at 50,000.
+pub const YAML_COPIED: usize = 500_000;
+/// Problems told of one flag file; who has more repairs the first thousand first.
+pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
 pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
+/// Nodes of a configuration after its aliases are expanded; a thousand environments with everything need 30,000.
+pub const CONFIG_NODES: usize = 200_000;
+/// A file that the configuration refers to: a secret, a key, a bundle of certificates (the system's has 220 KB).
+pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Characters of a name of a storage or environment: it is a part of URLs, file names and branch names.
+pub const NAME_CHARACTERS: usize = 100;
+/// Characters of a line that a finding shows.
+pub const EXCERPT_CHARACTERS: usize = 160;
+/// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.
+pub const WEBHOOK_SECRETS: usize = 8;
 
 /// Body of a webhook: GitHub and GitLab send at most 25 MB.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
@@ -19,8 +33,16 @@ pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
 pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 /// A body that has not arrived by then will not be waited for: providers send it in one go.
 pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// Nesting of a payload; the deepest recorded one has eleven levels. `serde_json` stops at 128 by itself.
+/// Nesting of a payload that is looked into; the deepest recorded one has eleven levels. Below it is skipped.
 pub const PAYLOAD_DEPTH: usize = 64;
+/// Items kept of one list in a payload; a longer list of refs counts as "which ones is not known", never as none.
+pub const PAYLOAD_LIST: usize = 4_096;
+/// Values kept of one payload: a push with a full list of refs has about six a ref.
+pub const PAYLOAD_NODES: usize = 65_536;
+/// Bytes of one text kept of a payload; the longest one that is used is a URL.
+pub const PAYLOAD_TEXT: usize = 4_096;
+/// Bytes of a name that is repeated in records, logs and the status API; a ref has at most 255 a component.
+pub const PAYLOAD_TEXT_SHOWN: usize = 512;
 /// Age, either way, that the signed timestamp of a delivery may have (Standard Webhooks, GitLab 19.0).
 pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
 /// Signatures that are looked at in one list; GitLab sends one a signing token.
@@ -49,6 +71,14 @@ pub const GIT_FETCH_DEADLINE: Duration = Duration::from_secs(120);
 pub const GIT_CLONE_DEADLINE: Duration = Duration::from_secs(1_800);
 /// Packs in a mirror before it is compacted; each fetch makes one.
 pub const GIT_PACKS: usize = 50;
+/// How often a remote is asked where the file says nothing, as in Flipt v2.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// Healthy webhooks stretch polling to this many intervals, if the file says nothing …
+pub const POLL_CEILING_FACTOR: u32 = 10;
+/// … and no further than this: how late a lost delivery is noticed at worst.
+pub const POLL_CEILING: Duration = Duration::from_secs(300);
+/// Longest poll interval; past a day it is no safety net, and times far off overflow clocks.
+pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Shortest poll interval, as in Flipt v2.
 pub const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Longest pause between two tries after a failed fetch.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::snapshot::{Flag, Variant};
+use super::bucket;
+use super::constraint::{Constraint, Subject};
+use super::snapshot::{Flag, Rollout, Segment, SegmentOperator, Targets, Variant};
 
 /// What a request says about the one it asks for, besides its entity id.
 pub type Context = HashMap<String, String>;
@@ -58,18 +60,85 @@ pub struct VariantAnswer<'f> {
 }
 
 /// Evaluates a boolean flag. The caller has checked [`Flag::kind`]; for a variant flag the answer is its default.
+///
+/// Rollouts are tried in order, also those of a disabled flag: `enabled` is only the value if none matches.
 #[must_use]
-pub fn boolean<'f>(flag: &'f Flag, _entity: &str, _context: &Context) -> BooleanAnswer<'f> {
-    BooleanAnswer { enabled: flag.enabled, reason: Reason::Default, segments: Vec::new() }
+pub fn boolean<'f>(flag: &'f Flag, entity: &str, context: &Context) -> BooleanAnswer<'f> {
+    let answer = |enabled, reason, segments| BooleanAnswer { enabled, reason, segments };
+    let mut percentile = None;
+    for rollout in &flag.rollouts {
+        match rollout {
+            Rollout::Threshold { percentage, value } => {
+                let percentile = *percentile.get_or_insert_with(|| bucket::of_boolean(&flag.key, entity));
+                if f32::from(percentile) < *percentage {
+                    return answer(*value, Reason::Match, Vec::new());
+                }
+            }
+            Rollout::Segment { targets, value } => {
+                if let Some(segments) = matching(targets, entity, context) {
+                    return answer(*value, Reason::Match, segments);
+                }
+            }
+            Rollout::Empty => {}
+        }
+    }
+    answer(flag.enabled, Reason::Default, Vec::new())
 }
 
 /// Evaluates a variant flag. The caller has checked [`Flag::kind`].
+///
+/// The first rule that matches decides, also if it distributes nothing: then the default variant is the answer.
 #[must_use]
-pub fn variant<'f>(flag: &'f Flag, _entity: &str, _context: &Context) -> VariantAnswer<'f> {
-    VariantAnswer {
-        matched: false,
-        reason: Reason::Unknown,
-        variant: flag.default_variant.as_ref(),
-        segments: Vec::new(),
+pub fn variant<'f>(flag: &'f Flag, entity: &str, context: &Context) -> VariantAnswer<'f> {
+    let default = flag.default_variant.as_ref();
+    let unmatched = |reason| VariantAnswer { matched: false, reason, variant: default, segments: Vec::new() };
+    if !flag.enabled {
+        return unmatched(Reason::Disabled);
+    }
+    for rule in &flag.rules {
+        let Some(segments) = matching(&rule.targets, entity, context) else { continue };
+        let variant = match &*rule.distributions {
+            [] => default,
+            // The usual release to a segment needs no hash.
+            [only] if only.end == bucket::BUCKETS => flag.variant_of(only),
+            several => {
+                let bucket = bucket::of_variant(&flag.key, entity);
+                // All rollouts zero: nobody's share, so the default.
+                several.iter().find(|share| bucket < share.end).map_or(default, |share| flag.variant_of(share))
+            }
+        };
+        return VariantAnswer { matched: true, reason: Reason::Match, variant, segments };
+    }
+    unmatched(if default.is_some() { Reason::Default } else { Reason::Unknown })
+}
+
+/// The keys of the segments that match, if together they fulfil the condition. (Every segment is asked, also after
+/// the first match of an OR: the answer names them all.)
+fn matching<'f>(targets: &'f Targets, entity: &str, context: &Context) -> Option<Vec<&'f str>> {
+    let mut keys = Vec::new();
+    for segment in &targets.segments {
+        if is_in(segment, entity, context) {
+            keys.push(&*segment.key);
+        } else if targets.operator == SegmentOperator::And {
+            return None;
+        }
+    }
+    (targets.operator == SegmentOperator::And || !keys.is_empty()).then_some(keys)
+}
+
+/// Whether an entity is in a segment; everyone is in one without constraints.
+#[must_use]
+pub fn is_in(segment: &Segment, entity: &str, context: &Context) -> bool {
+    let fulfilled = |constraint: &Constraint| {
+        let value = match constraint.subject {
+            Subject::Entity => entity,
+            _ => context.get(&*constraint.property).map_or("", String::as_str),
+        };
+        constraint.matches(value)
+    };
+    if segment.all || segment.constraints.is_empty() {
+        segment.constraints.iter().all(fulfilled)
+    } else {
+        segment.constraints.iter().any(fulfilled)
     }
 }

@@ -5,8 +5,23 @@
 //! bytes --document::read--> SourceFile --snapshot::assemble--> Environment --evaluate--> answer
 //!        (once per blob)                (per commit; namespaces whose files did not change are taken over)
 //! ```
+//!
+//! Compiling happens in `read`, not in `assemble`: a flag and its segments come out of it ready for evaluation, and a
+//! commit that changes one file of a thousand costs that file. Only a flag that refers to a segment of another
+//! document is finished by `assemble`.
 
+pub mod bucket;
+mod check;
+pub mod constraint;
 pub mod document;
 pub mod evaluate;
+mod field;
+mod json;
 pub mod problem;
 pub mod snapshot;
+
+mod client;
+mod link;
+
+#[cfg(test)]
+mod tests;

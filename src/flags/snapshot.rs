@@ -1,10 +1,15 @@
 //! The immutable, indexed state of an environment at one commit, and the bytes that clients get of it.
+//!
+//! Flags and segments are made by [`super::document::read`] and shared from there: a snapshot is little more than
+//! lists of references into its files, so that the next one costs what changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::client;
+use super::constraint::Constraint;
 use super::document::SourceFile;
 use super::problem::{HazardPolicy, Problem};
 
@@ -39,6 +44,13 @@ pub struct Namespace {
     pub digest: Arc<str>,
     /// The blobs it was made of, in load order: (path, blob id). What is kept to find the last good state again.
     pub sources: Vec<(Arc<str>, Arc<str>)>,
+    /// In load order, also those that a later one of the same key replaces.
+    pub(super) flags: Vec<Arc<Flag>>,
+    /// Indices into `flags`: the last of each key, sorted by key.
+    pub(super) by_key: Vec<u32>,
+    /// Hazards that only show when files are linked; told again whenever the namespace is taken over.
+    pub(super) hazards: Vec<Problem>,
+    client: Encoded,
 }
 
 /// What kind of answers a flag gives.
@@ -51,7 +63,7 @@ pub enum FlagKind {
 }
 
 /// One flag, compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Flag {
     /// Its key.
     pub key: Box<str>,
@@ -67,6 +79,13 @@ pub struct Flag {
     pub metadata: Option<Box<str>>,
     /// The variant of `default: true`.
     pub default_variant: Option<Variant>,
+    /// In the order of the file.
+    pub variants: Box<[Variant]>,
+    /// Of a variant flag, in the order in which they are tried. (Rules of a boolean flag are kept too: the snapshot
+    /// of clients carries them.)
+    pub rules: Box<[Rule]>,
+    /// Of a boolean flag, in the order in which they are tried.
+    pub rollouts: Box<[Rollout]>,
 }
 
 /// A variant as answers carry it.
@@ -80,6 +99,79 @@ pub struct Variant {
     pub description: Box<str>,
     /// Compact JSON with sorted keys; `null` where the file has none.
     pub attachment: Box<str>,
+}
+
+/// How several segments make one condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SegmentOperator {
+    /// One of them matches.
+    #[default]
+    Or,
+    /// All of them match; of no segments that is everyone.
+    And,
+}
+
+/// The segments of a rule or rollout that take part: each key once, those with a malformed constraint left out.
+#[derive(Debug, Clone, Default)]
+pub struct Targets {
+    /// In the order of the file.
+    pub segments: Box<[Arc<Segment>]>,
+    /// How they combine.
+    pub operator: SegmentOperator,
+}
+
+/// One rule of a variant flag.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// For whom.
+    pub targets: Targets,
+    /// What they get.
+    pub distributions: Box<[Distribution]>,
+}
+
+/// The share of one variant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distribution {
+    /// Index into [`Flag::variants`].
+    pub variant: u32,
+    /// As the file has it, in percent.
+    pub rollout: f32,
+    /// The bucket at which the share ends ([`super::bucket::boundaries`]).
+    pub end: u32,
+}
+
+/// One step of a boolean flag.
+#[derive(Debug, Clone)]
+pub enum Rollout {
+    /// A share of all entities.
+    Threshold {
+        /// In percent; entities below it match.
+        percentage: f32,
+        /// What they get.
+        value: bool,
+    },
+    /// The entities of segments.
+    Segment {
+        /// For whom.
+        targets: Targets,
+        /// What they get.
+        value: bool,
+    },
+    /// `{}`: nothing, but it counts for the ranks of the others.
+    Empty,
+}
+
+/// A segment, compiled.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its key.
+    pub key: Box<str>,
+    /// Whether every constraint has to match, not only one.
+    pub all: bool,
+    /// In the order of the file.
+    pub constraints: Box<[Constraint]>,
+    /// A constraint's value does not parse: the segment takes no part.
+    pub malformed: bool,
 }
 
 /// A body with its compressed form, each made once, when first asked for.
@@ -112,31 +204,77 @@ impl Encoded {
     }
 }
 
+impl Flag {
+    /// The variant of a distribution.
+    #[must_use]
+    pub fn variant_of(&self, distribution: &Distribution) -> Option<&Variant> {
+        self.variants.get(usize::try_from(distribution.variant).ok()?)
+    }
+}
+
 impl Namespace {
+    pub(super) fn new(
+        key: Arc<str>,
+        digest: Arc<str>,
+        sources: Vec<(Arc<str>, Arc<str>)>,
+        flags: Vec<Arc<Flag>>,
+        hazards: Vec<Problem>,
+    ) -> Self {
+        let key_of = |index: &u32| at(&flags, *index).map(|flag| &*flag.key);
+        let mut by_key: Vec<u32> = (0..u32::try_from(flags.len()).unwrap_or(u32::MAX)).collect();
+        // The sort is stable; reversed first, the last of equal keys comes first and survives.
+        by_key.reverse();
+        by_key.sort_by(|a, b| key_of(a).cmp(&key_of(b)));
+        by_key.dedup_by(|a, b| key_of(a) == key_of(b));
+        by_key.shrink_to_fit();
+        Self { key, digest, sources, flags, by_key, hazards, client: Encoded::default() }
+    }
+
     /// A flag by key; of several with one key the last counts.
     #[must_use]
-    pub fn flag(&self, _key: &str) -> Option<&Flag> {
-        None
+    pub fn flag(&self, key: &str) -> Option<&Flag> {
+        let found =
+            self.by_key.binary_search_by(|index| at(&self.flags, *index).map(|flag| &*flag.key).cmp(&Some(key)));
+        at(&self.flags, *self.by_key.get(found.ok()?)?)
     }
 
     /// Every flag once, in key order.
     #[must_use]
     pub fn flags_by_key(&self) -> impl ExactSizeIterator<Item = &Flag> {
-        std::iter::empty()
+        // Each index is one of `flags`, by `new`: the fallback is never taken, it only keeps the size exact.
+        let none: &Flag = &NO_FLAG;
+        self.by_key.iter().map(move |index| at(&self.flags, *index).unwrap_or(none))
     }
 
     /// The client snapshot as JSON (what `…/snapshot` answers and every `{"result":…}` line of a stream carries).
     #[must_use]
     pub fn client_snapshot(&self) -> Bytes {
-        Bytes::new()
+        self.client.identity(|| client::encode(self))
     }
 
     /// The same, compressed.
     #[must_use]
     pub fn client_snapshot_gzip(&self) -> Bytes {
-        Bytes::new()
+        self.client.gzip(|| client::encode(self))
     }
 }
+
+fn at(flags: &[Arc<Flag>], index: u32) -> Option<&Flag> {
+    flags.get(usize::try_from(index).ok()?).map(|flag| &**flag)
+}
+
+static NO_FLAG: std::sync::LazyLock<Flag> = std::sync::LazyLock::new(|| Flag {
+    key: "".into(),
+    name: "".into(),
+    description: "".into(),
+    kind: FlagKind::Boolean,
+    enabled: false,
+    metadata: None,
+    default_variant: None,
+    variants: Box::default(),
+    rules: Box::default(),
+    rollouts: Box::default(),
+});
 
 /// Links the files of a commit to namespaces.
 ///
@@ -144,6 +282,6 @@ impl Namespace {
 /// namespace one of whose files is in error (or, with [`HazardPolicy::Refuse`], has a hazard) stays as in `previous`;
 /// so do the namespaces that a file fed in `previous` and that can no longer be read at all. The others move.
 #[must_use]
-pub fn assemble(_inputs: &[Input], _previous: &Environment, _hazards: HazardPolicy) -> Environment {
-    Environment::default()
+pub fn assemble(inputs: &[Input], previous: &Environment, hazards: HazardPolicy) -> Environment {
+    super::link::assemble(inputs, previous, hazards)
 }

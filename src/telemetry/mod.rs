@@ -1,1 +1,4 @@
-//! To be written.
+//! What the daemon says about itself: log lines, and the service manager's notifications.
+
+pub mod log;
+pub mod systemd;

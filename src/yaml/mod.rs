@@ -2,13 +2,27 @@
 //!
 //! Flag files and the configuration are read through this one tree, so that every problem can name line and column.
 //! It keeps scalars as text: what `yes` or `1_000` means is decided by the key that asks (Flipt's reader types a
-//! scalar by its target, not by its look). Aliases are expanded and merge keys applied, both within [`Limits`].
+//! scalar by its target, not by its look; [`Node::kind`] answers what an unquoted scalar looks like). Aliases are
+//! expanded and merge keys applied, all within [`Limits`]: what a text can cost is bounded by its length, never by
+//! what its aliases multiply it to. JSON is read into the same tree by [`json`].
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use crate::limits;
+
+pub mod json;
+pub mod scalar;
+mod text;
+
+pub use scalar::Kind;
+pub use text::decode;
+
+#[cfg(test)]
+mod tests;
 
 /// A place in a text; both numbers count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
@@ -44,7 +58,7 @@ pub enum Value {
     Mapping(Vec<(Node, Node)>),
 }
 
-/// Why a text is no YAML that is read here.
+/// Why a text is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -52,6 +66,25 @@ pub struct Error {
     pub at: Position,
     /// What is wrong, for the person who wrote the text.
     pub message: String,
+    /// Of which sort it is.
+    pub reason: Reason,
+    /// The key that was being read: `flags[3].rules`; empty at the top of the text.
+    pub key_path: String,
+}
+
+/// The sorts of [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The bytes are no UTF-8.
+    Encoding,
+    /// A character that may not stand in a text.
+    Character,
+    /// Not the grammar of the format.
+    Syntax,
+    /// A mapping has the same key twice.
+    RepeatedKey,
+    /// A limit of the parse is passed.
+    Limit,
 }
 
 /// Bounds of one parse.
@@ -67,6 +100,15 @@ impl Default for Limits {
     fn default() -> Self {
         Self { depth: limits::YAML_DEPTH, nodes: limits::YAML_NODES }
     }
+}
+
+/// What a text holds, and the repeated keys that a reader who wants every problem at once does not stop at.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// The documents. Of a repeated key the first value is kept.
+    pub documents: Vec<Node>,
+    /// The repeated keys, each with the index of its document.
+    pub repeated: Vec<(usize, Error)>,
 }
 
 impl Node {
@@ -93,6 +135,16 @@ impl Node {
     pub fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true } if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
     }
+
+    /// What a scalar looks like where nothing says what it has to be; none for lists and mappings.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        match &self.value {
+            Value::Scalar { text, plain: true } => Some(scalar::kind(text)),
+            Value::Scalar { plain: false, .. } => Some(Kind::Text),
+            _ => None,
+        }
+    }
 }
 
 /// Reads every document of a text. An empty text, or one of comments only, has no document.
@@ -100,12 +152,24 @@ impl Node {
 /// # Errors
 /// The first place that is no YAML, repeats a key, or passes a limit.
 pub fn parse(text: &str, limits: Limits) -> Result<Vec<Node>, Error> {
-    let mut reader = Reader { limits, nodes: 0, anchors: HashMap::new(), open: Vec::new(), documents: Vec::new() };
+    let mut stream = read(text, limits)?;
+    if stream.repeated.is_empty() { Ok(stream.documents) } else { Err(stream.repeated.swap_remove(0).1) }
+}
+
+/// Reads every document of a text, and goes on after a repeated key.
+///
+/// # Errors
+/// The first place that is no YAML or passes a limit.
+pub fn read(text: &str, limits: Limits) -> Result<Stream, Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    text::characters(text)?;
+    let mut reader =
+        Reader { limits, nodes: 0, copied: 0, anchors: HashMap::new(), open: Vec::new(), stream: Stream::default() };
     for step in Parser::new_from_str(text) {
-        let (event, span) = step.map_err(|e| Error { at: position(*e.marker()), message: e.info().to_owned() })?;
+        let (event, span) = step.map_err(|e| reader.error(position(*e.marker()), Reason::Syntax, e.info()))?;
         reader.take(event, position(span.start))?;
     }
-    Ok(reader.documents)
+    Ok(reader.stream)
 }
 
 fn position(marker: saphyr_parser::Marker) -> Position {
@@ -116,17 +180,28 @@ fn position(marker: saphyr_parser::Marker) -> Position {
 struct Reader {
     limits: Limits,
     nodes: usize,
-    anchors: HashMap<usize, (Node, usize)>,
+    /// What anchors and aliases have copied so far, in nodes ([`weight`]).
+    copied: usize,
+    anchors: HashMap<usize, (Node, Size)>,
     open: Vec<Open>,
-    documents: Vec<Node>,
+    stream: Stream,
+}
+
+/// How large a copy of a node is.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    weight: usize,
+    /// Levels below the node itself: an alias deep down must not build a deeper tree than the text could.
+    depth: usize,
 }
 
 /// A collection whose end has not been read.
 struct Open {
     at: Position,
     anchor: usize,
-    first_node: usize,
     content: Content,
+    size: Size,
 }
 
 enum Content {
@@ -134,28 +209,52 @@ enum Content {
     Mapping(Vec<(Node, Node)>, Option<Node>),
 }
 
+/// A long text weighs as much as the nodes that the same memory would hold.
+fn weight(text: &str) -> usize {
+    1 + text.len() / 64
+}
+
+/// Whether a scalar says by itself what it is: unquoted, without a tag that makes it text.
+fn is_plain(style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) -> bool {
+    match tag {
+        None => style == ScalarStyle::Plain,
+        Some(tag) => {
+            tag.is_yaml_core_schema() && matches!(tag.suffix.as_str(), "int" | "float" | "bool" | "null" | "merge")
+        }
+    }
+}
+
 impl Reader {
     fn take(&mut self, event: Event<'_>, at: Position) -> Result<(), Error> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(1, at)?;
-                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let plain = is_plain(style, tag.as_ref());
+                let size = Size { nodes: 1, weight: weight(&text), depth: 0 };
                 let node = Node { at, value: Value::Scalar { text: text.into(), plain } };
-                self.remember(anchor, &node, 1);
-                self.place(node)
+                self.count(1, at)?;
+                self.remember(anchor, &node, size)?;
+                self.place(node, size)
             }
             Event::SequenceStart(anchor, _) => self.begin(at, anchor, Content::Sequence(Vec::new())),
             Event::MappingStart(anchor, _) => self.begin(at, anchor, Content::Mapping(Vec::new(), None)),
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
-            Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some((node, size)) => {
-                    let (mut node, size) = (node.clone(), *size);
-                    node.at = at;
-                    self.count(size, at)?;
-                    self.place(node)
+            Event::Alias(anchor) => {
+                let Some(size) = self.anchors.get(&anchor).map(|(_, size)| *size) else {
+                    return Err(self.error(at, Reason::Syntax, "an alias inside its own anchor"));
+                };
+                self.count(size.nodes, at)?;
+                self.copy(size.weight, at)?;
+                if self.open.len() + size.depth > self.limits.depth {
+                    return Err(self.too_deep(at));
                 }
-                None => Err(Error { at, message: "an alias inside its own anchor".to_owned() }),
-            },
+                match self.anchors.get(&anchor) {
+                    Some((node, _)) => {
+                        let node = Node { at, value: node.value.clone() };
+                        self.place(node, size)
+                    }
+                    None => Ok(()),
+                }
+            }
             Event::DocumentEnd => {
                 self.anchors.clear();
                 Ok(())
@@ -167,93 +266,184 @@ impl Reader {
     fn count(&mut self, nodes: usize, at: Position) -> Result<(), Error> {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > self.limits.nodes {
-            return Err(Error { at, message: format!("more than {} nodes", self.limits.nodes) });
+            let message = format!("more than {} nodes", self.limits.nodes);
+            return Err(self.error(at, Reason::Limit, &message));
         }
         Ok(())
     }
 
-    fn remember(&mut self, anchor: usize, node: &Node, size: usize) {
+    /// Books a copy that an anchor or alias makes, before it is made.
+    fn copy(&mut self, weight: usize, at: Position) -> Result<(), Error> {
+        self.copied = self.copied.saturating_add(weight);
+        if self.copied > limits::YAML_COPIED {
+            let message = format!("anchors and aliases expand to more than {} nodes", limits::YAML_COPIED);
+            return Err(self.error(at, Reason::Limit, &message));
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, anchor: usize, node: &Node, size: Size) -> Result<(), Error> {
         if anchor != 0 {
+            self.copy(size.weight, node.at)?;
             self.anchors.insert(anchor, (node.clone(), size));
         }
+        Ok(())
     }
 
     fn begin(&mut self, at: Position, anchor: usize, content: Content) -> Result<(), Error> {
         if self.open.len() >= self.limits.depth {
-            return Err(Error { at, message: format!("nested deeper than {} levels", self.limits.depth) });
+            return Err(self.too_deep(at));
         }
-        let first_node = self.nodes;
         self.count(1, at)?;
-        self.open.push(Open { at, anchor, first_node, content });
+        self.open.push(Open { at, anchor, content, size: Size { nodes: 1, weight: 1, depth: 0 } });
         Ok(())
     }
 
     fn end(&mut self, at: Position) -> Result<(), Error> {
-        let Some(open) = self.open.pop() else {
-            return Err(Error { at, message: "an end without a beginning".to_owned() });
+        // The path is told while the collection still stands open.
+        let merged = match self.open.last_mut().map(|open| &mut open.content) {
+            Some(Content::Mapping(pairs, _)) => {
+                let pairs = std::mem::take(pairs);
+                Some(self.merge(pairs)?)
+            }
+            _ => None,
         };
-        let value = match open.content {
-            Content::Sequence(items) => Value::Sequence(items),
-            Content::Mapping(pairs, _) => Value::Mapping(merge(pairs)?),
+        let Some(Open { at: began, anchor, content, size }) = self.open.pop() else {
+            return Err(self.error(at, Reason::Syntax, "an end without a beginning"));
         };
-        let node = Node { at: open.at, value };
-        self.remember(open.anchor, &node, self.nodes.saturating_sub(open.first_node));
-        self.place(node)
+        let value = match content {
+            Content::Sequence(mut items) => {
+                items.shrink_to_fit();
+                Value::Sequence(items)
+            }
+            Content::Mapping(..) => Value::Mapping(merged.unwrap_or_default()),
+        };
+        let node = Node { at: began, value };
+        self.remember(anchor, &node, size)?;
+        self.place(node, size)
     }
 
-    fn place(&mut self, node: Node) -> Result<(), Error> {
+    fn place(&mut self, node: Node, size: Size) -> Result<(), Error> {
         let Some(open) = self.open.last_mut() else {
-            self.documents.push(node);
+            self.stream.documents.push(node);
             return Ok(());
         };
+        open.size.nodes = open.size.nodes.saturating_add(size.nodes);
+        open.size.weight = open.size.weight.saturating_add(size.weight);
+        open.size.depth = open.size.depth.max(size.depth + 1);
         match &mut open.content {
             Content::Sequence(items) => items.push(node),
             Content::Mapping(pairs, waiting) => match waiting.take() {
                 Some(key) => pairs.push((key, node)),
                 None if node.text().is_some() => *waiting = Some(node),
-                None => return Err(Error { at: node.at, message: "a key must be plain text".to_owned() }),
+                None => return Err(self.error(node.at, Reason::Syntax, "a key must be plain text")),
             },
         }
         Ok(())
     }
-}
 
-/// Applies `<<` and refuses repeated keys. A key of the mapping itself wins over a merged one.
-fn merge(pairs: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, Error> {
-    let mut own: HashMap<Box<str>, Position> = HashMap::with_capacity(pairs.len());
-    let mut merges = Vec::new();
-    let mut result = Vec::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        let plain_merge = matches!(&key.value, Value::Scalar { text, plain: true } if &**text == "<<");
-        if plain_merge {
-            merges.push(value);
-            continue;
+    /// Applies `<<` and notes repeated keys. A key of the mapping itself wins over a merged one, an earlier source
+    /// over a later one.
+    fn merge(&mut self, mut pairs: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, Error> {
+        let is_merge = |key: &Node| matches!(&key.value, Value::Scalar { text, plain: true } if &**text == "<<");
+        self.drop_repeated(&mut pairs);
+        if !pairs.iter().any(|(key, _)| is_merge(key)) {
+            pairs.shrink_to_fit();
+            return Ok(pairs);
         }
-        let text: Box<str> = key.text().unwrap_or_default().into();
-        if let Some(first) = own.get(&text) {
-            let message = format!("key \"{text}\" is repeated; it stands first in line {}", first.line);
-            return Err(Error { at: key.at, message });
+        let mut merges = Vec::new();
+        let mut result = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            if is_merge(&key) { merges.push(value) } else { result.push((key, value)) }
         }
-        own.insert(text, key.at);
-        result.push((key, value));
-    }
-    for value in merges {
-        let sources = match value.value {
-            Value::Sequence(items) => items,
-            _ => vec![value],
-        };
-        for source in sources {
-            let Value::Mapping(pairs) = source.value else {
-                return Err(Error { at: source.at, message: "<< takes a mapping or a list of mappings".to_owned() });
+        let mut known: HashSet<Box<str>> = result.iter().filter_map(|(key, _)| key.text()).map(Into::into).collect();
+        for value in merges {
+            let sources = match value.value {
+                Value::Sequence(items) => items,
+                _ => vec![value],
             };
-            for (key, value) in pairs {
-                let text: Box<str> = key.text().unwrap_or_default().into();
-                if let std::collections::hash_map::Entry::Vacant(slot) = own.entry(text) {
-                    slot.insert(key.at);
-                    result.push((key, value));
+            for source in sources {
+                let Value::Mapping(pairs) = source.value else {
+                    return Err(self.error(source.at, Reason::Syntax, "<< takes a mapping or a list of mappings"));
+                };
+                for (key, value) in pairs {
+                    if known.insert(key.text().unwrap_or_default().into()) {
+                        result.push((key, value));
+                    }
                 }
             }
         }
+        Ok(result)
     }
-    Ok(result)
+
+    /// Keeps the first of equal keys. Small mappings, which is nearly all of them, are compared pair by pair.
+    fn drop_repeated(&mut self, pairs: &mut Vec<(Node, Node)>) {
+        const SMALL: usize = 16;
+        let text = |pair: &(Node, Node)| pair.0.text().unwrap_or_default().to_owned();
+        let unique = if pairs.len() <= SMALL {
+            pairs.iter().enumerate().all(|(at, (key, _))| pairs.iter().take(at).all(|(k, _)| k.text() != key.text()))
+        } else {
+            let mut seen = HashSet::with_capacity(pairs.len());
+            pairs.iter().all(|(key, _)| seen.insert(key.text()))
+        };
+        if unique {
+            return;
+        }
+        let mut first: HashMap<String, Position> = HashMap::new();
+        let mut repeated = Vec::new();
+        pairs.retain(|pair| match first.entry(text(pair)) {
+            std::collections::hash_map::Entry::Occupied(entry) => {
+                repeated.push((pair.0.at, *entry.get(), entry.key().clone()));
+                false
+            }
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(pair.0.at);
+                true
+            }
+        });
+        let document = self.stream.documents.len();
+        for (at, first, key) in repeated {
+            if self.stream.repeated.len() < limits::FLAG_PROBLEMS {
+                let key = quote(&key);
+                let message = format!("the key {key} is repeated; it stands first in line {}", first.line);
+                let error = self.error(at, Reason::RepeatedKey, &message);
+                self.stream.repeated.push((document, error));
+            }
+        }
+    }
+
+    fn too_deep(&self, at: Position) -> Error {
+        self.error(at, Reason::Limit, &format!("nested deeper than {} levels", self.limits.depth))
+    }
+
+    fn error(&self, at: Position, reason: Reason, message: &str) -> Error {
+        let mut key_path = String::new();
+        // A path as deep as the limit helps nobody; its first levels do.
+        for open in self.open.iter().take(12) {
+            match &open.content {
+                Content::Sequence(items) => _ = write!(key_path, "[{}]", items.len()),
+                Content::Mapping(_, Some(key)) => {
+                    if !key_path.is_empty() {
+                        key_path.push('.');
+                    }
+                    key_path.push_str(&clip(key.text().unwrap_or_default()));
+                }
+                Content::Mapping(_, None) => {}
+            }
+        }
+        Error { at, message: message.to_owned(), reason, key_path }
+    }
+}
+
+/// At most the first 60 characters of a text that a message repeats.
+pub(crate) fn clip(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(60) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A value as messages repeat it: quoted, escaped, clipped.
+pub(crate) fn quote(text: &str) -> String {
+    format!("\"{}\"", clip(text).escape_debug())
 }
