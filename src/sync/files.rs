@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 
 use super::Repository;
 use crate::flags::document::{self, Format, SourceFile};
-use crate::flags::problem::{Problem, Severity};
 use crate::flags::snapshot::Input;
 use crate::git::{self, Entry};
 use crate::limits;
@@ -32,7 +31,7 @@ impl Files {
             None => {
                 let size = entry.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
                 let file = Arc::new(if size > limits::FLAG_FILE_BYTES {
-                    too_large(size)
+                    document::too_large(format, size)
                 } else {
                     document::read(format, &repository.blob(&entry.blob, limits::FLAG_FILE_BYTES)?)
                 });
@@ -47,18 +46,4 @@ impl Files {
     pub(super) fn forget_unused(&mut self) {
         self.by_blob.retain(|_, file| file.strong_count() > 0);
     }
-}
-
-fn too_large(size: usize) -> SourceFile {
-    let problem = Problem {
-        severity: Severity::Error,
-        code: "file-too-large",
-        file: "".into(),
-        at: None,
-        key_path: String::new(),
-        namespace: None,
-        message: format!("the file has {size} bytes, more than {}", limits::FLAG_FILE_BYTES),
-        help: "split it: several files can feed one namespace".to_owned(),
-    };
-    SourceFile { problems: vec![problem], ..SourceFile::default() }
 }

@@ -48,6 +48,8 @@ pub trait Repository: Send {
     fn entries(&self, commit: &str, directory: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, git::Error>;
     /// [`Mirror::blob`].
     fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error>;
+    /// [`Mirror::keep`].
+    fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
 }
 
 /// Where a [`Repository`] comes from, each time it has to be opened (anew).
@@ -95,6 +97,9 @@ impl Repository for Following {
     }
     fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error> {
         self.mirror.blob(id, limit)
+    }
+    fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
+        self.mirror.keep(name, commit)
     }
 }
 

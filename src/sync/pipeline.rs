@@ -102,6 +102,8 @@ pub struct Pipeline {
     tracked: Vec<Tracked>,
     refused: BTreeMap<Arc<str>, Vec<Problem>>,
     files: Files,
+    /// Commits that the mirror was told to keep, by name.
+    kept: BTreeMap<String, Arc<str>>,
 }
 
 impl Pipeline {
@@ -126,6 +128,7 @@ impl Pipeline {
             tracked,
             refused: BTreeMap::new(),
             files: Files::default(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -165,6 +168,7 @@ impl Pipeline {
             self.follow_one(place, heads, from_disk)?;
         }
         self.files.forget_unused();
+        self.keep();
         Ok(())
     }
 
@@ -270,14 +274,20 @@ impl Pipeline {
         self.tracked.iter().map(status).collect()
     }
 
-    /// Commits that what is served was read from: the mirror must not lose them.
-    #[must_use]
-    pub fn commits(&self) -> Vec<Arc<str>> {
-        let mut commits: Vec<Arc<str>> = self.tracked.iter().flat_map(|t| t.origins.values().cloned()).collect();
-        commits.extend(self.tracked.iter().filter_map(|t| t.environment.load().commit.clone()));
-        commits.sort();
-        commits.dedup();
-        commits
+    /// Lets the mirror keep the commits that what is served was read from, whatever becomes of their branches. New
+    /// names first: at no moment is a commit without one that is still needed.
+    fn keep(&mut self) {
+        let Some(repository) = self.repository.as_deref() else { return };
+        let wanted: BTreeMap<String, Arc<str>> = self.tracked.iter().flat_map(Tracked::kept).collect();
+        for (name, commit) in &wanted {
+            if self.kept.get(name) != Some(commit) {
+                tell_kept(repository.keep(name, Some(commit)), name);
+            }
+        }
+        for name in self.kept.keys().filter(|name| !wanted.contains_key(*name)) {
+            tell_kept(repository.keep(name, None), name);
+        }
+        self.kept = wanted;
     }
 
     /// Forgets everything that can be read again: what a run that broke off may have left is not built upon.
@@ -341,6 +351,13 @@ impl Pipeline {
     }
 }
 
+fn tell_kept(kept: Result<(), git::Error>, name: &str) {
+    if let Err(error) = kept {
+        // It costs the last good state after a forced push and a restart, nothing now.
+        tracing::warn!(name, %error, "a commit that is served could not be kept");
+    }
+}
+
 impl Tracked {
     fn new(environment: Arc<serve::Environment>, hazards: HazardPolicy, store: &Store) -> Self {
         let manifest = store.manifest(&environment.storage, &environment.name).unwrap_or_default();
@@ -354,6 +371,15 @@ impl Tracked {
 
     fn publish(&self, served: Served) {
         self.environment.publish(served);
+    }
+
+    /// The commits to keep: the one that is served, and those where held namespaces stand.
+    fn kept(&self) -> Vec<(String, Arc<str>)> {
+        let served = self.environment.load();
+        let environment = &self.environment.name;
+        let held = served.flags.held.iter().filter_map(|key| Some((key, self.origins.get(key)?)));
+        let held = held.map(|(key, commit)| (format!("held\0{environment}\0{key}"), commit.clone()));
+        held.chain(served.commit.clone().map(|commit| (format!("served\0{environment}"), commit))).collect()
     }
 
     fn manifest(&self) -> Option<crate::store::Manifest> {
