@@ -25,19 +25,17 @@ impl Files {
     fn input(&mut self, repository: &dyn Repository, entry: &Entry) -> Result<Option<Input>, git::Error> {
         let Some(format) = document::format_of(&entry.path) else { return Ok(None) };
         let key = (Arc::<str>::from(&*entry.blob), format);
-        let known = self.by_blob.get(&key).and_then(Weak::upgrade);
-        let file = match known {
-            Some(file) => file,
-            None => {
-                let size = entry.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-                let file = Arc::new(if size > limits::FLAG_FILE_BYTES {
-                    document::too_large(format, size)
-                } else {
-                    document::read(format, &repository.blob(&entry.blob, limits::FLAG_FILE_BYTES)?)
-                });
-                self.by_blob.insert(key.clone(), Arc::downgrade(&file));
-                file
-            }
+        let file = if let Some(known) = self.by_blob.get(&key).and_then(Weak::upgrade) {
+            known
+        } else {
+            let size = entry.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+            let file = Arc::new(if size > limits::FLAG_FILE_BYTES {
+                document::too_large(format, size)
+            } else {
+                document::read(format, &repository.blob(&entry.blob, limits::FLAG_FILE_BYTES)?)
+            });
+            self.by_blob.insert(key.clone(), Arc::downgrade(&file));
+            file
         };
         Ok(Some(Input { path: entry.path.as_str().into(), blob: key.0, file }))
     }

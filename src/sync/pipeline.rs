@@ -79,14 +79,25 @@ pub struct Report {
 struct Tracked {
     environment: Arc<serve::Environment>,
     hazards: HazardPolicy,
-    /// The tree that was read last, if any was; inside, nothing if the directory was not there.
-    tree: Option<Option<String>>,
+    /// The tree that was read last.
+    tree: Tree,
     /// The files it is made of; holding them keeps them from being read again.
     inputs: Vec<Input>,
     /// Where each namespace's sources stand in the mirror.
     origins: BTreeMap<Arc<str>, Arc<str>>,
     /// Nothing of this process's fetches was seen by it.
     from_disk: bool,
+}
+
+/// What an environment's directory was when it was read last.
+#[derive(Debug, PartialEq, Eq)]
+enum Tree {
+    /// It was not read yet.
+    Unread,
+    /// It was not there.
+    Absent,
+    /// This tree.
+    Id(String),
 }
 
 /// Everything that the runs of one storage need, and what they remember from one to the next.
@@ -186,10 +197,10 @@ impl Pipeline {
         let Some(commit) = heads.get(&*environment.branch) else { return Ok(()) };
         let commit: Arc<str> = commit.as_str().into();
         let before = environment.load().clone();
-        let tree = repository.tree_id(&commit, &environment.directory)?;
+        let tree = repository.tree_id(&commit, &environment.directory)?.map_or(Tree::Absent, Tree::Id);
 
         // Skip: what is below the directory did not change.
-        if tracked.tree.as_ref() == Some(&tree) {
+        if tracked.tree == tree {
             tracked.from_disk &= from_disk;
             if before.commit.as_ref() != Some(&commit) {
                 tracing::debug!(storage = %self.plan.name, environment = %environment.name, revision = %commit,
@@ -208,20 +219,23 @@ impl Pipeline {
 
         // Check: the namespaces that can be taken move, the others stay.
         let mut flags = snapshot::assemble(&inputs, &before.flags, tracked.hazards);
+        let remembered = self.store.manifest(&self.plan.name, &environment.name).filter(|_| before.commit.is_none());
         if too_many {
             flags = last_good::hold_all(&before.flags, entries.len());
-        } else if before.commit.is_none()
+        } else if let Some(manifest) = &remembered
             && last_good::is_partial(&flags, tracked.hazards)
-            && let Some(manifest) = self.store.manifest(&self.plan.name, &environment.name)
         {
-            let last = last_good::rebuild(&manifest, repository, &mut self.files);
+            let last = last_good::rebuild(manifest, repository, &mut self.files);
             flags = snapshot::assemble(&inputs, &last, tracked.hazards);
         }
 
         // Swap, then tell.
         tracked.origins = last_good::origins(&flags, &commit, &tracked.origins);
-        tracked.publish(Served { flags: Arc::new(flags), commit: Some(commit), since: self.clock.now() });
-        tracked.tree = Some(tree);
+        // What was served before a restart is as old as it was then.
+        let since = remembered.filter(|manifest| manifest.commit == commit).map(|manifest| manifest.since);
+        let since = since.unwrap_or_else(|| self.clock.now());
+        tracked.publish(Served { flags: Arc::new(flags), commit: Some(commit), since });
+        tracked.tree = tree;
         tracked.inputs = inputs;
         tracked.from_disk = from_disk;
         tracked.tell(&self.plan.name);
@@ -295,7 +309,7 @@ impl Pipeline {
         self.repository = None;
         self.files = Files::default();
         for tracked in &mut self.tracked {
-            tracked.tree = None;
+            tracked.tree = Tree::Unread;
             tracked.inputs = Vec::new();
         }
     }
@@ -307,19 +321,18 @@ impl Pipeline {
     }
 
     fn repository(&mut self) -> Result<&dyn Repository, git::Error> {
-        let repository = match self.repository.take() {
-            Some(repository) => repository,
-            None => {
-                let (repository, opened) = self.source.open()?;
-                match opened {
-                    Opened::Created => tracing::info!(storage = %self.plan.name, "mirror made"),
-                    Opened::Existing => {}
-                    Opened::Quarantined { to, why } => {
-                        tracing::error!(storage = %self.plan.name, moved_to = %to.display(), why, "mirror moved aside");
-                    }
+        let repository = if let Some(open) = self.repository.take() {
+            open
+        } else {
+            let (repository, opened) = self.source.open()?;
+            match opened {
+                Opened::Created => tracing::info!(storage = %self.plan.name, "mirror made"),
+                Opened::Existing => {}
+                Opened::Quarantined { to, why } => {
+                    tracing::error!(storage = %self.plan.name, moved_to = %to.display(), why, "mirror moved aside");
                 }
-                repository
             }
+            repository
         };
         Ok(&**self.repository.insert(repository))
     }
@@ -362,7 +375,7 @@ impl Tracked {
     fn new(environment: Arc<serve::Environment>, hazards: HazardPolicy, store: &Store) -> Self {
         let manifest = store.manifest(&environment.storage, &environment.name).unwrap_or_default();
         let origins = manifest.namespaces.into_iter().map(|good| (good.namespace, good.commit)).collect();
-        Self { environment, hazards, tree: None, inputs: Vec::new(), origins, from_disk: false }
+        Self { environment, hazards, tree: Tree::Unread, inputs: Vec::new(), origins, from_disk: false }
     }
 
     fn is_branch(&self) -> bool {

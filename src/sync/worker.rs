@@ -134,7 +134,7 @@ impl Worker {
     async fn restore(&mut self) {
         let restored = self.blocking(|pipeline, _| pipeline.restore()).await;
         match restored {
-            Ok(report) => self.show(|storage| storage.head = report.head.clone()),
+            Ok(report) => self.show(|storage| storage.head.clone_from(&report.head)),
             // The first run opens it again and says what is wrong.
             Err(Failure::Git(error)) => {
                 tracing::warn!(storage = %self.name, %error, "nothing could be served from disk");

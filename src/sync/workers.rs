@@ -29,7 +29,6 @@ use super::worker::{self, Parts, Pulse};
 use super::{Mirrored, Observer, Source};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::flags::problem::HazardPolicy;
 use crate::git::Remote;
 use crate::ingest::Hint;
 use crate::limits;
@@ -82,9 +81,10 @@ impl Workers {
 
     /// Puts a wish in the slot of its storage and wakes its worker. One for a storage that is not there is dropped.
     pub fn set(&self, hint: Hint) {
-        match self.slots.load().get(&hint.storage) {
-            Some(slot) => slot.set(hint),
-            None => tracing::warn!(storage = %hint.storage, "hint for a storage that nobody works for"),
+        if let Some(slot) = self.slots.load().get(&hint.storage) {
+            slot.set(hint);
+        } else {
+            tracing::warn!(storage = %hint.storage, "hint for a storage that nobody works for");
         }
     }
 
@@ -128,7 +128,9 @@ impl Workers {
             slots.insert(plan.name.clone(), slot.clone());
             running.insert(plan.name.clone(), self.start(plan, storage, source, slot, old));
         }
-        before.into_values().for_each(|old| retire(Some(old)));
+        for gone in before.into_values() {
+            retire(Some(gone));
+        }
         self.slots.store(Arc::new(slots));
     }
 
@@ -250,13 +252,9 @@ fn plan(config: &Config, storage: &config::Storage, known: &[Arc<serve::Environm
                 storage.branch.clone(),
             ))
         });
-        Planned { environment, hazards: hazards(wanted) }
+        Planned { environment, hazards: wanted.hazards }
     });
     Plan { name: storage.name.clone(), branch: storage.branch.clone(), environments: environments.collect() }
-}
-
-fn hazards(environment: &config::Environment) -> HazardPolicy {
-    environment.hazards
 }
 
 /// What a storage follows.
