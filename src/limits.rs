@@ -116,3 +116,8 @@ pub const STORE_QUARANTINED: usize = 3;
 pub const PROBLEMS_LOGGED: usize = 20;
 /// How much later than it promised a worker may turn before the watchdog calls it dead.
 pub const WORKER_GRACE: Duration = Duration::from_secs(60);
+
+/// One request to the Git server of the demo and the scenario tests: longer than any honest one takes.
+pub const DEMO_GIT_DEADLINE: Duration = Duration::from_secs(60);
+/// A push to the same; flag repositories of the demo are a few kilobytes.
+pub const DEMO_GIT_REQUEST_BYTES: usize = 32 * 1024 * 1024;

@@ -2,6 +2,7 @@
 //! pushes to it as every provider would.
 
 pub mod dialect;
+pub mod forge;
 
 /// How the demonstration runs.
 #[derive(Debug, Clone, Copy)]

@@ -63,11 +63,6 @@ impl Seal {
         let (words, rest) = unwrap(super::record::SEAL, value)?.as_chunks::<8>();
         let [id, sequence, sum, entries] = *<&[[u8; 8]; 4]>::try_from(words).ok()?;
         let word = u64::from_le_bytes;
-        rest.is_empty().then(|| Self {
-            id: word(id),
-            sequence: word(sequence),
-            sum: word(sum),
-            entries: word(entries),
-        })
+        rest.is_empty().then(|| Self { id: word(id), sequence: word(sequence), sum: word(sum), entries: word(entries) })
     }
 }

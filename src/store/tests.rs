@@ -143,39 +143,51 @@ fn damages() -> Vec<Damage> {
         ("seal deleted", Box::new(|d| std::fs::remove_file(d.join("state.seal")).unwrap())),
         ("seal emptied", Box::new(|d| std::fs::write(d.join("state.seal"), "").unwrap())),
         ("died while opening", Box::new(|d| std::fs::write(d.join("state.opening"), "").unwrap())),
-        ("a file instead of the directory", Box::new(|d| {
-            std::fs::remove_dir_all(d.join("state")).unwrap();
-            std::fs::write(d.join("state"), "x").unwrap();
-        })),
+        (
+            "a file instead of the directory",
+            Box::new(|d| {
+                std::fs::remove_dir_all(d.join("state")).unwrap();
+                std::fs::write(d.join("state"), "x").unwrap();
+            }),
+        ),
         ("log deleted", Box::new(|d| std::fs::remove_file(d.join("state/db")).unwrap())),
         ("configuration of sled deleted", Box::new(|d| std::fs::remove_file(d.join("state/conf")).unwrap())),
-        ("an older copy of the store", Box::new(|d| {
-            let (store, ..) = Store::open(d);
-            store.put_delivery(Arc::new(delivery(500)));
-            store.flush();
-            drop(store);
-            let older = d.join("older");
-            copy(&d.join("state"), &older);
-            let (store, ..) = Store::open(d);
-            store.put_delivery(Arc::new(delivery(501)));
-            store.flush();
-            drop(store);
-            std::fs::remove_dir_all(d.join("state")).unwrap();
-            std::fs::rename(older, d.join("state")).unwrap();
-        })),
+        (
+            "an older copy of the store",
+            Box::new(|d| {
+                let (store, ..) = Store::open(d);
+                store.put_delivery(Arc::new(delivery(500)));
+                store.flush();
+                drop(store);
+                let older = d.join("older");
+                copy(&d.join("state"), &older);
+                let (store, ..) = Store::open(d);
+                store.put_delivery(Arc::new(delivery(501)));
+                store.flush();
+                drop(store);
+                std::fs::remove_dir_all(d.join("state")).unwrap();
+                std::fs::rename(older, d.join("state")).unwrap();
+            }),
+        ),
     ];
     for twentieth in 0..20 {
-        damages.push(("truncated", Box::new(move |d| {
-            edit(&d.join("state/db"), |bytes| bytes.truncate(bytes.len() * twentieth / 20));
-        })));
-        damages.push(("four bytes flipped", Box::new(move |d| {
-            edit(&d.join("state/db"), |bytes| {
-                // Only where something is written: sled's segments are mostly zeros.
-                let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
-                let at = written[(written.len() - 1) * twentieth / 20];
-                bytes.iter_mut().skip(at).take(4).for_each(|byte| *byte ^= 0x5a);
-            });
-        })));
+        damages.push((
+            "truncated",
+            Box::new(move |d| {
+                edit(&d.join("state/db"), |bytes| bytes.truncate(bytes.len() * twentieth / 20));
+            }),
+        ));
+        damages.push((
+            "four bytes flipped",
+            Box::new(move |d| {
+                edit(&d.join("state/db"), |bytes| {
+                    // Only where something is written: sled's segments are mostly zeros.
+                    let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+                    let at = written[(written.len() - 1) * twentieth / 20];
+                    bytes.iter_mut().skip(at).take(4).for_each(|byte| *byte ^= 0x5a);
+                });
+            }),
+        ));
     }
     damages
 }

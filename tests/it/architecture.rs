@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["yaml", "flags", "provider", "limits", "fault"]),
     ("net", &["limits", "fault"]),
     ("git", &["config", "provider", "net", "limits", "fault"]),
-    ("store", &["limits", "fault", "clock"]),
+    ("store", &["ingest", "provider", "limits", "fault", "clock"]),
     ("serve", &["flags", "limits", "clock"]),
     ("ingest", &["provider", "limits", "fault", "clock"]),
     (
@@ -37,10 +37,12 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
-const PURE: &[&str] = &["yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
+const PURE: &[&str] = &["yaml", "flags", "provider", "config", "fault", "limits", "sync/schedule"];
 const IMPURE: &[&str] = &[
     "std::fs::",
-    "std::net::",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "ToSocketAddrs",
     "std::thread",
     "std::env::",
     "Instant::now",
