@@ -433,9 +433,8 @@ async fn a_burst_is_one_running_fetch_and_one_that_covers_the_rest() {
     world.fake.change(|remote| remote.gate = false);
     world.told("done d", 50).await;
     world.serves("production", &last).await;
-    let remote = world.fake.lock();
-    assert_eq!((remote.fetches, remote.most_running), (3, 1));
-    drop(remote);
+    let counts = |remote: &Remote| (remote.fetches, remote.most_running);
+    assert_eq!(counts(&world.fake.lock()), (3, 1));
     world.stop().await;
 }
 
