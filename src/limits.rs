@@ -43,14 +43,24 @@ pub const PAYLOAD_NODES: usize = 65_536;
 pub const PAYLOAD_TEXT: usize = 4_096;
 /// Bytes of a name that is repeated in records, logs and the status API; a ref has at most 255 a component.
 pub const PAYLOAD_TEXT_SHOWN: usize = 512;
+/// Bodies above this are hashed and read on a thread of their own, so that one large delivery delays no other.
+pub const WEBHOOK_INLINE_BYTES: usize = 256 * 1024;
+/// What a sender that met a full gate is told to wait; a full gate drains as fast as bodies are read.
+pub const WEBHOOK_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Age, either way, that the signed timestamp of a delivery may have (Standard Webhooks, GitLab 19.0).
 pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
 /// Signatures that are looked at in one list; GitLab sends one a signing token.
 pub const SIGNATURES_PER_HEADER: usize = 8;
 /// Delivery ids remembered for deduplication, over all endpoints; GitHub keeps a delivery for three days.
 pub const DEDUPE_IDS: usize = 16_384;
+/// After this a delivery whose run nobody has reported on may run again: longer than a fetch with its retries.
+pub const DELIVERY_RUNNING: Duration = Duration::from_secs(300);
 /// Deliveries kept for the status API, a storage.
 pub const DELIVERIES_KEPT: usize = 256;
+/// Refused requests kept for the status API, a storage; apart, so that no flood of forgeries hides what was real.
+pub const REFUSALS_KEPT: usize = 64;
+/// One line in the log for refused requests of an endpoint in this time; the next one tells how many there were.
+pub const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Body of an evaluation request; Flipt takes 12 MB and more, a batch of 10,000 with contexts is 4 MB.
 pub const EVALUATION_BODY_BYTES: usize = 16 * 1024 * 1024;

@@ -64,7 +64,7 @@ fn every_provider_has_its_header_and_no_other() {
     for (provider, header, value) in all {
         let key = if provider == Provider::Azure { "one" } else { "key" };
         let result = check(provider, &[key], &[(header, value)], b"{}", 0);
-        assert_eq!(result.is_ok(), true, "{}", provider.name());
+        assert!(result.is_ok(), "{}", provider.name());
         for (other, foreign, its) in all {
             if foreign != header {
                 let result = check(provider, &[key], &[(foreign, its)], b"{}", 0);
@@ -84,8 +84,8 @@ fn the_form_of_a_digest_is_exact() {
         (digest.clone(), Refusal::Malformed),
         (format!("sha256={}", digest.to_uppercase()), Refusal::Malformed),
         (format!("SHA256={digest}"), Refusal::Malformed),
-        (good[..good.len() - 1].to_owned(), Refusal::Malformed),
-        (good[..good.len() - 2].to_owned(), Refusal::Malformed),
+        (good.strip_suffix(|_| true).unwrap().to_owned(), Refusal::Malformed),
+        (format!("sha256={}", hex::encode(&hmac(b"key", b"{}")[..31])), Refusal::Malformed),
         (format!("{good}00"), Refusal::Malformed),
         (format!("{good}, {good}"), Refusal::Malformed),
         (format!("sha256= {digest}"), Refusal::Malformed),
@@ -165,13 +165,13 @@ fn standard_webhooks_binds_id_and_time_and_takes_a_list() {
     ] {
         assert_eq!(standard(&[STANDARD_KEY], &STANDARD, now + offset), expected, "{offset}");
     }
-    for at in 0..3 {
+    for (at, field) in STANDARD.iter().enumerate() {
         let mut headers = STANDARD.to_vec();
         headers.remove(at);
-        assert_eq!(standard(&[STANDARD_KEY], &headers, now), Err(Refusal::Missing), "without {}", STANDARD[at].0);
+        assert_eq!(standard(&[STANDARD_KEY], &headers, now), Err(Refusal::Missing), "without {}", field.0);
         let mut headers = STANDARD.to_vec();
-        headers.push(STANDARD[at]);
-        assert_eq!(standard(&[STANDARD_KEY], &headers, now), Err(Refusal::Doubled), "twice {}", STANDARD[at].0);
+        headers.push(*field);
+        assert_eq!(standard(&[STANDARD_KEY], &headers, now), Err(Refusal::Doubled), "twice {}", field.0);
     }
     let with = |name: &str, value: &str| {
         let headers = STANDARD.map(|(known, old)| (known, if known == name { value } else { old }));
@@ -193,7 +193,7 @@ fn standard_webhooks_binds_id_and_time_and_takes_a_list() {
     for none in ["v1", "v1,", "v1,%%", "v1a,AAAA", "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "v1,AAAA"] {
         assert_eq!(with("webhook-signature", none), Err(Refusal::Malformed), "{none}");
     }
-    let many = vec![wrong.as_str(); limits::SIGNATURES_PER_HEADER].join(" ");
+    let many = [wrong.as_str(); limits::SIGNATURES_PER_HEADER].join(" ");
     assert_eq!(with("webhook-signature", &format!("{many} {good}")), Err(Refusal::Mismatch));
 
     let unpadded = good.trim_end_matches('=');
