@@ -131,3 +131,41 @@ pub const WORKER_GRACE: Duration = Duration::from_secs(60);
 pub const DEMO_GIT_DEADLINE: Duration = Duration::from_secs(60);
 /// A push to the same; flag repositories of the demo are a few kilobytes.
 pub const DEMO_GIT_REQUEST_BYTES: usize = 32 * 1024 * 1024;
+
+/// How often a wait looks whether it was told to stop.
+pub const NET_STOP_LOOK: Duration = Duration::from_millis(25);
+/// How long an idle connection is kept for the next request; a poll every 30 s finds it warm.
+pub const NET_IDLE: Duration = Duration::from_secs(90);
+/// Probes that keep the entry of a connection in the tables on its way.
+pub const NET_KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Longest wait that a server may impose by `Retry-After`.
+pub const NET_RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
+/// An answer of a provider's API; a page of 100 pull requests is about 2 MB.
+pub const NET_JSON_BYTES: usize = 16 * 1024 * 1024;
+/// Redirects of one Git request: a renamed project, and http to https before it.
+pub const GIT_REDIRECTS: usize = 4;
+/// Capabilities and refs of a remote; 16 MiB list about 200,000 branches.
+pub const GIT_LIST_BYTES: u64 = 16 * 1024 * 1024;
+/// One pack on the wire. Flag repositories have megabytes; a monorepo's first clone has a few gigabytes.
+pub const GIT_PACK_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// One object in memory; nothing that is read by us is larger than a flag file, but a pack's deltas may pass by it.
+pub const GIT_OBJECT_BYTES: usize = 1024 * 1024 * 1024;
+/// Commits that we tell the remote we have; it finds the common ones from a handful.
+pub const GIT_HAVES: usize = 256;
+/// How long the capabilities of a server are believed before they are asked for again.
+pub const GIT_CAPABILITIES_FRESH: Duration = Duration::from_secs(600);
+/// Packs that one open mirror can index; compaction keeps it far below.
+pub const GIT_PACK_SLOTS: u16 = 1024;
+/// Entries of trees looked at below one directory. A tree can name itself's twin ten times a level and so
+/// stand for more files than there are atoms, in a few hundred bytes.
+pub const GIT_ENTRIES: usize = 2_000_000;
+/// Damaged mirrors kept beside the new one, for whoever wants to know why.
+pub const GIT_QUARANTINED: usize = 3;
+/// What a Git program said on its standard error, kept for the message.
+pub const GIT_STDERR_BYTES: usize = 4096;
+/// A token of an app is renewed this long before it ends.
+pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
+/// A server that says "too many requests" and not until when.
+pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
+/// How far back in its history that handful reaches.
+pub const GIT_HAVE_DISTANCE: u32 = 256;

@@ -58,7 +58,12 @@ pub(super) const OWN: [(&str, &str); 4] =
 
 /// The variables that the clean environment does not have.
 pub(super) fn foreign() -> impl Iterator<Item = &'static str> {
-    FOREIGN.into_iter().chain(["HOME", "XDG_CONFIG_HOME", "SSH_ASKPASS"])
+    foreign_to_git().chain(["HOME", "XDG_CONFIG_HOME", "SSH_ASKPASS"])
+}
+
+/// The variables that would make a Git program look somewhere else than it is told.
+pub(super) fn foreign_to_git() -> impl Iterator<Item = &'static str> {
+    FOREIGN.into_iter()
 }
 
 /// `git` in the clean environment, with nothing on its standard input.
