@@ -64,12 +64,43 @@ pub const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Body of an evaluation request; Flipt takes 12 MB and more, a batch of 10,000 with contexts is 4 MB.
 pub const EVALUATION_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of large evaluation bodies held at one time over all requests; past it the answer is 503.
+pub const EVALUATION_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
+/// A body up to this size is not counted against that sum: thousands of them are in flight on a busy day.
+pub const EVALUATION_SMALL_BODY: usize = 64 * 1024;
+/// A request body that has not arrived by then will not be waited for.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Requests in one batch.
 pub const BATCH_ITEMS: usize = 10_000;
+/// Properties of one evaluation context; ten thousand were seen in tests of others, a hundred in use.
+pub const CONTEXT_PROPERTIES: usize = 16_384;
+/// Flags that one bulk evaluation may name.
+pub const BULK_FLAGS: usize = 100_000;
 /// Streams open at one time; past it the answer is 503, well below the limit of open files.
 pub const STREAMS: usize = 16_000;
 /// A stream that had nothing to say says so, before proxies cut it (60 s is the usual limit).
 pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A piece of a stream's frame that is handed to the connection at one time: what a reader that stopped reading holds.
+pub const STREAM_PIECE_BYTES: usize = 64 * 1024;
+/// Bounds of the pause before a client reconnects its event stream, chosen at random within: a restart then is not
+/// followed by all clients in one second.
+pub const STREAM_RETRY_MILLISECONDS: (u32, u32) = (1_000, 5_000);
+/// Namespaces with evaluation metrics of their own; what comes after is counted together.
+pub const METRIC_NAMESPACES: usize = 1_000;
+/// Flags above which a snapshot is encoded and compressed away from the threads that answer requests.
+pub const SNAPSHOT_INLINE_FLAGS: usize = 500;
+
+/// Connections waiting to be accepted; a restart brings thousands of streams back at once.
+pub const BACKLOG: u32 = 8_192;
+/// Connections a worker holds: streams, and clients that keep theirs open.
+pub const CONNECTIONS_PER_WORKER: usize = 30_000;
+/// An idle connection is kept this long, a little longer than the usual proxy keeps its end.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The head of a request has to arrive by then.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes sent and not acknowledged, or not taken by the reader, for this long end the connection.
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(45);
 
 /// Reaching a Git server: name, connection and TLS.
 pub const GIT_CONNECT_DEADLINE: Duration = Duration::from_secs(10);

@@ -1,4 +1,5 @@
-//! What the daemon says about itself: log lines, and the service manager's notifications.
+//! What the daemon says about itself: log lines, metrics, and the service manager's notifications.
 
 pub mod log;
+pub mod metrics;
 pub mod systemd;

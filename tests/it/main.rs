@@ -5,3 +5,4 @@ mod architecture;
 mod git_faults;
 mod git_fetch;
 mod git_server;
+mod http;
