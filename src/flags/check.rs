@@ -500,7 +500,7 @@ impl Reader<'_> {
             let Place { flag, rollout, index } = *place;
             let key_path = path.to_string();
             self.foreign.push(Foreign { flag, rollout, index, operator, keys, key_path });
-            return Targets { segments: Box::default(), operator };
+            return Targets { operator, ..Targets::default() };
         };
         if let Some(what) = empty_targets(&targets, &keys) {
             self.report.hazard(node.at, path, what);
@@ -658,15 +658,20 @@ pub(super) fn resolve<'s>(
     operator: SegmentOperator,
     segment: impl Fn(&str) -> Option<&'s Arc<Segment>>,
 ) -> Option<Targets> {
-    let mut seen = HashSet::new();
     let mut segments = Vec::with_capacity(keys.len());
     for (_, key) in keys {
         let segment = segment(key)?;
-        if (keys.len() == 1 || seen.insert(key)) && !segment.malformed {
+        if !segment.malformed {
             segments.push(Arc::clone(segment));
         }
     }
-    Some(Targets { segments: segments.into(), operator })
+    let mut seen = HashSet::new();
+    if segments.len() < 2 || segments.iter().all(|segment| seen.insert(&*segment.key)) {
+        return Some(Targets { segments: segments.into(), operator, repeated: None });
+    }
+    seen.clear();
+    let distinct = segments.iter().filter(|segment| seen.insert(&*segment.key)).cloned().collect();
+    Some(Targets { segments: distinct, operator, repeated: Some(segments.into()) })
 }
 
 /// The hazard of a condition that is left with no segment.

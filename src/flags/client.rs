@@ -122,7 +122,7 @@ fn write_operator(out: &mut String, operator: SegmentOperator) {
 
 fn write_segments(out: &mut String, targets: &Targets) {
     out.push_str("\"segments\":[");
-    for (at, segment) in targets.segments.iter().enumerate() {
+    for (at, segment) in targets.repeated.as_ref().unwrap_or(&targets.segments).iter().enumerate() {
         comma(out, at);
         out.push_str("{\"key\":");
         write_text(out, &segment.key);

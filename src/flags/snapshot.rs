@@ -118,6 +118,8 @@ pub struct Targets {
     pub segments: Box<[Arc<Segment>]>,
     /// How they combine.
     pub operator: SegmentOperator,
+    /// The list with its repeated keys, if it has any: the snapshot of clients carries them.
+    pub(super) repeated: Option<Box<[Arc<Segment>]>>,
 }
 
 /// One rule of a variant flag.
