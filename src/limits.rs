@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A flag file larger than this is a problem of the file, not of our memory: 10 MB of YAML are 24,000 flags.
 pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
+/// Flag files below one environment's directory; the largest known monorepo has some hundreds.
+pub const FLAG_FILES: usize = 50_000;
 /// Nesting of a YAML or JSON document; a flag with a deep attachment needs about twelve.
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
@@ -153,6 +155,10 @@ pub const STORE_OPEN_DEADLINE: Duration = Duration::from_secs(10);
 pub const STORE_PENDING: usize = 4_096;
 /// Stores that could not be trusted and are kept for a person to look at.
 pub const STORE_QUARANTINED: usize = 3;
+/// Problems of one environment that are logged at one time; all of them are in the status API.
+pub const PROBLEMS_LOGGED: usize = 20;
+/// How much later than it promised a worker may turn before the watchdog calls it dead.
+pub const WORKER_GRACE: Duration = Duration::from_secs(60);
 
 /// One request to the Git server of the demo and the scenario tests: longer than any honest one takes.
 pub const DEMO_GIT_DEADLINE: Duration = Duration::from_secs(60);

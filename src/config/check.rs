@@ -7,11 +7,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::duration;
-use crate::limits;
 use super::keys::{self, Key, Shape, Status};
 use super::report::{Report, Spot};
 use super::substitute::{self, Found, Sources};
 use super::tree::{Item, Pair, Raw};
+use crate::limits;
 
 /// A value of the type that its key asks for.
 #[derive(Debug)]

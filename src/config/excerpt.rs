@@ -143,7 +143,9 @@ impl Cover {
                     self.nodes.push(key.at);
                     let name = key.text().unwrap_or_default();
                     let below = match shape {
-                        Some(Shape::Section(keys)) => keys::find(keys, name).map_or_else(|| guess(name), |key: &Key| Some(key.shape)),
+                        Some(Shape::Section(keys)) => {
+                            keys::find(keys, name).map_or_else(|| guess(name), |key: &Key| Some(key.shape))
+                        }
                         Some(Shape::Map(keys)) => Some(Shape::Section(keys)),
                         Some(Shape::Secret | Shape::Secrets) => Some(Shape::Secret),
                         _ => guess(name),

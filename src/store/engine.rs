@@ -128,6 +128,7 @@ fn lock(directory: &Path, files: &Files) -> Result<File, String> {
     }
 }
 
+type Checked = (Seal, BTreeMap<Vec<u8>, u64>, Content);
 type Whole = (sled::Db, Seal, BTreeMap<Vec<u8>, u64>, Content);
 
 /// Opens behind the marker, on a thread of its own: a damaged store may panic, and nothing says that it may not hang.
@@ -171,7 +172,7 @@ fn open_and_check(files: &Files, there: bool) -> Result<Whole, String> {
 }
 
 /// Reads everything once and compares it with the seals.
-fn check(db: &sled::Db, files: &Files) -> Result<(Seal, BTreeMap<Vec<u8>, u64>, Content), String> {
+fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
     let beside = fs::read(&files.seal).map_err(|e| format!("{}: {e}", files.seal.display()))?;
     let beside = Seal::decode(&beside).ok_or("the seal beside it is damaged")?;
     let mut inside = None;

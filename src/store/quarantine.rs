@@ -14,8 +14,8 @@ pub(super) fn move_aside(path: &Path, beside: &[PathBuf], now: jiff::Timestamp) 
     let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let parent = path.parent().unwrap_or(Path::new("."));
-    // Several in one second get a number; the numbers are few because the old ones are deleted below.
-    let to = (0_u32..).map(|n| parent.join(format!("{name}.bad-{stamp}-{n:03}"))).find(|to| !to.exists());
+    // Several in one second get a number.
+    let to = (0..1_000_u32).map(|n| parent.join(format!("{name}.bad-{stamp}-{n:03}"))).find(|to| !to.exists());
     let moved = match to {
         Some(to) if fs::rename(path, &to).is_ok() => {
             for file in beside {

@@ -122,8 +122,10 @@ fn a_directory_that_cannot_be_used_costs_the_history_only() {
     store.flush();
 }
 
+type Damage = (&'static str, Box<dyn Fn(&Path)>);
+
 /// What may happen to a store between two starts.
-fn damages() -> Vec<(&'static str, Box<dyn Fn(&Path)>)> {
+fn damages() -> Vec<Damage> {
     fn edit(path: &Path, change: impl Fn(&mut Vec<u8>)) {
         let mut bytes = std::fs::read(path).unwrap();
         change(&mut bytes);
@@ -136,7 +138,7 @@ fn damages() -> Vec<(&'static str, Box<dyn Fn(&Path)>)> {
             if entry.path().is_dir() { copy(&entry.path(), &to) } else { drop(std::fs::copy(entry.path(), to)) }
         }
     }
-    let mut damages: Vec<(&'static str, Box<dyn Fn(&Path)>)> = vec![
+    let mut damages: Vec<Damage> = vec![
         ("store deleted", Box::new(|d| std::fs::remove_dir_all(d.join("state")).unwrap())),
         ("seal deleted", Box::new(|d| std::fs::remove_file(d.join("state.seal")).unwrap())),
         ("seal emptied", Box::new(|d| std::fs::write(d.join("state.seal"), "").unwrap())),

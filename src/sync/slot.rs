@@ -20,6 +20,8 @@ pub struct Covered {
     pub id: Arc<str>,
     /// When it came in.
     pub received: Timestamp,
+    /// It was told that a run for it failed.
+    pub told: bool,
 }
 
 /// What one run has to cover. Empty for a poll.
@@ -68,7 +70,7 @@ impl State {
     /// to be woken.
     pub fn set(&mut self, hint: Hint) -> bool {
         if let Some(id) = hint.delivery {
-            self.pending.cover(&mut self.ids, Covered { id, received: hint.received });
+            self.pending.cover(&mut self.ids, Covered { id, received: hint.received, told: false });
         }
         if let Some(commit) = hint.commit {
             self.pending.want(commit);

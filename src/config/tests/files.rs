@@ -2,5 +2,4 @@
 
 use super::*;
 
-const EXAMPLES: &[(&str, &str)] = &[
-];
+const EXAMPLES: &[(&str, &str)] = &[];
