@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// A flag file larger than this is a problem of the file, not of our memory: 10 MB of YAML are 24,000 flags.
 pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
+/// Flag files below one environment's directory; the largest known monorepo has some hundreds.
+pub const FLAG_FILES: usize = 50_000;
 /// Nesting of a YAML or JSON document; a flag with a deep attachment needs about twelve.
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
@@ -14,6 +16,18 @@ pub const YAML_COPIED: usize = 500_000;
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
 pub const CONFIG_FILE_BYTES: usize = 4 * 1024 * 1024;
+/// Nodes of a configuration after its aliases are expanded; a thousand environments with everything need 30,000.
+pub const CONFIG_NODES: usize = 200_000;
+/// A file that the configuration refers to: a secret, a key, a bundle of certificates (the system's has 220 KB).
+pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// Characters of a name of a storage or environment: it is a part of URLs, file names and branch names.
+pub const NAME_CHARACTERS: usize = 100;
+/// Characters of a line that a finding shows.
+pub const EXCERPT_CHARACTERS: usize = 160;
+/// Characters of a value that the message of a finding quotes.
+pub const QUOTED_CHARACTERS: usize = 80;
+/// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.
+pub const WEBHOOK_SECRETS: usize = 8;
 
 /// Body of a webhook: GitHub and GitLab send at most 25 MB.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
@@ -21,25 +35,74 @@ pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
 pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 /// A body that has not arrived by then will not be waited for: providers send it in one go.
 pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
-/// Nesting of a payload; the deepest recorded one has eleven levels. `serde_json` stops at 128 by itself.
+/// Nesting of a payload that is looked into; the deepest recorded one has eleven levels. Below it is skipped.
 pub const PAYLOAD_DEPTH: usize = 64;
+/// Items kept of one list in a payload; a longer list of refs counts as "which ones is not known", never as none.
+pub const PAYLOAD_LIST: usize = 4_096;
+/// Values kept of one payload: a push with a full list of refs has about six a ref.
+pub const PAYLOAD_NODES: usize = 65_536;
+/// Bytes of one text kept of a payload; the longest one that is used is a URL.
+pub const PAYLOAD_TEXT: usize = 4_096;
+/// Bytes of a name that is repeated in records, logs and the status API; a ref has at most 255 a component.
+pub const PAYLOAD_TEXT_SHOWN: usize = 512;
+/// Bodies above this are hashed and read on a thread of their own, so that one large delivery delays no other.
+pub const WEBHOOK_INLINE_BYTES: usize = 256 * 1024;
+/// What a sender that met a full gate is told to wait; a full gate drains as fast as bodies are read.
+pub const WEBHOOK_RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Age, either way, that the signed timestamp of a delivery may have (Standard Webhooks, GitLab 19.0).
 pub const SIGNATURE_WINDOW: Duration = Duration::from_secs(300);
 /// Signatures that are looked at in one list; GitLab sends one a signing token.
 pub const SIGNATURES_PER_HEADER: usize = 8;
 /// Delivery ids remembered for deduplication, over all endpoints; GitHub keeps a delivery for three days.
 pub const DEDUPE_IDS: usize = 16_384;
+/// After this a delivery whose run nobody has reported on may run again: longer than a fetch with its retries.
+pub const DELIVERY_RUNNING: Duration = Duration::from_secs(300);
 /// Deliveries kept for the status API, a storage.
 pub const DELIVERIES_KEPT: usize = 256;
+/// Refused requests kept for the status API, a storage; apart, so that no flood of forgeries hides what was real.
+pub const REFUSALS_KEPT: usize = 64;
+/// One line in the log for refused requests of an endpoint in this time; the next one tells how many there were.
+pub const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Body of an evaluation request; Flipt takes 12 MB and more, a batch of 10,000 with contexts is 4 MB.
 pub const EVALUATION_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of large evaluation bodies held at one time over all requests; past it the answer is 503.
+pub const EVALUATION_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
+/// A body up to this size is not counted against that sum: thousands of them are in flight on a busy day.
+pub const EVALUATION_SMALL_BODY: usize = 64 * 1024;
+/// A request body that has not arrived by then will not be waited for.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Requests in one batch.
 pub const BATCH_ITEMS: usize = 10_000;
+/// Properties of one evaluation context; ten thousand were seen in tests of others, a hundred in use.
+pub const CONTEXT_PROPERTIES: usize = 16_384;
+/// Flags that one bulk evaluation may name.
+pub const BULK_FLAGS: usize = 100_000;
 /// Streams open at one time; past it the answer is 503, well below the limit of open files.
 pub const STREAMS: usize = 16_000;
 /// A stream that had nothing to say says so, before proxies cut it (60 s is the usual limit).
 pub const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A piece of a stream's frame that is handed to the connection at one time: what a reader that stopped reading holds.
+pub const STREAM_PIECE_BYTES: usize = 64 * 1024;
+/// Bounds of the pause before a client reconnects its event stream, chosen at random within: a restart then is not
+/// followed by all clients in one second.
+pub const STREAM_RETRY_MILLISECONDS: (u32, u32) = (1_000, 5_000);
+/// Namespaces with evaluation metrics of their own; what comes after is counted together.
+pub const METRIC_NAMESPACES: usize = 1_000;
+/// Flags above which a snapshot is encoded and compressed away from the threads that answer requests.
+pub const SNAPSHOT_INLINE_FLAGS: usize = 500;
+
+/// Connections waiting to be accepted; a restart brings thousands of streams back at once.
+pub const BACKLOG: u32 = 8_192;
+/// Connections a worker holds: streams, and clients that keep theirs open.
+pub const CONNECTIONS_PER_WORKER: usize = 30_000;
+/// An idle connection is kept this long, a little longer than the usual proxy keeps its end.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// The head of a request has to arrive by then.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes sent and not acknowledged, or not taken by the reader, for this long end the connection.
+pub const UNACKNOWLEDGED: Duration = Duration::from_secs(45);
 
 /// Reaching a Git server: name, connection and TLS.
 pub const GIT_CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -51,13 +114,99 @@ pub const GIT_FETCH_DEADLINE: Duration = Duration::from_secs(120);
 pub const GIT_CLONE_DEADLINE: Duration = Duration::from_secs(1_800);
 /// Packs in a mirror before it is compacted; each fetch makes one.
 pub const GIT_PACKS: usize = 50;
+/// How often a remote is asked where the file says nothing, as in Flipt v2.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(30);
+/// Healthy webhooks stretch polling to this many intervals, if the file says nothing …
+pub const POLL_CEILING_FACTOR: u32 = 10;
+/// … and no further than this: how late a lost delivery is noticed at worst.
+pub const POLL_CEILING: Duration = Duration::from_secs(300);
+/// Longest poll interval; past a day it is no safety net, and times far off overflow clocks.
+pub const POLL_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Shortest poll interval, as in Flipt v2.
 pub const POLL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Longest pause between two tries after a failed fetch.
 pub const FETCH_BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// First pause after a failed fetch, and the least between two tries whoever asks.
+pub const FETCH_BACKOFF_MIN: Duration = Duration::from_millis(500);
+/// Longest time that a remote which asks to wait is obeyed: GitHub's rate limits are by the hour.
+pub const FETCH_WAIT_MAX: Duration = Duration::from_secs(3_600);
 /// How long a commit that a webhook announced is awaited when the remote does not show it (replica lag).
 pub const COMMIT_AWAITED: Duration = Duration::from_secs(30);
+/// First pause of that; replicas of the same site are behind by tens of milliseconds.
+pub const COMMIT_RETRY_MIN: Duration = Duration::from_millis(100);
+/// Longest pause of that.
+pub const COMMIT_RETRY_MAX: Duration = Duration::from_secs(2);
+/// Announced commits remembered a storage, to tell what polling finds from what was announced.
+pub const ANNOUNCED_COMMITS: usize = 256;
+/// How long a delivery proves that webhooks arrive; a quiet repository falls back to polling at its interval after
+/// it, so that a webhook that was removed is noticed within a day.
+pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 /// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
 pub const BRANCH_ENVIRONMENTS: usize = 256;
 /// Time to finish what is under way after SIGTERM.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// A value in sled: space of larger ones is never given back.
+pub const STORE_VALUE_BYTES: usize = 32 * 1024;
+/// sled's page cache; the store is small and never read while running.
+pub const STORE_CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// Opening the store; a good one takes milliseconds.
+pub const STORE_OPEN_DEADLINE: Duration = Duration::from_secs(10);
+/// Records that may wait to be written; past it new ones are not kept.
+pub const STORE_PENDING: usize = 4_096;
+/// Stores that could not be trusted and are kept for a person to look at.
+pub const STORE_QUARANTINED: usize = 3;
+/// Problems of one environment that are logged at one time; all of them are in the status API.
+pub const PROBLEMS_LOGGED: usize = 20;
+/// How much later than it promised a worker may turn before the watchdog calls it dead.
+pub const WORKER_GRACE: Duration = Duration::from_secs(60);
+
+/// One request to the Git server of the demo and the scenario tests: longer than any honest one takes.
+pub const DEMO_GIT_DEADLINE: Duration = Duration::from_secs(60);
+/// A push to the same; flag repositories of the demo are a few kilobytes.
+pub const DEMO_GIT_REQUEST_BYTES: usize = 32 * 1024 * 1024;
+
+/// How often a wait looks whether it was told to stop.
+pub const NET_STOP_LOOK: Duration = Duration::from_millis(25);
+/// How long an idle connection is kept for the next request; a poll every 30 s finds it warm.
+pub const NET_IDLE: Duration = Duration::from_secs(90);
+/// Probes that keep the entry of a connection in the tables on its way.
+pub const NET_KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Longest wait that a server may impose by `Retry-After`.
+pub const NET_RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
+/// An answer of a provider's API; a page of 100 pull requests is about 2 MB.
+pub const NET_JSON_BYTES: usize = 16 * 1024 * 1024;
+/// Redirects of one Git request: a renamed project, and http to https before it.
+pub const GIT_REDIRECTS: usize = 4;
+/// Capabilities and refs of a remote; 16 MiB list about 200,000 branches.
+pub const GIT_LIST_BYTES: u64 = 16 * 1024 * 1024;
+/// One pack on the wire. Flag repositories have megabytes; a monorepo's first clone has a few gigabytes.
+pub const GIT_PACK_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// One object in memory; nothing that is read by us is larger than a flag file, but a pack's deltas may pass by it.
+pub const GIT_OBJECT_BYTES: usize = 1024 * 1024 * 1024;
+/// Commits that we tell the remote we have; it finds the common ones from a handful.
+pub const GIT_HAVES: usize = 256;
+/// How long the capabilities of a server are believed before they are asked for again.
+pub const GIT_CAPABILITIES_FRESH: Duration = Duration::from_secs(600);
+/// Packs that one open mirror can index; compaction keeps it far below.
+pub const GIT_PACK_SLOTS: u16 = 1024;
+/// Entries of trees looked at below one directory. A tree can name itself's twin ten times a level and so
+/// stand for more files than there are atoms, in a few hundred bytes.
+pub const GIT_ENTRIES: usize = 2_000_000;
+/// Damaged mirrors kept beside the new one, for whoever wants to know why.
+pub const GIT_QUARANTINED: usize = 3;
+/// What a Git program said on its standard error, kept for the message.
+pub const GIT_STDERR_BYTES: usize = 4096;
+/// A token of an app is renewed this long before it ends.
+pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
+/// A server that says "too many requests" and not until when.
+pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
+/// How far back in its history that handful reaches.
+pub const GIT_HAVE_DISTANCE: u32 = 256;
+/// One answer of the daemon to the demo or a scenario; it takes milliseconds.
+pub const DEMO_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// One frame of a stream that a demo's client takes; a snapshot of the demo is a few kilobytes.
+pub const DEMO_FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// Frames that a demo's client keeps, the newest.
+pub const DEMO_FRAMES: usize = 1_000;
+/// A change of the demo has arrived everywhere by then, polling included; it takes tens of milliseconds, a poll a second.
+pub const DEMO_LIVE_DEADLINE: Duration = Duration::from_secs(20);

@@ -1,3 +1,13 @@
-//! Starts the library's daemon.
+//! Gives the process to the library as values: arguments, environment, streams; and takes back an exit code.
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+use yardarm::cli::{self, Process};
+
+fn main() -> ExitCode {
+    // A variable that is not UTF-8 cannot be meant for us.
+    let environment = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let mut process = Process { environment: environment.collect(), out: &mut io::stdout(), err: &mut io::stderr() };
+    cli::run(std::env::args_os(), &mut process).code().into()
+}

@@ -1,11 +1,20 @@
 //! The configuration: Flipt v2's file as it is, and what Yardarm adds to it.
 //!
-//! `load` takes the text of the file and the environment as values and answers either a checked [`Config`] or every
+//! [`load`] takes the text of the file and the environment as values and answers either a checked [`Config`] or every
 //! problem at once, each with its key path, line and column. Nothing here touches the process or the disk except
 //! through the values that are passed in.
+//!
+//! The way: the file becomes a tree with places (`tree`), over which the variables are laid; the tree is checked
+//! against the table of keys (`keys`, `check`), which resolves references (`substitute`) and leaves typed values; from
+//! these the parts below are built, where one key depends on another.
+//!
+//! It differs from Flipt in silence nowhere. Wider: a key of ssh needs no passphrase, names keep their case. Narrower,
+//! each an error that says what to do: unknown keys, unknown words (`fetch_policy`, `backend.type`), two environments
+//! of one name, references that lead nowhere.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +22,33 @@ use secrecy::SecretString;
 
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
+use crate::{limits, yaml};
+
+mod check;
+mod credentials;
+mod duration;
+mod environments;
+mod excerpt;
+mod keys;
+mod place;
+mod reference;
+mod report;
+mod schema;
+mod server;
+mod storages;
+mod substitute;
+mod template;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use excerpt::Excerpts;
+pub use reference::reference;
+pub use schema::schema;
+
+/// Reads a file of the disk; the only way in which a load touches it.
+pub type Files<'a> = dyn Fn(&Path) -> io::Result<Vec<u8>> + 'a;
 
 /// A checked configuration: every reference resolves, every value is in range.
 #[derive(Debug, Clone)]
@@ -43,12 +79,34 @@ pub struct Config {
 /// One thing to say about a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// Whether it stops the start.
+    pub severity: Severity,
     /// Dotted path of the key: `storage.flags.poll_interval`.
     pub key: String,
     /// Where in the file; absent for values from the environment.
     pub at: Option<crate::yaml::Position>,
     /// What is wrong, and what to do.
     pub message: String,
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, and the operator should know.
+    Warning,
+}
+
+impl Severity {
+    /// The word that is printed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
 }
 
 /// One Git repository.
@@ -177,7 +235,9 @@ pub struct Environment {
 pub struct Scm {
     /// The provider; `bitbucket` is told apart by its host.
     pub provider: Provider,
-    /// Root of its REST API, derived from what the file says.
+    /// Root of its REST API, derived from what the file says: `https://api.github.com`, `https://HOST/api/v4`,
+    /// `https://HOST/rest/api/latest`; for Azure DevOps that of the organisation or collection
+    /// (`https://dev.azure.com/ORGANISATION`, `https://HOST/tfs/COLLECTION`), to which `/PROJECT/_apis` is added.
     pub api_url: Option<String>,
     /// How to authenticate to it.
     pub credential: Option<Credential>,
@@ -258,4 +318,153 @@ pub struct Templates {
     pub proposal_title: Option<String>,
     /// Body of proposals.
     pub proposal_body: Option<String>,
+}
+
+/// Reads a configuration file. `file` is its name, for the format that it tells; `environment` the variables of the
+/// process; `files` reads what the file refers to.
+///
+/// # Errors
+/// Every finding, errors and warnings, in the order of the file; at least one is an error.
+pub fn load(
+    text: &str,
+    file: &str,
+    environment: &BTreeMap<String, String>,
+    files: &Files<'_>,
+) -> Result<Config, Vec<Finding>> {
+    let report = report::Report::default();
+    match document(text, file) {
+        Ok(tree) => from_tree(tree, "0.0.0.0", &substitute::Sources { environment, files, assumed: false }, report),
+        Err(finding) => Err(vec![finding]),
+    }
+}
+
+/// Reads a configuration file where its secrets are not at hand, as a CI job does: references and files that it names
+/// are taken as given. What comes out is for looking at the findings, not for use.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_without_secrets(
+    text: &str,
+    file: &str,
+    environment: &BTreeMap<String, String>,
+) -> Result<Config, Vec<Finding>> {
+    let files: &Files<'_> = &|_| Ok(b"-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n".to_vec());
+    let tree = document(text, file).map_err(|finding| vec![finding])?;
+    let sources = substitute::Sources { environment, files, assumed: true };
+    from_tree(tree, "0.0.0.0", &sources, report::Report::default())
+}
+
+/// The configuration without any file: one storage in memory, on loopback, and what variables say.
+///
+/// # Errors
+/// Every finding about variables.
+pub fn load_without_file(environment: &BTreeMap<String, String>, files: &Files<'_>) -> Result<Config, Vec<Finding>> {
+    let sources = substitute::Sources { environment, files, assumed: false };
+    from_tree(nothing(), "127.0.0.1", &sources, report::Report::default())
+}
+
+fn nothing() -> tree::Item {
+    tree::Item { from: tree::Source::File(yaml::Position { line: 1, column: 1 }), value: tree::Raw::Null }
+}
+
+fn document(text: &str, file: &str) -> Result<tree::Item, Finding> {
+    let refuse = |at, message: String| Finding { severity: Severity::Error, key: String::new(), at, message };
+    let extension = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+    if matches!(extension.as_str(), "toml" | "ini" | "properties" | "hcl" | "env") {
+        return Err(refuse(None, format!("a configuration is YAML or JSON, not .{extension}")));
+    }
+    if text.len() > limits::CONFIG_FILE_BYTES {
+        return Err(refuse(None, format!("a configuration is at most {} bytes", limits::CONFIG_FILE_BYTES)));
+    }
+    let bounds = yaml::Limits { nodes: limits::CONFIG_NODES, ..yaml::Limits::default() };
+    let documents = yaml::parse(text, bounds).map_err(|e| refuse(Some(e.at), e.message))?;
+    match documents.as_slice() {
+        [] => Ok(nothing()),
+        [document] => Ok(tree::from_file(document)),
+        [_, second, ..] => {
+            Err(refuse(Some(second.at), "a configuration is one document; a second one begins here".to_owned()))
+        }
+    }
+}
+
+fn from_tree(
+    mut tree: tree::Item,
+    host: &str,
+    sources: &substitute::Sources<'_>,
+    mut report: report::Report,
+) -> Result<Config, Vec<Finding>> {
+    tree::overlay(&mut tree, sources.environment, &mut report);
+    let mut check = check::Check { sources, report: &mut report, unused: false };
+    let root = check.section(keys::FILE, &tree, report::Spot::default());
+    let mut config = build(&root, host, sources, &mut report);
+    let (findings, failed) = report.finish();
+    if failed {
+        return Err(findings);
+    }
+    config.warnings = findings;
+    Ok(config)
+}
+
+/// Builds the parts. Where something is wrong it is reported, and what is returned is not used.
+fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, report: &mut report::Report) -> Config {
+    let substitute::Sources { environment, files, .. } = *sources;
+    if let Some(version) = root.text("version").filter(|version| *version != "2.0") {
+        report.error(&root.spot("version"), format!("version `{version}` is not read; the only one is \"2.0\""));
+    }
+    let credentials = credentials::Credentials::read(root.map("credentials"), files, report);
+    let mut drafts: Vec<(report::Spot, storages::Draft)> = root
+        .map("storage")
+        .iter()
+        .map(|(name, section)| (section.spot.clone(), storages::read(name, section, &credentials, files, report)))
+        .collect();
+    if drafts.is_empty() {
+        drafts.push((root.spot("storage"), storages::in_memory("default")));
+    }
+    let given = root.map("environments");
+    let usual = [("default".to_owned(), check::Section::empty(root.spot("environments")))];
+    let entries = if given.is_empty() { &usual } else { given };
+    let (mut environments, announcements) = environments::read(entries, &drafts, &credentials, report);
+    environments::one_default(&mut environments, entries, &root.spot("environments"), report);
+
+    let mut storages = BTreeMap::new();
+    for (spot, mut draft) in drafts {
+        let section =
+            root.map("storage").iter().find(|(name, _)| **name == *draft.storage.name).map(|(_, section)| section);
+        let own = section.and_then(|section| section.section("webhook"));
+        draft.storage.webhook = environments::webhook(&draft, own, &announcements, report);
+        if environments.iter().any(|environment| environment.storage == draft.storage.name) {
+            storages.insert(Arc::clone(&draft.storage.name), draft.storage);
+        } else {
+            report.warning(&spot, "no environment uses this storage; it is not opened");
+        }
+    }
+    credentials.tell_unused(report);
+    refuse_what_protects(root, report);
+    Config {
+        storages,
+        environments,
+        server: server::server(root.section("server"), host, files, report),
+        log: server::log(root.section("log")),
+        cors: server::cors(root.section("cors")),
+        authentication: server::authentication(root.section("authentication"), report),
+        templates: server::templates(root.section("templates"), report),
+        include_flag_metadata: root.section("evaluation").is_some_and(|s| s.flag("include_flag_metadata")),
+        state_directory: server::state_directory(root.section("state"), environment),
+        warnings: Vec::new(),
+    }
+}
+
+/// Keys without use that somebody relies on: to pass over them would serve more, or with less, than was asked for.
+fn refuse_what_protects(root: &check::Section, report: &mut report::Report) {
+    if let Some(authorization) = root.section("authorization").filter(|s| s.flag("required")) {
+        report.error(
+            &authorization.spot("required"),
+            "policies are not supported yet, so that what they forbid would be allowed",
+        );
+    }
+    let providers = root.section("secrets").and_then(|s| s.section("providers"));
+    let files = providers.and_then(|s| s.section("file")).filter(|s| s.flag("enabled"));
+    if let Some(files) = files.filter(|files| files.text("base_path").is_none_or(str::is_empty)) {
+        report.error(&files.spot("base_path"), "a path is required while this provider is enabled");
+    }
 }

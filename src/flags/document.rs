@@ -142,14 +142,25 @@ pub fn read(format: Format, bytes: &[u8]) -> SourceFile {
     SourceFile { sha1, problems: report.problems, documents, unreadable }
 }
 
+/// What becomes of a file of `size` bytes that is too large to be read at all.
+#[must_use]
+pub fn too_large(format: Format, size: usize) -> SourceFile {
+    let problems = vec![problem_of(format, oversize(size))];
+    SourceFile { problems, unreadable: true, ..SourceFile::default() }
+}
+
+fn oversize(size: usize) -> yaml::Error {
+    yaml::Error {
+        at: Position { line: 1, column: 1 },
+        message: format!("the file has {size} bytes; {} are read", limits::FLAG_FILE_BYTES),
+        reason: Reason::Limit,
+        key_path: String::new(),
+    }
+}
+
 fn parse(format: Format, bytes: &[u8]) -> Result<yaml::Stream, yaml::Error> {
     if bytes.len() > limits::FLAG_FILE_BYTES {
-        return Err(yaml::Error {
-            at: Position { line: 1, column: 1 },
-            message: format!("the file has {} bytes; {} are read", bytes.len(), limits::FLAG_FILE_BYTES),
-            reason: Reason::Limit,
-            key_path: String::new(),
-        });
+        return Err(oversize(bytes.len()));
     }
     let text = yaml::decode(bytes)?;
     match format {

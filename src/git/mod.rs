@@ -1,15 +1,31 @@
 //! Git: bare mirrors, read without a work tree. The only place that knows `gix` and that starts child processes.
 //!
+//! A [`Mirror`] is a cache of a remote and never the truth (I1): it may be deleted at any time, what is damaged is moved
+//! aside and made anew, and what a fetch was in the middle of when the process was killed is swept up at the next
+//! start. One fetch writes at a time; readers never wait for it.
+//!
 //! Everything here blocks; callers are on a blocking thread.
 
+pub mod backend;
+mod compact;
+mod credential;
+mod error;
+mod fetch;
+mod mirror;
+mod place;
+pub mod program;
+mod transport;
+mod tree;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::path::PathBuf;
 use std::time::Duration;
 
+pub use compact::Compaction;
+pub use error::Error;
+pub use mirror::Mirror;
+
 use crate::config::Credential;
-use crate::fault::Class;
 use crate::provider::Provider;
 
 /// Where to fetch from and how.
@@ -49,6 +65,17 @@ pub struct Fetched {
     pub pack_bytes: u64,
     /// Whether `expected` is contained in a fetched branch (`None` if none was expected).
     pub expected_found: Option<bool>,
+    /// Why the mirror had to be made anew for this fetch, and where the old one is now.
+    pub renewed: Option<Renewed>,
+}
+
+/// A mirror that was moved aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewed {
+    /// Where it is now.
+    pub to: PathBuf,
+    /// Why.
+    pub why: String,
 }
 
 /// A branch whose tip changed.
@@ -82,141 +109,11 @@ pub enum Opened {
     Created,
     /// A good mirror was there.
     Existing,
-    /// What was there is damaged or no mirror of this remote: moved aside, and a new one made.
+    /// What was there is damaged or no mirror: moved aside, and a new one is made by the next fetch.
     Quarantined {
         /// Where it is now.
         to: PathBuf,
         /// Why.
         why: String,
     },
-}
-
-/// Why Git did not do what was asked. `Display` is for the operator and carries no secret.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The branch is not on the remote. Never created there.
-    #[error("branch \"{branch}\" is not on the remote{}", hint(.similar))]
-    MissingBranch {
-        /// Short name.
-        branch: String,
-        /// Branches that are there and look alike.
-        similar: Vec<String>,
-    },
-    /// The remote has no branch at all.
-    #[error("the remote repository is empty")]
-    EmptyRemote,
-    /// 401, 403, or a refused key.
-    #[error("the remote refused the credential: {0}")]
-    Refused(String),
-    /// 404, or a path that is not there.
-    #[error("the remote repository was not found: {0}")]
-    NotFound(String),
-    /// Certificate or handshake.
-    #[error("TLS: {0}")]
-    Tls(String),
-    /// Could not be reached, was cut, 5xx.
-    #[error("the remote could not be reached: {0}")]
-    Unreachable(String),
-    /// Time was up.
-    #[error("the remote took longer than {} s", .0.as_secs())]
-    Deadline(Duration),
-    /// 429 or 503 with a time to come back.
-    #[error("the remote asks to wait {} s", .0.as_secs())]
-    Throttled(Duration),
-    /// The remote spoke something else than Git.
-    #[error("the remote does not answer as a Git server: {0}")]
-    Protocol(String),
-    /// The mirror on this machine is damaged; it will be moved aside.
-    #[error("the local mirror is damaged: {0}")]
-    Damaged(String),
-    /// Disk full, no permission, no `ssh` or `git` program.
-    #[error("{0}")]
-    Local(String),
-    /// Told to stop.
-    #[error("stopped")]
-    Stopped,
-}
-
-fn hint(similar: &[String]) -> String {
-    if similar.is_empty() { String::new() } else { format!("; there is {}", similar.join(", ")) }
-}
-
-impl Error {
-    /// What is to be done.
-    #[must_use]
-    pub const fn class(&self) -> Class {
-        match self {
-            Self::Unreachable(_) | Self::Deadline(_) | Self::Damaged(_) | Self::Stopped => Class::Retry,
-            Self::Throttled(_) => Class::Wait,
-            Self::MissingBranch { .. }
-            | Self::EmptyRemote
-            | Self::Refused(_)
-            | Self::NotFound(_)
-            | Self::Tls(_)
-            | Self::Protocol(_)
-            | Self::Local(_) => Class::Operator,
-        }
-    }
-}
-
-/// A bare repository that follows a remote.
-#[derive(Debug)]
-pub struct Mirror {
-    directory: PathBuf,
-}
-
-impl Mirror {
-    /// Opens the mirror in `directory`, makes it, or moves a damaged one aside and makes it anew.
-    ///
-    /// # Errors
-    /// [`Error::Local`] if the directory cannot be used at all.
-    pub fn open(directory: &Path) -> Result<(Self, Opened), Error> {
-        Ok((Self { directory: directory.to_owned() }, Opened::Created))
-    }
-
-    /// Brings the wanted branches of the remote, follows forced moves, drops branches that are gone.
-    ///
-    /// # Errors
-    /// See [`Error`]; the mirror is as it was before.
-    pub fn fetch(&self, _remote: &Remote, _request: &FetchRequest, _stop: &Arc<AtomicBool>) -> Result<Fetched, Error> {
-        Ok(Fetched::default())
-    }
-
-    /// Tips of the mirrored branches: short name -> commit, hex.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`].
-    pub fn heads(&self) -> Result<BTreeMap<String, String>, Error> {
-        Ok(BTreeMap::new())
-    }
-
-    /// Every file below `directory` of a commit for which `wanted(path below directory)` holds, in lexical walk
-    /// order. Costs what is below the directory, not what is in the repository.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] if an object is missing; a directory that is not there is an empty list.
-    pub fn entries(
-        &self,
-        _commit: &str,
-        _directory: &str,
-        _wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<Entry>, Error> {
-        Ok(Vec::new())
-    }
-
-    /// Id of the tree of `directory` at `commit`, if it is there: equal ids mean equal content.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`].
-    pub fn tree_id(&self, _commit: &str, _directory: &str) -> Result<Option<String>, Error> {
-        Ok(None)
-    }
-
-    /// The bytes of a blob, at most `limit` of them.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`] if it is missing or larger.
-    pub fn blob(&self, _id: &str, _limit: usize) -> Result<Vec<u8>, Error> {
-        Err(Error::Damaged(self.directory.display().to_string()))
-    }
 }

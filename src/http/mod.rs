@@ -1,1 +1,154 @@
-//! To be written.
+//! The HTTP surface: Flipt's evaluation and client routes, OFREP, and the status of the daemon itself.
+//!
+//! One file a surface. Handlers read what is current from [`serve`](crate::serve), write the answer into one buffer
+//! and hold nothing afterwards. They authenticate before they read a body, and they tell a caller what is wrong with
+//! the request and nothing about the inside ([`error`]).
+//!
+//! A known path with a wrong method is 501, an unknown one 404, each in the shape of its protocol, as Flipt's clients
+//! know it. One slash at the end of a path is passed over. `?pretty` is accepted and ignored.
+
+mod auth;
+mod body;
+mod cors;
+mod error;
+mod evaluation;
+mod health;
+mod json;
+mod list;
+mod ofrep;
+mod request;
+mod select;
+pub mod serve;
+mod snapshot;
+mod status;
+mod stream;
+pub mod webhooks;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::dev::Handler;
+use actix_web::http::Method;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
+use arc_swap::ArcSwap;
+
+pub use self::auth::Authentication;
+use self::error::{Code, Failure};
+use crate::clock::Clock;
+use crate::config::{Config, Cors};
+use crate::serve::Environments;
+use crate::sync::status::Board;
+use crate::telemetry::metrics::Metrics;
+
+/// Everything that handlers look at. Shared by all workers and all listeners.
+pub struct State {
+    /// What is served.
+    pub environments: Arc<Environments>,
+    /// What the storages are doing.
+    pub board: Arc<Board>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// What a reload may change.
+    pub settings: ArcSwap<Settings>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Set when the process begins to shut down.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("draining", &self.draining()).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    /// Whether the process is shutting down.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}
+
+/// What of the configuration concerns requests, compiled. Replaced as a whole by a reload.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Who may ask.
+    pub authentication: Authentication,
+    /// Cross-origin requests; absent where they are not answered.
+    pub cors: Option<Arc<Cors>>,
+    /// Whether a list of flags carries their metadata.
+    pub include_flag_metadata: bool,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            authentication: Authentication::from(&config.authentication),
+            cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
+            include_flag_metadata: config.include_flag_metadata,
+        }
+    }
+}
+
+/// The routes of the main listener, webhooks apart.
+pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    move |config| {
+        config.app_data(Data::from(state.clone()));
+        // The order is that of the load: the router looks at one after the other.
+        let (get, post) = (Method::GET, Method::POST);
+        route(config, &post, "/evaluate/v1/boolean", &evaluation::boolean);
+        route(config, &post, "/evaluate/v1/variant", &evaluation::variant);
+        route(config, &post, "/evaluate/v1/batch", &evaluation::batch);
+        route(config, &post, "/ofrep/v1/evaluate/flags", &ofrep::bulk);
+        route(config, &post, "/ofrep/v1/evaluate/flags/{key}", &ofrep::single);
+        route(config, &get, "/internal/v1/evaluation/snapshot/namespace/{namespace}", &snapshot::internal);
+        let namespace = "/client/v2/environments/{environment}/namespaces/{namespace}";
+        route(config, &get, &format!("{namespace}/snapshot"), &snapshot::client);
+        route(config, &get, &format!("{namespace}/stream"), &stream::client);
+        route(config, &get, "/ofrep/v1/_stream/{environment}/{namespace}/events", &stream::ofrep);
+        route(config, &get, "/api/v1/namespaces/{namespace}/flags", &list::in_namespace);
+        route(config, &get, "/api/v1/flags", &list::by_query);
+        route(config, &get, "/health", &health::health);
+        route(config, &get, "/ready", &health::ready);
+        // Some scrapers look whether there is something before they ask for it.
+        config.service(
+            web::resource("/metrics")
+                .route(web::get().to(health::scrape))
+                .route(web::head().to(health::scrape))
+                .default_service(web::to(wrong_method)),
+        );
+        route(config, &get, "/api/v2/storages", &status::storages);
+        route(config, &get, "/api/v2/storages/{storage}", &status::storage);
+        route(config, &post, "/ofrep/v1/evaluate/flags/", &ofrep::without_key);
+        config.default_service(web::to(unknown_path));
+    }
+}
+
+/// One path, with and without a slash at its end.
+fn route<H, A>(config: &mut ServiceConfig, method: &Method, path: &str, handler: &H)
+where
+    H: Handler<A>,
+    A: FromRequest + 'static,
+    H::Output: Responder + 'static,
+{
+    for path in [path.to_owned(), format!("{path}/")] {
+        let right = web::method(method.clone()).to(handler.clone());
+        config.service(web::resource(path).route(right).default_service(web::to(wrong_method)));
+    }
+}
+
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
+    refuse(&request, &Failure::not_found("Not Found"))
+}
+
+async fn wrong_method(request: HttpRequest) -> HttpResponse {
+    refuse(&request, &Failure::new(Code::Unimplemented, "Method Not Allowed"))
+}
+
+/// A refusal in the shape of the protocol that the path belongs to.
+fn refuse(request: &HttpRequest, failure: &Failure) -> HttpResponse {
+    if request.path().starts_with("/ofrep/") { failure.ofrep(None) } else { failure.json() }
+}

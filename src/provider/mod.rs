@@ -2,7 +2,22 @@
 //! remote URL points. One file a provider; a new one is a file here, an entry in [`Provider::ALL`] and a folder of
 //! fixtures that a failing test asks for.
 
+pub mod headers;
+pub mod payload;
+pub mod remote;
+pub mod signature;
+
+mod azure;
+mod bitbucket_cloud;
+mod bitbucket_data_center;
+mod forgejo;
+mod gitea;
+mod github;
+mod gitlab;
+
 use serde::Serialize;
+
+use headers::Headers;
 
 /// A kind of Git server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -49,6 +64,54 @@ impl Provider {
             Self::Forgejo => "forgejo",
         }
     }
+
+    /// Whether hooks of this provider can be set to send forms (`payload=…`) instead of JSON.
+    #[must_use]
+    pub const fn sends_forms(self) -> bool {
+        matches!(self, Self::Github | Self::Gitea | Self::Forgejo)
+    }
+}
+
+/// A delivery, read as far as it is used. Nothing here is an error: what a payload does not say is absent, and a push
+/// whose refs cannot be told is a push of unknown refs, so that no odd payload can hide a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The provider's id of the delivery, the same when it is sent again; bounded and printable.
+    pub id: Option<String>,
+    /// The provider's name of the event, as exact as it gives it; bounded and printable.
+    pub name: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Reads an authentic delivery. `payload` is the JSON text: of a form, the decoded field.
+#[must_use]
+pub fn classify(provider: Provider, headers: &Headers<'_>, payload: &[u8]) -> Notice {
+    match provider {
+        Provider::Github => github::classify(headers, payload),
+        Provider::Gitlab => gitlab::classify(headers, payload),
+        Provider::BitbucketCloud => bitbucket_cloud::classify(headers, payload),
+        Provider::BitbucketDataCenter => bitbucket_data_center::classify(headers, payload),
+        Provider::Azure => azure::classify(headers, payload),
+        Provider::Gitea => gitea::classify(headers, payload),
+        Provider::Forgejo => forgejo::classify(headers, payload),
+    }
+}
+
+/// Whether a head is that of a test request which this provider never signs. It is answered and does nothing.
+#[must_use]
+pub fn is_unsigned_ping(provider: Provider, headers: &Headers<'_>) -> bool {
+    provider == Provider::BitbucketDataCenter && bitbucket_data_center::is_unsigned_ping(headers)
+}
+
+/// A name of an event as it may be shown.
+fn name_of(name: Option<&str>) -> String {
+    name.and_then(payload::shown).unwrap_or_else(|| "unnamed".to_owned())
+}
+
+/// The full name of a ref that a provider may have written short; `None` if it could not be shown.
+fn ref_name(name: &str, kind: &str) -> Option<String> {
+    payload::shown(name).map(|name| if name.starts_with("refs/") { name } else { format!("{kind}{name}") })
 }
 
 /// What an authentic delivery says, as far as it is used. Every field is a hint (I2).
@@ -112,4 +175,14 @@ pub struct RepositoryName {
     pub full_name: Option<String>,
     /// Clone and web URLs of the payload, userinfo removed.
     pub urls: Vec<String>,
+}
+
+impl RepositoryName {
+    /// From what a payload says; what could not be shown is left out.
+    fn new<'n>(full_name: Option<&str>, urls: impl Iterator<Item = &'n str>) -> Self {
+        Self {
+            full_name: full_name.and_then(payload::shown),
+            urls: urls.filter_map(payload::shown).take(8).map(|url| remote::without_userinfo(&url)).collect(),
+        }
+    }
 }

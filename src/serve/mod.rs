@@ -1,15 +1,20 @@
 //! What is being served: the current snapshot of every environment, and the signal that it changed.
 //!
-//! Swap first, then notify (I3): [`Environment::publish`] stores the new state before it raises the generation, so
-//! whoever wakes up reads the new state or a newer one (I5). Readers never take a lock.
+//! Swap first, then notify (I3): [`Environment::publish`] stores the new state before it raises the generation and
+//! wakes the streams of the namespaces that changed, so whoever wakes up reads the new state or a newer one (I5).
+//! Readers never take a lock.
+
+pub mod streams;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use self::streams::{Place, Streams, Ticket};
 use crate::flags::snapshot;
 
 /// The state of one environment that clients see.
@@ -40,6 +45,8 @@ pub struct Environment {
     pub branch: Arc<str>,
     current: ArcSwap<Served>,
     generation: watch::Sender<u64>,
+    places: Mutex<HashMap<Arc<str>, Arc<Place>>>,
+    retired: AtomicBool,
 }
 
 impl Environment {
@@ -62,6 +69,8 @@ impl Environment {
             branch,
             current: ArcSwap::default(),
             generation: watch::Sender::new(0),
+            places: Mutex::default(),
+            retired: AtomicBool::new(false),
         }
     }
 
@@ -70,10 +79,53 @@ impl Environment {
         self.current.load()
     }
 
-    /// Makes `served` current, then tells every subscriber.
+    /// Makes `served` current, then tells every subscriber, and of the streams those whose namespace changed.
     pub fn publish(&self, served: Served) {
-        self.current.store(Arc::new(served));
+        let served = Arc::new(served);
+        let before = self.current.swap(served.clone());
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        let digest = |of: &Served, place: &Place| of.flags.namespaces.get(&place.namespace).map(|n| n.digest.clone());
+        for place in self.places() {
+            if digest(&before, &place) != digest(&served, &place) {
+                place.wake();
+            }
+        }
+    }
+
+    /// Sits a stream down where it is woken at every change of `namespace`, which need not exist yet.
+    #[must_use]
+    pub fn sit(&self, namespace: &str, ticket: &Ticket) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = if let Some(place) = places.get(namespace) {
+            place.clone()
+        } else {
+            if places.len() == places.capacity() {
+                places.retain(|_, place| Arc::strong_count(place) > 1);
+            }
+            let place = Arc::new(Place::new(namespace.into()));
+            places.insert(place.namespace.clone(), place.clone());
+            place
+        };
+        place.sit(ticket.seat());
+        place
+    }
+
+    /// Whether this environment is no longer in the table: its streams end, so that their clients come back to
+    /// whatever has the name now.
+    #[must_use]
+    pub fn retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        for place in self.places() {
+            place.wake();
+        }
+    }
+
+    fn places(&self) -> Vec<Arc<Place>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// A wake-up for every publish from now on; several may come as one.
@@ -87,6 +139,7 @@ impl Environment {
 #[derive(Debug, Default)]
 pub struct Environments {
     table: ArcSwap<Table>,
+    streams: Arc<Streams>,
 }
 
 /// The table of one moment.
@@ -102,7 +155,13 @@ impl Environments {
     /// The configured environments; branch environments come and go by [`Self::set_branches`].
     #[must_use]
     pub fn new(configured: Vec<Arc<Environment>>) -> Self {
-        Self { table: ArcSwap::from_pointee(Table::of(configured, Vec::new())) }
+        Self { table: ArcSwap::from_pointee(Table::of(configured, Vec::new())), streams: Arc::default() }
+    }
+
+    /// The open streams of all environments.
+    #[must_use]
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.streams
     }
 
     /// By name: a configured environment first, so that a branch can never shadow one; then a branch environment.
@@ -125,19 +184,32 @@ impl Environments {
     }
 
     /// Replaces the set of configured environments (a reload) and keeps the branch environments whose base is left.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller made the list for this table")]
     pub fn set_configured(&self, configured: Vec<Arc<Environment>>) {
-        self.table.rcu(|table| {
+        let before = self.table.rcu(|table| {
             let kept = |e: &&Arc<Environment>| configured.iter().any(|c| Some(&c.name) == e.base.as_ref());
             Table::of(configured.clone(), table.branches.iter().filter(kept).cloned().collect())
         });
+        self.retire_since(&before);
     }
 
     /// Replaces the branch environments of one storage.
     pub fn set_branches(&self, storage: &str, branches: &[Arc<Environment>]) {
-        self.table.rcu(|table| {
+        let before = self.table.rcu(|table| {
             let others = table.branches.iter().filter(|e| &*e.storage != storage);
             Table::of(table.configured.clone(), others.chain(branches).cloned().collect())
         });
+        self.retire_since(&before);
+    }
+
+    /// Retires what `before` could be asked for and the table of now cannot.
+    fn retire_since(&self, before: &Table) {
+        let now = self.table.load();
+        for (name, environment) in &before.by_name {
+            if !now.by_name.get(name).is_some_and(|e| Arc::ptr_eq(e, environment)) {
+                environment.retire();
+            }
+        }
     }
 }
 

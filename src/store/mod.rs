@@ -1,1 +1,197 @@
-//! To be written.
+//! What makes a restart fast and a history visible; never the truth (I1).
+//!
+//! The store keeps the record of the last deliveries and, of each environment, where its last good state stands in
+//! the mirror. Both are written behind: whoever hands something in never waits for a disk. Both are read once, when
+//! the store is opened. Deleting or damaging the directory costs history and time: flags come from Git.
+//!
+//! The engine is sled 0.34, which is fast and survives kills, but which panics on damaged files, sometimes opens them
+//! empty, and sometimes older than they were. So it is not trusted: it is opened behind a marker and on a thread that
+//! may panic or hang, every value is sealed with a checksum over its key and itself, and one seal over all of them is
+//! repeated in a file beside it ([`seal`]). On any doubt the directory is moved aside, three of those are kept, and an
+//! empty one takes its place ([`quarantine`]). An error while running ends the writing, not the daemon.
+
+mod engine;
+mod quarantine;
+mod record;
+mod seal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use self::engine::Engine;
+use crate::ingest::Delivery;
+use crate::limits;
+
+/// Where the last good state of an environment stands in the mirror.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Commit that was served, hex.
+    pub commit: Arc<str>,
+    /// When it was taken.
+    pub since: Timestamp,
+    /// Its namespaces.
+    pub namespaces: Vec<Good>,
+}
+
+/// The last good state of one namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Good {
+    /// Its key.
+    pub namespace: Arc<str>,
+    /// A commit that contains all of its sources.
+    pub commit: Arc<str>,
+    /// (path below the environment's directory, blob), in load order.
+    pub sources: Vec<(Arc<str>, Arc<str>)>,
+}
+
+/// How [`Store::open`] found the directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// Nothing was there.
+    Created,
+    /// A good store was there.
+    Existing,
+    /// What was there could not be trusted: moved aside, and an empty one made.
+    Rebuilt {
+        /// Where it is now; absent if it could only be deleted.
+        to: Option<PathBuf>,
+        /// Why.
+        why: String,
+    },
+    /// Nothing can be kept: the directory cannot be written, or another process has it.
+    Without {
+        /// Why.
+        why: String,
+    },
+}
+
+/// The store. Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pending: Mutex<Pending>,
+    bell: Notify,
+    engine: Mutex<Option<Engine>>,
+    manifests: Mutex<HashMap<Place, Manifest>>,
+}
+
+/// (storage, environment).
+type Place = (Arc<str>, Arc<str>);
+
+/// What was handed in and is not written yet: the newest of each.
+#[derive(Debug, Default)]
+struct Pending {
+    deliveries: BTreeMap<Vec<u8>, Arc<Delivery>>,
+    manifests: HashMap<Place, Option<Manifest>>,
+    /// Deliveries that were not taken because too many waited.
+    dropped: u64,
+}
+
+/// What a store that was opened had in it.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// Deliveries of all storages, oldest first.
+    pub deliveries: Vec<Delivery>,
+}
+
+impl Store {
+    /// Opens the store in `directory`, or makes it; see [`Opened`]. Never fails and never panics, whatever is there.
+    #[must_use]
+    pub fn open(directory: &Path) -> (Self, Remembered, Opened) {
+        let (engine, content, opened) = engine::open(directory);
+        let store = Self::with(engine, content.manifests.into_iter().collect());
+        (store, Remembered { deliveries: content.deliveries }, opened)
+    }
+
+    /// A store that forgets everything when the process ends.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::with(None, HashMap::new())
+    }
+
+    fn with(engine: Option<Engine>, manifests: HashMap<Place, Manifest>) -> Self {
+        let inner = Inner {
+            pending: Mutex::default(),
+            bell: Notify::new(),
+            engine: Mutex::new(engine),
+            manifests: Mutex::new(manifests),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Hands in the newest state of a delivery's record.
+    pub fn put_delivery(&self, delivery: Arc<Delivery>) {
+        let key = record::delivery_key(&delivery);
+        let mut pending = lock(&self.inner.pending);
+        if pending.deliveries.len() >= limits::STORE_PENDING && !pending.deliveries.contains_key(&key) {
+            pending.dropped = pending.dropped.saturating_add(1);
+        } else {
+            pending.deliveries.insert(key, delivery);
+        }
+        drop(pending);
+        self.inner.bell.notify_one();
+    }
+
+    /// The last good state of an environment.
+    #[must_use]
+    pub fn manifest(&self, storage: &Arc<str>, environment: &Arc<str>) -> Option<Manifest> {
+        lock(&self.inner.manifests).get(&(storage.clone(), environment.clone())).cloned()
+    }
+
+    /// Hands in the last good state of an environment; `None` if it is gone.
+    pub fn put_manifest(&self, storage: &Arc<str>, environment: &Arc<str>, manifest: Option<Manifest>) {
+        let place = (storage.clone(), environment.clone());
+        {
+            let mut manifests = lock(&self.inner.manifests);
+            if manifests.get(&place) == manifest.as_ref() {
+                return;
+            }
+            match &manifest {
+                Some(manifest) => manifests.insert(place.clone(), manifest.clone()),
+                None => manifests.remove(&place),
+            };
+        }
+        lock(&self.inner.pending).manifests.insert(place, manifest);
+        self.inner.bell.notify_one();
+    }
+
+    /// Ends when something was handed in.
+    pub async fn rung(&self) {
+        self.inner.bell.notified().await;
+    }
+
+    /// Writes everything that was handed in, and returns when it is on the disk. Blocks.
+    pub fn flush(&self) {
+        // The engine first: two flushes at a time must not write an older state over a newer one.
+        let mut engine = lock(&self.inner.engine);
+        let pending = std::mem::take(&mut *lock(&self.inner.pending));
+        if pending.dropped > 0 {
+            tracing::warn!(dropped = pending.dropped, "delivery records not kept: the disk is too slow");
+        }
+        let Some(open) = engine.as_mut() else { return };
+        if pending.deliveries.is_empty() && pending.manifests.is_empty() {
+            return;
+        }
+        if let Err(error) = open.write(&pending.deliveries, &pending.manifests) {
+            tracing::error!(%error, "the state store failed; nothing more is kept until the next start");
+            if let Some(broken) = engine.take() {
+                broken.abandon();
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

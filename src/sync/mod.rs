@@ -1,3 +1,116 @@
 //! From "something moved" to "it is served": one worker a storage.
+//!
+//! ```text
+//! hint, or time  --slot, schedule-->  worker  --pipeline-->  fetch, read, check, swap, tell
+//! ```
+//!
+//! A worker makes one run at a time. A run asks the remote for the tips of its branches and makes what is served equal
+//! to them, wherever it was before; so losing, repeating or reordering hints changes nothing but latency (I6), and
+//! start, poll, hint and retry are the same run. What a run cannot take (an unreachable remote, a branch that is gone,
+//! a bad file) leaves the last good state served and is on the [`status::Board`].
+//!
+//! [`slot`] and [`schedule`] decide and are pure; [`pipeline`] is the algorithm on one page; [`worker`] is the loop
+//! around them; [`workers`] starts, reloads and stops the loops.
 
+mod branches;
+mod files;
+mod last_good;
+pub mod pipeline;
+pub mod schedule;
+pub mod slot;
 pub mod status;
+#[cfg(test)]
+mod tests;
+pub mod worker;
+pub mod workers;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use self::slot::Covered;
+use crate::git::{self, Entry, FetchRequest, Fetched, Mirror, Opened, Remote};
+
+/// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
+#[expect(clippy::missing_errors_doc, reason = "as in Mirror")]
+pub trait Repository: Send {
+    /// [`Mirror::fetch`].
+    fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error>;
+    /// [`Mirror::heads`].
+    fn heads(&self) -> Result<BTreeMap<String, String>, git::Error>;
+    /// [`Mirror::tree_id`].
+    fn tree_id(&self, commit: &str, directory: &str) -> Result<Option<String>, git::Error>;
+    /// [`Mirror::entries`].
+    fn entries(&self, commit: &str, directory: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, git::Error>;
+    /// [`Mirror::blob`].
+    fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error>;
+    /// [`Mirror::keep`].
+    fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
+}
+
+/// Where a [`Repository`] comes from, each time it has to be opened (anew).
+pub trait Source: Send + Sync + 'static {
+    /// Opens it, makes it, or moves a damaged one aside and makes it.
+    ///
+    /// # Errors
+    /// See [`Mirror::open`].
+    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error>;
+}
+
+/// The mirror of a remote on this machine.
+#[derive(Debug, Clone)]
+pub struct Mirrored {
+    /// Where it lives.
+    pub directory: PathBuf,
+    /// What it follows.
+    pub remote: Remote,
+}
+
+impl Source for Mirrored {
+    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+        let (mirror, opened) = Mirror::open(&self.directory)?;
+        Ok((Box::new(Following { mirror, remote: self.remote.clone() }), opened))
+    }
+}
+
+struct Following {
+    mirror: Mirror,
+    remote: Remote,
+}
+
+impl Repository for Following {
+    fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error> {
+        self.mirror.fetch(&self.remote, request, stop)
+    }
+    fn heads(&self) -> Result<BTreeMap<String, String>, git::Error> {
+        self.mirror.heads()
+    }
+    fn tree_id(&self, commit: &str, directory: &str) -> Result<Option<String>, git::Error> {
+        self.mirror.tree_id(commit, directory)
+    }
+    fn entries(&self, commit: &str, directory: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, git::Error> {
+        self.mirror.entries(commit, directory, wanted)
+    }
+    fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error> {
+        self.mirror.blob(id, limit)
+    }
+    fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
+        self.mirror.keep(name, commit)
+    }
+}
+
+/// Who is told how the work on a storage goes: the deliveries' records, the metrics. Must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// A fetch has ended.
+    fn fetch_ended(&self, storage: &str, ok: bool, took: Duration);
+    /// Polling found commits that no delivery had announced.
+    fn missed(&self, storage: &str, commits: &[String]);
+    /// What a delivery announced, or something newer, was fetched and is being served; `held` says what of it is not.
+    fn delivery_done(&self, storage: &str, delivery: &Covered, fetched: Timestamp, live: Timestamp, held: Option<&str>);
+    /// The run for a delivery failed. It is tried again; a repetition of the delivery may run, too.
+    fn delivery_failed(&self, storage: &str, delivery: &Covered, error: &str);
+}

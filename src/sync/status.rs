@@ -1,6 +1,7 @@
 //! What the status API, `/ready` and the metrics say about each storage.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -85,4 +86,108 @@ pub struct Environment {
     pub held: Vec<Arc<str>>,
     /// Errors and hazards.
     pub problems: Vec<Problem>,
+}
+
+/// The status of every storage. Written once a run by its worker, read by whoever asks.
+#[derive(Debug, Default)]
+pub struct Board {
+    storages: RwLock<BTreeMap<Arc<str>, Storage>>,
+}
+
+impl Board {
+    /// Every storage by name, with its staleness as of `now`.
+    #[must_use]
+    pub fn all(&self, now: Timestamp) -> Vec<Storage> {
+        let storages = self.storages.read().unwrap_or_else(PoisonError::into_inner);
+        storages.values().map(|storage| storage.clone().aged(now)).collect()
+    }
+
+    /// One storage, with its staleness as of `now`.
+    #[must_use]
+    pub fn get(&self, name: &str, now: Timestamp) -> Option<Storage> {
+        let storages = self.storages.read().unwrap_or_else(PoisonError::into_inner);
+        storages.get(name).map(|storage| storage.clone().aged(now))
+    }
+
+    /// Changes one storage as a whole; one that is not on the board stays off it.
+    pub fn update(&self, name: &str, change: impl FnOnce(&mut Storage)) {
+        let mut storages = self.storages.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(storage) = storages.get_mut(name) {
+            change(storage);
+        }
+    }
+
+    /// Puts exactly these storages on the board. What is known of one that stays (same name, same remote) is kept.
+    pub fn set(&self, storages: Vec<Storage>) {
+        let mut board = self.storages.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *board);
+        *board = storages
+            .into_iter()
+            .map(|new| {
+                let known = before.remove(&new.name).filter(|old| old.remote == new.remote);
+                let storage = match known {
+                    Some(old) if old.branch == new.branch => old,
+                    _ => new,
+                };
+                (storage.name.clone(), storage)
+            })
+            .collect();
+    }
+}
+
+impl Storage {
+    /// A storage of which nothing is known yet.
+    #[must_use]
+    pub fn new(name: Arc<str>, remote: Option<String>, branch: Arc<str>) -> Self {
+        Self {
+            name,
+            remote,
+            branch,
+            mode: Mode::default(),
+            head: None,
+            last_fetch: None,
+            staleness_seconds: None,
+            fetch_milliseconds: None,
+            next_poll: None,
+            last_delivery: None,
+            missed_deliveries: 0,
+            failure: None,
+            environments: Vec::new(),
+        }
+    }
+
+    fn aged(mut self, now: Timestamp) -> Self {
+        // A clock that was set back makes nothing younger than new.
+        self.staleness_seconds = self.last_fetch.map(|fetch| now.duration_since(fetch).as_secs_f64().max(0.0));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staleness_is_as_of_the_question_and_a_reload_keeps_what_is_known() {
+        let board = Board::default();
+        board.update("a", |_| panic!("not on the board"));
+        let storage = |remote: &str| Storage::new("a".into(), Some(remote.to_owned()), "main".into());
+        board.set(vec![storage("r1")]);
+        let then = Timestamp::UNIX_EPOCH;
+        let later = Timestamp::from_second(90).unwrap();
+        assert_eq!(board.get("a", later).unwrap().staleness_seconds, None);
+        board.update("a", |storage| {
+            storage.last_fetch = Some(then);
+            storage.missed_deliveries = 3;
+        });
+        assert_eq!(board.all(later)[0].staleness_seconds, Some(90.0));
+        board.update("a", |storage| storage.last_fetch = Some(later));
+        assert_eq!(board.all(then)[0].staleness_seconds, Some(0.0));
+
+        board.set(vec![storage("r1"), Storage::new("b".into(), None, "main".into())]);
+        assert_eq!(board.get("a", later).unwrap().missed_deliveries, 3);
+        board.set(vec![storage("r2")]);
+        assert_eq!(board.get("a", later).unwrap().missed_deliveries, 0, "another repository has another history");
+        assert!(board.get("b", later).is_none());
+    }
 }

@@ -1,2 +1,8 @@
 //! The one integration binary: linking is the cost, so every scenario is a module here.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+mod architecture;
+
+mod git_faults;
+mod git_fetch;
+mod git_server;
+mod http;

@@ -1,0 +1,65 @@
+//! Collects every finding of one load.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::tree::Source;
+use super::{Finding, Severity};
+use crate::yaml::Position;
+
+/// What a finding is about: the path of a key, and where its value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Spot {
+    pub(super) key: String,
+    pub(super) at: Option<Position>,
+    pub(super) variable: Option<Arc<str>>,
+}
+
+impl Spot {
+    /// The key `name` below this one, which comes from there.
+    pub(super) fn below(&self, name: &str, from: &Source) -> Self {
+        let key = if self.key.is_empty() { name.to_owned() } else { format!("{}.{name}", self.key) };
+        match from {
+            Source::File(at) => Self { key, at: Some(*at), variable: None },
+            Source::Variable(variable) => Self { key, at: None, variable: Some(Arc::clone(variable)) },
+        }
+    }
+
+    /// A key below this one that the file does not have: shown at the place of this one.
+    pub(super) fn absent(&self, name: &str) -> Self {
+        let key = if self.key.is_empty() { name.to_owned() } else { format!("{}.{name}", self.key) };
+        Self { key, at: self.at, variable: self.variable.clone() }
+    }
+}
+
+/// The findings so far.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    pub(super) fn error(&mut self, spot: &Spot, message: impl Into<String>) {
+        self.say(Severity::Error, spot, message.into());
+    }
+
+    pub(super) fn warning(&mut self, spot: &Spot, message: impl Into<String>) {
+        self.say(Severity::Warning, spot, message.into());
+    }
+
+    fn say(&mut self, severity: Severity, spot: &Spot, mut message: String) {
+        if let Some(variable) = &spot.variable {
+            let _ = write!(message, " (set by the variable {variable})");
+        }
+        let finding = Finding { severity, key: spot.key.clone(), at: spot.at, message };
+        self.findings.push(finding);
+    }
+
+    /// Everything that was found, in the order of the file, and whether any of it is an error.
+    pub(super) fn finish(mut self) -> (Vec<Finding>, bool) {
+        self.findings.sort_by_key(|finding| (finding.at.is_none(), finding.at));
+        self.findings.dedup();
+        let failed = self.findings.iter().any(|finding| finding.severity == Severity::Error);
+        (self.findings, failed)
+    }
+}

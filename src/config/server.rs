@@ -1,0 +1,197 @@
+//! `server`, `log`, `cors`, `authentication`, `templates`, `state`: what is not Git.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::check::Section;
+use super::credentials::{readable, required};
+use super::report::Report;
+use super::{Authentication, Cors, Files, Listener, Log, Server, Templates, Tls, template};
+
+/// Port of http where the file says nothing.
+const HTTP_PORT: u16 = 8080;
+/// Port of https where the file says nothing.
+const HTTPS_PORT: u16 = 443;
+
+/// Reads `server`; `host` counts where the file names none.
+pub(super) fn server(section: Option<&Section>, host: &str, files: &Files<'_>, report: &mut Report) -> Server {
+    let Some(section) = section else {
+        return Server { host: host.to_owned(), port: HTTP_PORT, tls: None, webhook: None };
+    };
+    let https = section.text("protocol") == Some("https");
+    let host = section.text("host").filter(|host| !host.is_empty()).unwrap_or(host).to_owned();
+    let port = if https {
+        port(section, "https_port").unwrap_or(HTTPS_PORT)
+    } else {
+        port(section, "http_port").unwrap_or(HTTP_PORT)
+    };
+    let webhook = section.section("webhook").and_then(|webhook| {
+        let at = port_or_error(webhook, report)?;
+        let host = webhook.text("host").filter(|host| !host.is_empty()).unwrap_or(&host).to_owned();
+        Some(Listener { host, port: at })
+    });
+    if webhook.as_ref().is_some_and(|webhook| webhook.port == port && port != 0 && webhook.host == host) {
+        report.error(&section.spot("webhook"), "the listener of webhooks has the address of the main one");
+    }
+    let tls = if https {
+        tls(section, files, report)
+    } else {
+        for key in ["cert_file", "cert_key"] {
+            if section.says(key) {
+                report.warning(&section.spot(key), "does not count, because the protocol is http");
+            }
+        }
+        None
+    };
+    Server { host, port, tls, webhook }
+}
+
+fn port(section: &Section, key: &str) -> Option<u16> {
+    section.integer(key).and_then(|port| u16::try_from(port).ok())
+}
+
+fn port_or_error(section: &Section, report: &mut Report) -> Option<u16> {
+    if !section.says("port") {
+        report.error(&section.spot("port"), "a port is required");
+    }
+    port(section, "port")
+}
+
+fn tls(section: &Section, files: &Files<'_>, report: &mut Report) -> Option<Tls> {
+    let mut file = |key: &str, marker: &str| {
+        let Some(path) = section.text(key).filter(|path| !path.is_empty()) else {
+            if !section.says(key) || section.text(key).is_some() {
+                report.error(&section.spot(key), "a file is required, because the protocol is https");
+            }
+            return None;
+        };
+        let (path, content) = readable(path, section, key, files, report)?;
+        if !String::from_utf8_lossy(&content).contains(marker) {
+            report.error(&section.spot(key), format!("there is nothing in PEM form in {} ({marker})", path.display()));
+            return None;
+        }
+        Some(path)
+    };
+    let certificate = file("cert_file", "-----BEGIN CERTIFICATE-----");
+    let key = file("cert_key", "PRIVATE KEY-----");
+    Some(Tls { certificate: certificate?, key: key? })
+}
+
+/// Reads `log`.
+pub(super) fn log(section: Option<&Section>) -> Log {
+    let text = |key: &str| section.and_then(|s| s.text(key)).filter(|text| !text.is_empty());
+    let level = match text("level") {
+        Some(level @ ("trace" | "debug" | "info" | "warn" | "error")) => level,
+        Some(_) => "error",
+        None => "info",
+    };
+    Log { level: level.to_owned(), json: text("encoding") == Some("json"), file: text("file").map(PathBuf::from) }
+}
+
+/// Reads `cors`.
+pub(super) fn cors(section: Option<&Section>) -> Cors {
+    let texts = |key: &str, usual: &[&str]| {
+        let given = section.and_then(|s| s.texts(key)).map(<[String]>::to_vec);
+        given.unwrap_or_else(|| usual.iter().map(|s| (*s).to_owned()).collect())
+    };
+    Cors {
+        enabled: section.is_some_and(|s| s.flag("enabled")),
+        allowed_origins: texts("allowed_origins", &["*"]),
+        allowed_headers: texts(
+            "allowed_headers",
+            &[
+                "Accept",
+                "Authorization",
+                "Content-Type",
+                "X-CSRF-Token",
+                "X-Flipt-Accept-Server-Version",
+                "X-Flipt-Environment",
+                "X-Flipt-Namespace",
+                "If-None-Match",
+            ],
+        ),
+    }
+}
+
+/// Reads `authentication`. A method that is not served is refused where it would be the one that protects.
+pub(super) fn authentication(section: Option<&Section>, report: &mut Report) -> Authentication {
+    let Some(section) = section else { return Authentication::default() };
+    let required_everywhere = section.flag("required");
+    let exclude = section.section("exclude");
+    let methods = section.section("methods");
+    let mut tokens = BTreeMap::new();
+    if let Some(methods) = methods {
+        for method in ["oidc", "github", "kubernetes", "jwt"] {
+            if required_everywhere && methods.enables(method) {
+                let message = format!(
+                    "the method `{method}` is not supported yet: with `required: true` nobody could use it; give static tokens (`methods.token`), or leave authentication to a proxy"
+                );
+                report.error(&methods.spot(method), message);
+            }
+        }
+        if let Some(token) = methods.section("token") {
+            let enabled = token.flag("enabled");
+            let given = token.section("storage").map_or(&[][..], |storage| storage.map("tokens"));
+            if !enabled && !given.is_empty() {
+                report.warning(&token.spot("enabled"), "these tokens do not count without `enabled: true`");
+            }
+            for (name, section) in given {
+                if let Some(secret) = required(section, "credential", report).filter(|_| enabled) {
+                    tokens.insert(name.clone(), secret);
+                }
+            }
+        }
+    }
+    if required_everywhere && tokens.is_empty() {
+        report.warning(
+            &section.spot("required"),
+            "a token is required, but there is none: every request but health, readiness and metrics is refused",
+        );
+    } else if !required_everywhere && !tokens.is_empty() {
+        report.warning(
+            &section.spot("required"),
+            "tokens are given, but `required` is false: everybody may ask without one",
+        );
+    }
+    Authentication {
+        required: required_everywhere,
+        exclude_evaluation: exclude.is_some_and(|s| s.flag("evaluation")),
+        exclude_ofrep: exclude.is_some_and(|s| s.flag("ofrep")),
+        tokens,
+    }
+}
+
+/// Reads `templates`.
+pub(super) fn templates(section: Option<&Section>, report: &mut Report) -> Templates {
+    let mut text = |key: &str| {
+        let section = section?;
+        let text = section.text(key).filter(|text| !text.is_empty())?;
+        if let Err(message) = template::check(text) {
+            report.error(&section.spot(key), format!("no template: {message}"));
+        }
+        Some(text.to_owned())
+    };
+    Templates {
+        commit_message: text("commit_message"),
+        proposal_title: text("proposal_title"),
+        proposal_body: text("proposal_body"),
+    }
+}
+
+/// Where mirrors and sled live.
+pub(super) fn state_directory(section: Option<&Section>, environment: &BTreeMap<String, String>) -> PathBuf {
+    if let Some(path) = section.and_then(|s| s.text("directory")).filter(|path| !path.is_empty()) {
+        return PathBuf::from(path);
+    }
+    let variable =
+        |name: &str| environment.get(name).map(String::as_str).filter(|value| Path::new(value).is_absolute());
+    // systemd separates several directories by colons; the first is that of the unit.
+    if let Some(path) = variable("STATE_DIRECTORY").and_then(|list| list.split(':').next()) {
+        return PathBuf::from(path);
+    }
+    if let Some(path) = variable("XDG_STATE_HOME") {
+        return Path::new(path).join("yardarm");
+    }
+    variable("HOME")
+        .map_or_else(|| PathBuf::from("/var/lib/yardarm"), |home| Path::new(home).join(".local/state/yardarm"))
+}

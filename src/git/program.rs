@@ -1,0 +1,252 @@
+//! The `git` program, with an environment of its own: nothing that the user or the machine has configured reaches it,
+//! so that the same commits come out everywhere.
+//!
+//! The daemon needs it only for remotes that are paths (`git upload-pack`). The demo and the tests make their
+//! repositories with it, so that what is fetched from is real Git and not our own idea of it.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Error;
+
+/// What Git's own `rev-parse --local-env-vars` lists, and what else changes where it looks or what it says.
+const FOREIGN: [&str; 36] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ASKPASS",
+    "GIT_ATTR_SOURCE",
+    "GIT_AUTHOR_DATE",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_NAME",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMITTER_DATE",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_DEFAULT_HASH",
+    "GIT_DIR",
+    "GIT_EDITOR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_PROTOCOL",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_TEMPLATE_DIR",
+    "GIT_TRACE",
+    "GIT_TRACE_PACKET",
+    "GIT_WORK_TREE",
+];
+
+/// The variables of the clean environment.
+pub(super) const OWN: [(&str, &str); 4] =
+    [("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C")];
+
+/// The variables that the clean environment does not have.
+pub(super) fn foreign() -> impl Iterator<Item = &'static str> {
+    foreign_to_git().chain(["HOME", "XDG_CONFIG_HOME", "SSH_ASKPASS"])
+}
+
+/// The variables that would make a Git program look somewhere else than it is told.
+pub(super) fn foreign_to_git() -> impl Iterator<Item = &'static str> {
+    FOREIGN.into_iter()
+}
+
+/// `git` in the clean environment, with nothing on its standard input.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new("git");
+    for name in foreign() {
+        command.env_remove(name);
+    }
+    command.envs(OWN).stdin(Stdio::null());
+    command
+}
+
+/// How ids are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// What nearly every repository has.
+    #[default]
+    Sha1,
+    /// `git init --object-format=sha256`.
+    Sha256,
+}
+
+/// A commit to make: everything that its id follows from.
+#[derive(Debug, Clone, Copy)]
+pub struct Commit<'a> {
+    /// Short name of the branch that it goes on top of.
+    pub branch: &'a str,
+    /// Path -> new content; `None` deletes the file (or the directory).
+    pub files: &'a [(&'a str, Option<&'a [u8]>)],
+    /// Message.
+    pub message: &'a str,
+    /// Author's and committer's date, seconds since 1970, UTC.
+    pub seconds: i64,
+}
+
+/// A bare repository on this machine that somebody else serves, pushes to and fetches from.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    path: PathBuf,
+}
+
+impl Repository {
+    /// Makes a bare repository whose `HEAD` names `main`, which a smart-HTTP server may export and push to.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn init(path: &Path, format: Format) -> Result<Self, Error> {
+        let mut init = command();
+        init.args(["init", "--quiet", "--bare", "--initial-branch=main", "--template="]);
+        if format == Format::Sha256 {
+            init.arg("--object-format=sha256");
+        }
+        run(init.arg("--").arg(path), &[])?;
+        let repository = Self::at(path);
+        // Any commit may be asked for by its id, as the large providers allow; and what is pushed is served.
+        for (key, value) in [("http.receivepack", "true"), ("uploadpack.allowAnySHA1InWant", "true"), ("gc.auto", "0")]
+        {
+            repository.git(["config", key, value])?;
+        }
+        Ok(repository)
+    }
+
+    /// A repository that is there.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts a commit on top of its branch, which is made if it is not there, and answers its id.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn commit(&self, commit: &Commit<'_>) -> Result<String, Error> {
+        let tip = self.tip(commit.branch)?;
+        self.import(commit, tip.as_deref())
+    }
+
+    /// Replaces the branch by a commit on top of `parent`, or by one without history: a force push.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn rewrite(&self, commit: &Commit<'_>, parent: Option<&str>) -> Result<String, Error> {
+        self.import(commit, parent)
+    }
+
+    /// The commit that a branch is at.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn tip(&self, branch: &str) -> Result<Option<String>, Error> {
+        let listed = self.git(["for-each-ref", "--format=%(objectname)", &format!("refs/heads/{branch}")])?;
+        Ok(listed.lines().next().map(str::to_owned))
+    }
+
+    /// Points a branch at a commit, whatever it was at before.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn set_branch(&self, branch: &str, commit: &str) -> Result<(), Error> {
+        self.git(["update-ref", &format!("refs/heads/{branch}"), commit]).map(drop)
+    }
+
+    /// Deletes a branch.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn delete_branch(&self, branch: &str) -> Result<(), Error> {
+        self.git(["update-ref", "-d", &format!("refs/heads/{branch}")]).map(drop)
+    }
+
+    /// `git push`: real client, real receive-pack. `refspecs` as Git has them: `main`, `+main` by force, `:topic` deletes.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn push(&self, url: &str, refspecs: &[&str]) -> Result<(), Error> {
+        self.git(["push", "--quiet", "--", url].into_iter().chain(refspecs.iter().copied())).map(drop)
+    }
+
+    /// Runs `git` in the repository and answers its standard output.
+    ///
+    /// # Errors
+    /// [`Error::Local`] with what `git` said.
+    pub fn git<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<String, Error> {
+        let mut git = command();
+        git.arg("--git-dir").arg(&self.path).args(arguments);
+        let output = run(&mut git, &[])?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// One `git fast-import`: no index, no work tree, one process however many files.
+    fn import(&self, commit: &Commit<'_>, parent: Option<&str>) -> Result<String, Error> {
+        const PERSON: &str = "Ada Lovelace <ada@example.com>";
+        let mut head = String::new();
+        let reference = format!("refs/heads/{}", commit.branch);
+        // Writing to a `String` does not fail.
+        let _ = writeln!(head, "commit {reference}\nmark :1");
+        let _ = writeln!(head, "author {PERSON} {0} +0000\ncommitter {PERSON} {0} +0000", commit.seconds);
+        let _ = writeln!(head, "data {}\n{}", commit.message.len(), commit.message);
+        if let Some(parent) = parent {
+            let _ = writeln!(head, "from {parent}");
+        }
+        // A branch that is rewritten without a parent must not take its old tip as one.
+        let mut stream = if parent.is_none() { format!("reset {reference}\n\n{head}") } else { head }.into_bytes();
+        for (path, content) in commit.files {
+            match content {
+                Some(content) => {
+                    stream.extend_from_slice(format!("M 100644 inline {path}\ndata {}\n", content.len()).as_bytes());
+                    stream.extend_from_slice(content);
+                    stream.push(b'\n');
+                }
+                None => stream.extend_from_slice(format!("D {path}\n").as_bytes()),
+            }
+        }
+        stream.extend_from_slice(b"\nget-mark :1\ndone\n");
+        let mut import = command();
+        import.arg("--git-dir").arg(&self.path).args(["fast-import", "--quiet", "--force", "--done"]);
+        let answer = run(&mut import, &stream)?;
+        Ok(String::from_utf8_lossy(&answer).trim().to_owned())
+    }
+}
+
+/// Runs to the end and answers standard output.
+fn run(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, Error> {
+    let said = |what: &str| Error::Local(format!("git: {what}"));
+    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    let mut child = command
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| said(&format!("the program could not be started: {error}")))?;
+    let written = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(input));
+    let output = child.wait_with_output().map_err(|error| said(&error.to_string()))?;
+    if !output.status.success() {
+        return Err(said(String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    written.map_err(|error| said(&error.to_string()))?;
+    Ok(output.stdout)
+}

@@ -1,0 +1,418 @@
+//! Git's smart HTTP over our own client.
+//!
+//! The capabilities of a server of protocol version 2 say nothing about refs, so they are remembered: a fetch that finds
+//! nothing new is then one request. The credential is sent without being asked for, which saves the round trip of a
+//! refusal, and goes to the origin of the configured URL only (see [`net::may_follow`]).
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::io::{self, BufRead, Read, Write};
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::{Buf as _, Bytes};
+use gix_transport::Protocol;
+use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse, Transport};
+use jiff::Timestamp;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Client, Method, Response};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::{Conversation, Patience};
+use crate::git::credential::{self, Exchange};
+use crate::git::{Error, Remote};
+use crate::{limits, net};
+
+const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
+
+/// What is kept from one fetch to the next: warm connections, the server's capabilities, the token of an app.
+#[derive(Debug, Default)]
+pub(in crate::git) struct Pool {
+    client: Option<(net::Trust, Client)>,
+    capabilities: Option<Capabilities>,
+    token: Option<credential::Token>,
+}
+
+#[derive(Debug, Clone)]
+struct Capabilities {
+    asked: Url,
+    /// Where redirects led, if they led anywhere.
+    base: Option<String>,
+    body: Bytes,
+    until: Instant,
+}
+
+impl Pool {
+    /// Starts a conversation.
+    pub(in crate::git) fn converse(
+        &mut self,
+        url: &Url,
+        remote: &Remote,
+        patience: &Patience,
+        now: Timestamp,
+    ) -> Result<Conversation, Error> {
+        let trust = net::Trust { ca_certificate: remote.ca_certificate.clone(), insecure: remote.insecure_skip_tls };
+        let client = match &self.client {
+            Some((known, client)) if *known == trust => client.clone(),
+            _ => {
+                let client = net::client(&trust).map_err(|error| Error::of_net(error, patience.total))?;
+                self.client = Some((trust, client.clone()));
+                client
+            }
+        };
+        let exchange =
+            Exchange { client: &client, now, until: patience.until, total: patience.total, stop: &patience.stop };
+        let authorization =
+            credential::authorization(remote.credential.as_ref(), remote.provider, &mut self.token, &exchange)?;
+        let authorization = authorization.as_ref().map(header).transpose()?;
+        let remembered = self.capabilities.clone().filter(|known| known.asked == *url && known.until > Instant::now());
+        let talk = Talk(Rc::new(RefCell::new(State {
+            client,
+            asked: url.clone(),
+            authorization,
+            patience: patience.clone(),
+            now,
+            remembered,
+            learned: None,
+            base: None,
+            current: None,
+            received: 0,
+            limit: limits::GIT_LIST_BYTES,
+            failure: None,
+        })));
+        let address = gix::url::parse(gix::bstr::BStr::new(url.as_str()))
+            .map_err(|error| Error::Local(format!("the remote's URL: {}", crate::git::error::chain(&error))))?;
+        let wire = Transport::new_http(Wire(talk.clone()), address, Protocol::V2, false);
+        Ok(Conversation::over_http(Box::new(wire), talk))
+    }
+
+    /// Takes over what a conversation that went well has learned.
+    pub(in crate::git) fn learn(&mut self, conversation: &Conversation) {
+        if let super::Side::Http(talk) = &conversation.side
+            && let Some(learned) = talk.0.borrow_mut().learned.take()
+        {
+            self.capabilities = Some(learned);
+        }
+    }
+
+    /// Forgets what may have gone stale, and says whether there was anything: then a second try is worth it.
+    pub(in crate::git) fn forget(&mut self) -> bool {
+        self.token.take().is_some() | self.capabilities.take().is_some()
+    }
+}
+
+fn header(secret: &SecretString) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(secret.expose_secret())
+        .map_err(|_| Error::Local("the credential has characters that a header cannot carry".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// One conversation, shared by what gix holds of it and by who explains it.
+#[derive(Clone)]
+pub(super) struct Talk(Rc<RefCell<State>>);
+
+struct State {
+    client: Client,
+    asked: Url,
+    authorization: Option<HeaderValue>,
+    patience: Patience,
+    now: Timestamp,
+    remembered: Option<Capabilities>,
+    learned: Option<Capabilities>,
+    base: Option<String>,
+    current: Option<Response>,
+    received: u64,
+    /// What `received` may grow to with the current answer.
+    limit: u64,
+    failure: Option<Error>,
+}
+
+impl Talk {
+    pub(super) fn failure(&self) -> Option<Error> {
+        self.0.borrow_mut().failure.take()
+    }
+
+    /// Reads what is left of the last answer, which is an end and no more, so that its connection can be used again.
+    pub(super) fn finish(self) -> u64 {
+        let mut state = self.0.borrow_mut();
+        while state.current.is_some() && state.chunk().is_ok_and(|chunk| !chunk.is_empty()) {}
+        state.received
+    }
+}
+
+impl State {
+    /// Waits for `future`, as long as the conversation may take.
+    fn wait<T>(&self, future: impl Future<Output = reqwest::Result<T>>) -> Result<T, Error> {
+        let waited = net::drive(future, self.patience.until, &self.patience.stop);
+        let done = waited.and_then(|done| done.map_err(|error| net::Error::of(&error)));
+        done.map_err(|error| Error::of_net(error, self.patience.total))
+    }
+
+    /// Keeps the account of a failure, and gives gix something to give up on.
+    fn fail(&mut self, error: Error) -> io::Error {
+        let text = error.to_string();
+        self.failure.get_or_insert(error);
+        io::Error::other(text)
+    }
+
+    fn send(&mut self, method: Method, url: Url, headers: HeaderMap, body: Vec<u8>) -> Result<Response, Error> {
+        let mut request = self.client.request(method, url).headers(headers).body(body);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        self.wait(request.send())
+    }
+
+    /// The part of an answer that comes next; empty at its end.
+    fn chunk(&mut self) -> Result<Bytes, Error> {
+        let Some(mut response) = self.current.take() else { return Ok(Bytes::new()) };
+        while let Some(chunk) = self.wait(response.chunk())? {
+            self.received = self.received.saturating_add(chunk.len() as u64);
+            if self.received > self.limit {
+                return Err(Error::Protocol(format!("its answers are larger than {} bytes", self.limit)));
+            }
+            if !chunk.is_empty() {
+                self.current = Some(response);
+                return Ok(chunk);
+            }
+        }
+        Ok(Bytes::new())
+    }
+
+    /// The capabilities, whole: remembered, or asked for and redirects followed.
+    fn capabilities(&mut self, url: &str, base: &str, headers: &HeaderMap) -> Result<Bytes, Error> {
+        if let Some(known) = &self.remembered {
+            self.base.clone_from(&known.base);
+            return Ok(known.body.clone());
+        }
+        let tail = url.strip_prefix(base).unwrap_or_default().to_owned();
+        let mut url: Url = url.parse().map_err(|error| Error::Local(format!("the remote's URL: {error}")))?;
+        for _ in 0..=limits::GIT_REDIRECTS {
+            let response = self.send(Method::GET, url.clone(), headers.clone(), Vec::new())?;
+            if response.status().is_redirection() {
+                url = target(&url, &response, &tail)?;
+                self.base = url.as_str().strip_suffix(&tail).map(str::to_owned);
+                continue;
+            }
+            self.accept(response, ADVERTISEMENT)?;
+            let mut body = Vec::new();
+            loop {
+                let chunk = self.chunk()?;
+                if chunk.is_empty() {
+                    break;
+                }
+                body.extend_from_slice(&chunk);
+            }
+            let body = Bytes::from(body);
+            // Of version 0 and 1 the refs are a part, and those must be fresh.
+            if body.get(..64).unwrap_or(&body).windows(9).any(|bytes| bytes == b"version 2") {
+                self.learned = Some(Capabilities {
+                    asked: self.asked.clone(),
+                    base: self.base.clone(),
+                    body: body.clone(),
+                    until: Instant::now() + limits::GIT_CAPABILITIES_FRESH,
+                });
+            }
+            return Ok(body);
+        }
+        Err(Error::Protocol("it redirects in a circle".to_owned()))
+    }
+
+    /// Makes an answer the current one if its status and its type are what they must be.
+    fn accept(&mut self, response: Response, wanted: &str) -> Result<(), Error> {
+        let status = response.status();
+        let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        if status.is_redirection() {
+            return Err(Error::Protocol("it redirects in the middle of a conversation".to_owned()));
+        }
+        if !status.is_success() {
+            let retry_after = text("retry-after").and_then(|value| net::retry_after(value, self.now));
+            let error = net::Error::Status { status: status.as_u16(), retry_after };
+            return Err(Error::of_net(error, self.patience.total));
+        }
+        let kind = text("content-type").unwrap_or("nothing");
+        if kind.split(';').next().unwrap_or_default().trim() != wanted {
+            let kind: String = kind.chars().filter(char::is_ascii_graphic).take(80).collect();
+            let text = format!("it sends {kind} and not {wanted}; is the URL that of a repository?");
+            return Err(Error::Protocol(text));
+        }
+        self.current = Some(response);
+        Ok(())
+    }
+}
+
+/// Where a redirect leads, if it may be followed.
+fn target(from: &Url, response: &Response, tail: &str) -> Result<Url, Error> {
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let to = location.and_then(|location| from.join(location).ok());
+    let to = to.ok_or_else(|| Error::Protocol("it redirects to nowhere".to_owned()))?;
+    if !net::may_follow(from, &to) {
+        let host = to.host_str().unwrap_or("another place");
+        let text = format!(
+            "it redirects to {}://{host}, where its credential does not belong; if the repository has moved, change the remote",
+            to.scheme()
+        );
+        return Err(Error::Protocol(text));
+    }
+    if !to.as_str().ends_with(tail) {
+        return Err(Error::Protocol("it redirects to something that is no repository; a sign-in page?".to_owned()));
+    }
+    Ok(to)
+}
+
+/// What gix speaks HTTP with.
+struct Wire(Talk);
+
+impl Http for Wire {
+    type Headers = Headers;
+    type ResponseBody = Body;
+    type PostBody = PostBody;
+
+    fn get(
+        &mut self,
+        url: &str,
+        base_url: &str,
+        headers: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> gix::Result<GetResponse<Headers, Body>> {
+        let mut state = self.0.0.borrow_mut();
+        match state.capabilities(url, base_url, &map(headers)) {
+            Ok(body) => Ok(GetResponse {
+                headers: Headers::known(ADVERTISEMENT),
+                body: Body { talk: self.0.clone(), chunk: body },
+            }),
+            Err(error) => Err(gix::Error::from_error(state.fail(error))),
+        }
+    }
+
+    fn post(
+        &mut self,
+        url: &str,
+        _base_url: &str,
+        headers: impl IntoIterator<Item = impl AsRef<str>>,
+        _body: PostBodyDataKind,
+    ) -> gix::Result<PostResponse<Headers, Body, PostBody>> {
+        let mut state = self.0.0.borrow_mut();
+        let url = match url.parse() {
+            Ok(url) => url,
+            Err(error) => {
+                let error = Error::Local(format!("the remote's URL: {error}"));
+                return Err(gix::Error::from_error(state.fail(error)));
+            }
+        };
+        let request = Rc::new(RefCell::new(Some(Pending { url, headers: map(headers), body: Vec::new() })));
+        Ok(PostResponse {
+            post_body: PostBody(Rc::clone(&request)),
+            headers: Headers { request: Some((self.0.clone(), request)), text: Bytes::new() },
+            body: Body { talk: self.0.clone(), chunk: Bytes::new() },
+        })
+    }
+
+    fn configure(&mut self, _config: &dyn Any) -> gix::Result<()> {
+        Ok(())
+    }
+
+    fn redirected_base_url(&self) -> Option<String> {
+        self.0.0.borrow().base.clone()
+    }
+}
+
+fn map(lines: impl IntoIterator<Item = impl AsRef<str>>) -> HeaderMap {
+    let parsed = lines.into_iter().filter_map(|line| {
+        let (name, value) = line.as_ref().split_once(':')?;
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value.trim()).ok()?))
+    });
+    parsed.collect()
+}
+
+struct Pending {
+    url: Url,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// Collects the request: those of a fetch are a few kilobytes.
+pub(super) struct PostBody(Rc<RefCell<Option<Pending>>>);
+
+impl Write for PostBody {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.borrow_mut().as_mut() {
+            Some(request) => request.body.write(bytes),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The one header that gix looks at. Reading it sends the request, which is complete by then.
+pub(super) struct Headers {
+    request: Option<(Talk, Rc<RefCell<Option<Pending>>>)>,
+    text: Bytes,
+}
+
+impl Headers {
+    fn known(kind: &str) -> Self {
+        Self { request: None, text: Bytes::from(format!("content-type: {kind}\n")) }
+    }
+}
+
+impl BufRead for Headers {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if let Some((talk, request)) = self.request.take()
+            && let Some(Pending { url, headers, body }) = request.borrow_mut().take()
+        {
+            const KIND: &str = "application/x-git-upload-pack-result";
+            let mut state = talk.0.borrow_mut();
+            let lists = body.get(4..).is_some_and(|line| line.starts_with(b"command=ls-refs"));
+            state.limit = state.received + if lists { limits::GIT_LIST_BYTES } else { limits::GIT_PACK_BYTES };
+            let sent = state.send(Method::POST, url, headers, body);
+            sent.and_then(|response| state.accept(response, KIND)).map_err(|error| state.fail(error))?;
+            self.text = Self::known(KIND).text;
+        }
+        Ok(&self.text)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.text.advance(amount.min(self.text.len()));
+    }
+}
+
+impl Read for Headers {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+/// The answer as it comes in.
+pub(super) struct Body {
+    talk: Talk,
+    chunk: Bytes,
+}
+
+impl BufRead for Body {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.chunk.is_empty() {
+            let mut state = self.talk.0.borrow_mut();
+            self.chunk = state.chunk().map_err(|error| state.fail(error))?;
+        }
+        Ok(&self.chunk)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.chunk.advance(amount.min(self.chunk.len()));
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}

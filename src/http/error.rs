@@ -1,0 +1,133 @@
+//! What a caller is told when something does not work: a code and a sentence, nothing from inside.
+//!
+//! A [`Failure`] is made for the caller and for nobody else. What an operator needs to know is logged where it
+//! happens, in its own words. Each protocol has its own shape for the same failure: Flipt's JSON (gRPC codes), OFREP's
+//! `errorCode`, one line of a stream, one event of a stream.
+
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use serde_json::json;
+
+/// Kind of a failure: a gRPC code with the HTTP status that goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// The request makes no sense.
+    Invalid,
+    /// The body took too long.
+    TooSlow,
+    /// No such thing.
+    NotFound,
+    /// The body is too large.
+    TooLarge,
+    /// Not with this method.
+    Unimplemented,
+    /// Not now.
+    Unavailable,
+    /// Not without a credential.
+    Unauthenticated,
+}
+
+impl Code {
+    const fn grpc(self) -> u8 {
+        match self {
+            Self::Invalid => 3,
+            Self::TooSlow => 4,
+            Self::NotFound => 5,
+            Self::TooLarge => 8,
+            Self::Unimplemented => 12,
+            Self::Unavailable => 14,
+            Self::Unauthenticated => 16,
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::Invalid => StatusCode::BAD_REQUEST,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// The name OFREP has for it.
+    const fn ofrep(self) -> &'static str {
+        match self {
+            Self::NotFound => "FLAG_NOT_FOUND",
+            Self::Invalid => "INVALID_CONTEXT",
+            _ => "GENERAL",
+        }
+    }
+}
+
+/// A failure in words for the caller.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    pub(super) message: Cow<'static, str>,
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Invalid, message)
+    }
+
+    pub(super) fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::NotFound, message)
+    }
+
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(Code::Unauthenticated, "request was not authenticated")
+    }
+
+    /// Flipt's shape.
+    pub(super) fn json(&self) -> HttpResponse {
+        let mut response = self.response();
+        if self.code == Code::Unauthenticated {
+            response.insert_header((header::WWW_AUTHENTICATE, self.message.as_ref()));
+        }
+        response.content_type("application/json").body(self.object().to_string())
+    }
+
+    /// OFREP's shape; `key` where the failure is about one flag.
+    pub(super) fn ofrep(&self, key: Option<&str>) -> HttpResponse {
+        let mut body = json!({ "errorCode": self.code.ofrep(), "errorDetails": self.message });
+        if let (Some(key), Some(body)) = (key, body.as_object_mut()) {
+            body.insert("key".to_owned(), key.into());
+        }
+        self.response().content_type("application/json").body(body.to_string())
+    }
+
+    /// The only line of a stream that did not begin.
+    pub(super) fn line(&self) -> HttpResponse {
+        let line = format!("{}\n", json!({ "error": self.object() }));
+        self.response().content_type("application/json").body(line)
+    }
+
+    /// The only event of a stream that did not begin.
+    pub(super) fn event(&self) -> HttpResponse {
+        let data = json!({ "code": self.code.grpc(), "message": self.message, "type": "error" });
+        self.response().content_type("text/event-stream").body(format!("data: {data}\n\n"))
+    }
+
+    fn object(&self) -> serde_json::Value {
+        json!({ "code": self.code.grpc(), "message": self.message, "details": [] })
+    }
+
+    fn response(&self) -> actix_web::HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.code.status());
+        if self.code == Code::Unavailable {
+            response.insert_header((header::RETRY_AFTER, "5"));
+        }
+        response
+    }
+}

@@ -1,0 +1,210 @@
+//! `POST /evaluate/v1/{boolean,variant,batch}`: evaluation on the server, as Flipt's server SDKs ask for it.
+
+use std::time::{Duration, Instant};
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
+
+use super::auth::Surface;
+use super::error::{Code, Failure};
+use super::request::{self, Batch, Evaluation};
+use super::{State, body, json, select};
+use crate::flags::evaluate::{self, BooleanAnswer, Reason, VariantAnswer};
+use crate::flags::snapshot::{Flag, FlagKind, Namespace};
+use crate::serve::Served;
+
+/// Room for the answer of one evaluation without an attachment.
+const ONE_ANSWER: usize = 512;
+
+/// `POST /evaluate/v1/boolean`
+pub(super) async fn boolean(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    one(&state, &request, payload, FlagKind::Boolean).await.unwrap_or_else(|failure| failure.json())
+}
+
+/// `POST /evaluate/v1/variant`
+pub(super) async fn variant(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    one(&state, &request, payload, FlagKind::Variant).await.unwrap_or_else(|failure| failure.json())
+}
+
+async fn one(state: &State, request: &HttpRequest, payload: Payload, kind: FlagKind) -> Result<HttpResponse, Failure> {
+    let begun = Instant::now();
+    state.settings.load().authentication.check(Surface::Evaluation, request)?;
+    let body = body::read(request, payload).await?;
+    let text = request::text(&body);
+    let asked: Evaluation<'_> = request::parse(&text)?;
+    let environment = select::for_evaluation(&state.environments, request.headers(), &asked.environment)?;
+    let served = environment.load();
+    let namespace = select::namespace(&served, select::namespace_or_default(&asked.namespace))?;
+    let lane = state.metrics.lane(&environment.name, &namespace.key);
+    let flag = match flag(namespace, &asked.flag, kind) {
+        Ok(flag) => flag,
+        Err(failure) => {
+            lane.failed();
+            return Err(failure);
+        }
+    };
+    let answer = Answer::of(flag, &asked);
+    lane.answered(answer.reason(), 1);
+    let mut out = Vec::with_capacity(ONE_ANSWER);
+    let took = begun.elapsed();
+    let request_id = RequestId { given: &asked.request_id, or_new: true };
+    answer.write(&mut out, flag, &request_id, took, state.clock.now());
+    lane.took(took);
+    Ok(json::ok(out))
+}
+
+/// `POST /evaluate/v1/batch`
+pub(super) async fn batch(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    several(&state, &request, payload).await.unwrap_or_else(|failure| failure.json())
+}
+
+async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
+    let begun = Instant::now();
+    state.settings.load().authentication.check(Surface::Evaluation, request)?;
+    let body = body::read(request, payload).await?;
+    let text = request::text(&body);
+    let asked: Batch<'_> = request::parse(&text)?;
+    let now = state.clock.now();
+    let mut out = Vec::with_capacity(ONE_ANSWER * (asked.items.len() + 1));
+    out.extend_from_slice(b"{\"requestId\":");
+    RequestId { given: &asked.request_id, or_new: true }.write(&mut out);
+    out.extend_from_slice(b",\"responses\":[");
+    for (n, item) in asked.items.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        let environment = select::named_or_header(&state.environments, request.headers(), &item.environment)?;
+        let served = environment.load();
+        let namespace = select::namespace_or_default(&item.namespace);
+        match namespace_and_flag(&served, namespace, &item.flag) {
+            Some((namespace, flag)) => {
+                let answer = Answer::of(flag, item);
+                state.metrics.lane(&environment.name, &namespace.key).answered(answer.reason(), 1);
+                out.extend_from_slice(match answer {
+                    Answer::Boolean(_) => b"{\"type\":\"BOOLEAN_EVALUATION_RESPONSE_TYPE\",\"booleanResponse\":",
+                    Answer::Variant(_) => b"{\"type\":\"VARIANT_EVALUATION_RESPONSE_TYPE\",\"variantResponse\":",
+                });
+                let request_id = RequestId { given: &item.request_id, or_new: false };
+                answer.write(&mut out, flag, &request_id, begun.elapsed(), now);
+                out.push(b'}');
+            }
+            None => write_missing(&mut out, item),
+        }
+    }
+    out.extend_from_slice(b"],\"requestDurationMillis\":");
+    json::milliseconds(&mut out, begun.elapsed());
+    out.push(b'}');
+    Ok(json::ok(out))
+}
+
+fn namespace_and_flag<'s>(served: &'s Served, namespace: &str, flag: &str) -> Option<(&'s Namespace, &'s Flag)> {
+    let namespace = served.flags.namespaces.get(namespace)?;
+    Some((namespace, namespace.flag(flag)?))
+}
+
+/// The flag, if it is there and of this kind.
+fn flag<'n>(namespace: &'n Namespace, key: &str, kind: FlagKind) -> Result<&'n Flag, Failure> {
+    let Some(flag) = namespace.flag(key) else {
+        let separator = if key.is_empty() { "" } else { "/" };
+        return Err(Failure::not_found(format!("flag \"{}{separator}{key}\" not found", namespace.key)));
+    };
+    if flag.kind == kind {
+        Ok(flag)
+    } else {
+        Err(Failure::new(Code::Invalid, format!("flag type {} invalid", kind_name(flag.kind))))
+    }
+}
+
+/// As Flipt's JSON spells it.
+pub(super) const fn kind_name(kind: FlagKind) -> &'static str {
+    match kind {
+        FlagKind::Variant => "VARIANT_FLAG_TYPE",
+        FlagKind::Boolean => "BOOLEAN_FLAG_TYPE",
+    }
+}
+
+/// The answer of either kind of flag.
+enum Answer<'f> {
+    Boolean(BooleanAnswer<'f>),
+    Variant(VariantAnswer<'f>),
+}
+
+impl<'f> Answer<'f> {
+    fn of(flag: &'f Flag, asked: &Evaluation<'_>) -> Self {
+        match flag.kind {
+            FlagKind::Boolean => Self::Boolean(evaluate::boolean(flag, &asked.entity, &asked.context)),
+            FlagKind::Variant => Self::Variant(evaluate::variant(flag, &asked.entity, &asked.context)),
+        }
+    }
+
+    const fn reason(&self) -> Reason {
+        match self {
+            Self::Boolean(answer) => answer.reason,
+            Self::Variant(answer) => answer.reason,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>, flag: &Flag, request_id: &RequestId<'_>, took: Duration, now: Timestamp) {
+        let meta = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"\",\"requestId\":");
+            request_id.write(out);
+            out.extend_from_slice(b",\"requestDurationMillis\":");
+            json::milliseconds(out, took);
+            out.extend_from_slice(b",\"timestamp\":");
+            json::timestamp(out, now);
+            out.extend_from_slice(b",\"flagKey\":");
+            json::string(out, &flag.key);
+        };
+        match self {
+            Self::Boolean(answer) => {
+                out.extend_from_slice(b"{\"enabled\":");
+                json::boolean(out, answer.enabled);
+                out.extend_from_slice(b",\"reason\":\"");
+                out.extend_from_slice(answer.reason.name().as_bytes());
+                meta(out);
+                out.extend_from_slice(b",\"segmentKeys\":");
+                json::strings(out, answer.segments.iter().copied());
+            }
+            Self::Variant(answer) => {
+                out.extend_from_slice(b"{\"match\":");
+                json::boolean(out, answer.matched);
+                out.extend_from_slice(b",\"segmentKeys\":");
+                json::strings(out, answer.segments.iter().copied());
+                out.extend_from_slice(b",\"variantKey\":");
+                json::string(out, answer.variant.map_or("", |variant| &variant.key));
+                out.extend_from_slice(b",\"variantAttachment\":");
+                json::string(out, answer.variant.map_or("", |variant| &variant.attachment));
+                out.extend_from_slice(b",\"reason\":\"");
+                out.extend_from_slice(answer.reason.name().as_bytes());
+                meta(out);
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// The id that an answer carries.
+struct RequestId<'r> {
+    given: &'r str,
+    /// Make one where none was given.
+    or_new: bool,
+}
+
+impl RequestId<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        if self.given.is_empty() && self.or_new {
+            json::new_id(out);
+        } else {
+            json::string(out, self.given);
+        }
+    }
+}
+
+fn write_missing(out: &mut Vec<u8>, item: &Evaluation<'_>) {
+    out.extend_from_slice(b"{\"type\":\"ERROR_EVALUATION_RESPONSE_TYPE\",\"errorResponse\":{\"flagKey\":");
+    json::string(out, &item.flag);
+    out.extend_from_slice(b",\"namespaceKey\":");
+    json::string(out, &item.namespace);
+    out.extend_from_slice(b",\"reason\":\"NOT_FOUND_ERROR_EVALUATION_REASON\"}}");
+}

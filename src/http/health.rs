@@ -1,0 +1,75 @@
+//! Whether the process lives, whether it can serve, and what it counts. None of it asks for a credential: probes and
+//! scrapers have none, and none of it shows a flag.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, http::StatusCode};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{State, json};
+use crate::telemetry::metrics;
+
+/// `GET /health`: alive.
+pub(super) async fn health() -> HttpResponse {
+    HttpResponse::Ok().content_type(json::mime()).body("{\"status\":\"SERVING\"}")
+}
+
+/// `GET /metrics`
+pub(super) async fn scrape(state: Data<State>) -> HttpResponse {
+    let storages = state.board.all(state.clock.now());
+    let text = state.metrics.encode(&storages, state.environments.streams().open());
+    HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(text)
+}
+
+/// What `/ready` says.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Readiness {
+    ready: bool,
+    draining: bool,
+    environments: Vec<EnvironmentReadiness>,
+}
+
+/// What `/ready` says of one configured environment.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EnvironmentReadiness {
+    name: String,
+    storage: String,
+    /// It has a snapshot.
+    ready: bool,
+    /// Commit that is served.
+    commit: Option<String>,
+    /// When that commit was taken.
+    since: Option<Timestamp>,
+    /// It was read from disk and not confirmed by the remote in this run.
+    from_disk: bool,
+    /// Seconds since the remote was last reached; absent if it was not in this run.
+    staleness_seconds: Option<f64>,
+}
+
+/// `GET /ready`: 200 when every configured environment has a snapshot, and the process is not going down.
+pub(super) async fn ready(state: Data<State>) -> HttpResponse {
+    let storages = state.board.all(state.clock.now());
+    let mut environments = Vec::new();
+    for environment in state.environments.all().iter().filter(|environment| environment.base.is_none()) {
+        let served = environment.load();
+        let storage = storages.iter().find(|storage| storage.name == environment.storage);
+        let entry = storage.and_then(|s| s.environments.iter().find(|entry| entry.name == environment.name));
+        // A storage without a remote has a snapshot from the start, and no commit before the first edit.
+        let ready = served.commit.is_some() || storage.is_some_and(|s| s.remote.is_none() && s.failure.is_none());
+        environments.push(EnvironmentReadiness {
+            name: environment.name.to_string(),
+            storage: environment.storage.to_string(),
+            ready,
+            commit: served.commit.as_ref().map(ToString::to_string),
+            since: served.commit.is_some().then_some(served.since),
+            from_disk: entry.is_some_and(|entry| entry.from_disk),
+            staleness_seconds: storage.and_then(|storage| storage.staleness_seconds),
+        });
+    }
+    let draining = state.draining();
+    let ready = !draining && environments.iter().all(|environment| environment.ready);
+    let body = Readiness { ready, draining, environments };
+    HttpResponse::build(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }).json(body)
+}

@@ -1,0 +1,224 @@
+//! The remote evaluation protocol of `OpenFeature` (OFREP), as Flipt speaks it, without its traps.
+//!
+//! Context values may be any JSON. No targeting key is the entity `""`, so that the same question has the same answer.
+//! In a bulk evaluation a flag that fails does not fail the others, and the tag is a hash over the whole answer: it
+//! changes whenever any of the answers does, attachments included.
+
+use std::time::Instant;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::auth::Surface;
+use super::error::Failure;
+use super::request::{self, Ofrep};
+use super::{State, body, json, select};
+use crate::flags::evaluate::{self, Context, Reason};
+use crate::flags::snapshot::{Flag, FlagKind, Namespace};
+use crate::limits;
+use crate::telemetry::metrics::Lane;
+
+/// What may stand in a segment of a path as it is.
+const SEGMENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b',');
+/// Room for the answer of one flag without an attachment.
+const ONE_ANSWER: usize = 128;
+
+/// `POST /ofrep/v1/evaluate/flags/{key}`
+pub(super) async fn single(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    match select::segment(&request, "key") {
+        Ok(key) => one(&state, &request, payload, &key).await,
+        Err(failure) => failure.ofrep(None),
+    }
+}
+
+/// `POST /ofrep/v1/evaluate/flags//`: the key is there and empty.
+pub(super) async fn without_key() -> HttpResponse {
+    Failure::invalid("flag key was not provided").ofrep(None)
+}
+
+async fn one(state: &State, request: &HttpRequest, payload: Payload, key: &str) -> HttpResponse {
+    let begun = Instant::now();
+    let context = match context(state, request, payload).await {
+        Ok(context) => context,
+        Err(failure) => return failure.ofrep(None),
+    };
+    let environment = match select::by_header(&state.environments, request.headers()) {
+        Ok(environment) => environment,
+        Err(failure) => return failure.ofrep(None),
+    };
+    let served = environment.load();
+    let namespace = served.flags.namespaces.get(select::namespace_header(request.headers()));
+    let lane = namespace.map(|namespace| state.metrics.lane(&environment.name, &namespace.key));
+    let Some(flag) = namespace.and_then(|namespace| namespace.flag(key)) else {
+        if let Some(lane) = lane {
+            lane.failed();
+        }
+        return Failure::not_found(format!("flag was not found {key}")).ofrep(Some(key));
+    };
+    let mut out = Vec::with_capacity(ONE_ANSWER);
+    let reason = write_answer(&mut out, flag, entity(&context), &context);
+    if let Some(lane) = lane {
+        lane.answered(reason, 1);
+        lane.took(begun.elapsed());
+    }
+    json::ok(out)
+}
+
+/// `POST /ofrep/v1/evaluate/flags`
+pub(super) async fn bulk(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    several(&state, &request, payload).await.unwrap_or_else(|failure| failure.ofrep(None))
+}
+
+async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
+    let begun = Instant::now();
+    let context = context(state, request, payload).await?;
+    let environment = select::by_header(&state.environments, request.headers())?;
+    let served = environment.load();
+    let namespace = select::namespace(&served, select::namespace_header(request.headers()))?;
+    let lane = state.metrics.lane(&environment.name, &namespace.key);
+    let wanted = context.get("flags").map(|flags| named_flags(flags)).transpose()?;
+    let mut answers = Answers {
+        out: Vec::with_capacity(ONE_ANSWER * wanted.as_ref().map_or(namespace.flags_by_key().len(), Vec::len) + 256),
+        counts: [Reason::Unknown, Reason::Disabled, Reason::Match, Reason::Default].map(|reason| (reason, 0)),
+        first: true,
+    };
+    answers.out.extend_from_slice(b"{\"flags\":[");
+    match &wanted {
+        Some(keys) => keys.iter().for_each(|key| answers.named(namespace, key, &context, &lane)),
+        None => namespace
+            .flags_by_key()
+            .filter(|flag| flag.kind == FlagKind::Boolean || flag.enabled)
+            .for_each(|flag| answers.one(flag, &context)),
+    }
+    let Answers { mut out, counts, .. } = answers;
+    out.extend_from_slice(b"],\"eventStreams\":[{\"type\":\"sse\",\"endpoint\":{\"requestUri\":\"/ofrep/v1/_stream/");
+    for part in [&*environment.name, "/", &*namespace.key] {
+        if part == "/" {
+            out.push(b'/');
+        } else {
+            utf8_percent_encode(part, &SEGMENT).for_each(|piece| out.extend_from_slice(piece.as_bytes()));
+        }
+    }
+    out.extend_from_slice(b"/events\"}}]}");
+    for (reason, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        lane.answered(reason, count);
+    }
+    lane.took(begun.elapsed());
+    let tag = format!("W/\"{:016x}\"", xxh3_64(&out));
+    if select::not_modified(request, &tag) {
+        return Ok(HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish());
+    }
+    Ok(HttpResponse::Ok().content_type(json::mime()).insert_header((header::ETAG, tag)).body(out))
+}
+
+/// The context of a request whose caller may ask.
+async fn context(state: &State, request: &HttpRequest, payload: Payload) -> Result<Context, Failure> {
+    state.settings.load().authentication.check(Surface::Ofrep, request)?;
+    let body = body::read(request, payload).await?;
+    Ok(request::parse::<Ofrep>(&request::text(&body))?.context)
+}
+
+fn entity(context: &Context) -> &str {
+    context.get("targetingKey").map_or("", |key| key)
+}
+
+/// The flags that a context names: separated by commas, or a JSON list of strings.
+fn named_flags(flags: &str) -> Result<Vec<String>, Failure> {
+    let keys = if flags.starts_with('[') { serde_json::from_str::<Vec<String>>(flags).ok() } else { None };
+    let keys = keys.unwrap_or_else(|| flags.split(',').map(str::to_owned).collect());
+    if keys.iter().any(String::is_empty) {
+        return Err(Failure::invalid("flag key was not provided"));
+    }
+    if keys.len() > limits::BULK_FLAGS {
+        return Err(Failure::invalid(format!("more than {} flags", limits::BULK_FLAGS)));
+    }
+    Ok(keys)
+}
+
+/// The list of a bulk answer while it is written.
+struct Answers {
+    out: Vec<u8>,
+    counts: [(Reason, u64); 4],
+    first: bool,
+}
+
+impl Answers {
+    fn separate(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+    }
+
+    fn one(&mut self, flag: &Flag, context: &Context) {
+        self.separate();
+        let reason = write_answer(&mut self.out, flag, entity(context), context);
+        if let Some((_, count)) = self.counts.iter_mut().find(|(of, _)| *of == reason) {
+            *count += 1;
+        }
+    }
+
+    fn named(&mut self, namespace: &Namespace, key: &str, context: &Context, lane: &Lane) {
+        if let Some(flag) = namespace.flag(key) {
+            self.one(flag, context);
+        } else {
+            lane.failed();
+            self.separate();
+            self.out.extend_from_slice(b"{\"key\":");
+            json::string(&mut self.out, key);
+            self.out.extend_from_slice(b",\"errorCode\":\"FLAG_NOT_FOUND\",\"errorDetails\":");
+            json::string(&mut self.out, &format!("flag was not found {key}"));
+            self.out.push(b'}');
+        }
+    }
+}
+
+/// Writes the answer of one flag and says why it is so.
+fn write_answer(out: &mut Vec<u8>, flag: &Flag, entity: &str, context: &Context) -> Reason {
+    out.extend_from_slice(b"{\"key\":");
+    json::string(out, &flag.key);
+    out.extend_from_slice(b",\"reason\":\"");
+    match flag.kind {
+        FlagKind::Boolean => {
+            let answer = evaluate::boolean(flag, entity, context);
+            out.extend_from_slice(reason_name(answer.reason).as_bytes());
+            let (variant, value) = if answer.enabled { ("true", "true") } else { ("false", "false") };
+            for part in ["\",\"variant\":\"", variant, "\",\"value\":", value, "}"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            answer.reason
+        }
+        FlagKind::Variant => {
+            let answer = evaluate::variant(flag, entity, context);
+            out.extend_from_slice(reason_name(answer.reason).as_bytes());
+            let key = answer.variant.map_or("", |variant| &variant.key);
+            out.extend_from_slice(b"\",\"variant\":");
+            json::string(out, key);
+            out.extend_from_slice(b",\"metadata\":{");
+            if let Some(variant) = answer.variant {
+                out.extend_from_slice(b"\"attachment\":");
+                json::string(out, &variant.attachment);
+            }
+            if !answer.segments.is_empty() {
+                out.extend_from_slice(if answer.variant.is_some() { b",\"segments\":" } else { b"\"segments\":" });
+                json::string(out, &answer.segments.join(","));
+            }
+            out.extend_from_slice(b"},\"value\":");
+            json::string(out, key);
+            out.push(b'}');
+            answer.reason
+        }
+    }
+}
+
+/// As OFREP spells it.
+const fn reason_name(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Unknown => "UNKNOWN",
+        Reason::Disabled => "DISABLED",
+        Reason::Match => "TARGETING_MATCH",
+        Reason::Default => "DEFAULT",
+    }
+}

@@ -1,0 +1,243 @@
+//! The listeners: bound, run and drained here, and nowhere else.
+
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServerHandle, Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::web::ServiceConfig;
+use actix_web::{App, HttpServer};
+use futures_util::future::{Either, ready};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use socket2::{Domain, SockRef, Socket, Type};
+use tokio::task::JoinHandle;
+
+use super::{State, cors, routes};
+use crate::config;
+use crate::fault::Class;
+use crate::limits;
+use crate::serve::streams::ROWS;
+
+/// Why a listener could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address is taken, not ours, or no address.
+    #[error("cannot listen on {host}:{port}")]
+    Address {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the certificate cannot be read.
+    #[error("cannot read the certificate or key in {path}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The certificate and the key cannot be used.
+    #[error("cannot use the certificate and key")]
+    Tls(#[source] rustls::Error),
+}
+
+impl BindError {
+    /// What is to be done.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        Class::Operator
+    }
+}
+
+/// The open listeners, serving.
+#[derive(Debug)]
+pub struct Listening {
+    address: SocketAddr,
+    webhook_address: Option<SocketAddr>,
+    servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    ticker: JoinHandle<()>,
+    state: Arc<State>,
+}
+
+/// Opens the listeners of the configuration and serves on them. Needs a tokio runtime around it.
+///
+/// # Errors
+/// An address or a certificate that cannot be used. Then nothing is left open.
+pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, BindError> {
+    let main = listen(&server.host, server.port)?;
+    let webhook = server.webhook.as_ref().map(|webhook| listen(&webhook.host, webhook.port)).transpose()?;
+    let address = local(&main, &server.host, server.port)?;
+    let webhook_address = match (&webhook, &server.webhook) {
+        (Some(listener), Some(config)) => Some(local(listener, &config.host, config.port)?),
+        _ => None,
+    };
+    let tls = server.tls.as_ref().map(tls).transpose()?;
+    let servers = vec![start(main, tls, state.clone(), routes(state.clone()), &server.host, server.port)?];
+    let streams = state.environments.streams().clone();
+    let ticker = tokio::spawn(async move {
+        let rows = u32::try_from(ROWS).unwrap_or(1);
+        let mut beat = tokio::time::interval(limits::STREAM_KEEP_ALIVE / rows);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            streams.tick();
+        }
+    });
+    Ok(Listening { address, webhook_address, servers, ticker, state: state.clone() })
+}
+
+impl Listening {
+    /// Address of the main listener.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Address of the listener for webhooks only, where there is one.
+    #[must_use]
+    pub const fn webhook_address(&self) -> Option<SocketAddr> {
+        self.webhook_address
+    }
+
+    /// Stops: no new connections, streams end, requests under way are finished within
+    /// [`limits::DRAIN_DEADLINE`], then everything is closed.
+    pub async fn stop(self) {
+        self.state.draining.store(true, Ordering::Release);
+        self.state.environments.streams().drain();
+        for (handle, _) in &self.servers {
+            // Only asks: all listeners drain at the same time, and are awaited below.
+            drop(handle.stop(true));
+        }
+        for (_, server) in self.servers {
+            match server.await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "a listener ended with an error"),
+                Err(error) => tracing::error!(%error, "a listener broke off"),
+            }
+        }
+        self.ticker.abort();
+    }
+}
+
+fn listen(host: &str, port: u16) -> Result<TcpListener, BindError> {
+    let failed = |source| BindError::Address { host: host.to_owned(), port, source };
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    for address in (host, port).to_socket_addrs().map_err(failed)? {
+        match listen_on(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(failed(last))
+}
+
+fn listen_on(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // A restart must not wait for the connections of the last run to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(limits::BACKLOG).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+fn local(listener: &TcpListener, host: &str, port: u16) -> Result<SocketAddr, BindError> {
+    listener.local_addr().map_err(|source| BindError::Address { host: host.to_owned(), port, source })
+}
+
+fn tls(config: &config::Tls) -> Result<ServerConfig, BindError> {
+    let failed = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| BindError::Pem { path, source }
+    };
+    let chain = CertificateDer::pem_file_iter(&config.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(failed(&config.certificate))?;
+    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(failed(&config.key))?;
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(BindError::Tls)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(BindError::Tls)
+}
+
+fn start(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    state: Arc<State>,
+    routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    host: &str,
+    port: u16,
+) -> Result<(ServerHandle, JoinHandle<std::io::Result<()>>), BindError> {
+    let server = HttpServer::new(move || app(state.clone(), routes.clone()))
+        .disable_signals()
+        .backlog(limits::BACKLOG)
+        .max_connections(limits::CONNECTIONS_PER_WORKER)
+        .keep_alive(limits::KEEP_ALIVE)
+        .client_request_timeout(limits::HEAD_DEADLINE)
+        .client_disconnect_timeout(Duration::from_secs(1))
+        .tls_handshake_timeout(limits::HEAD_DEADLINE)
+        .shutdown_timeout(limits::DRAIN_DEADLINE.as_secs())
+        .on_connect(|connection, _| {
+            use actix_web::rt::net::TcpStream;
+            // What the reader does not take, or the network does not carry, ends the connection: nothing above the
+            // kernel notices a stream whose client is gone or has stopped reading.
+            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+                let socket = SockRef::from(stream);
+                let _ = socket.set_tcp_nodelay(true);
+                #[cfg(target_os = "linux")]
+                let _ = socket.set_tcp_user_timeout(Some(limits::UNACKNOWLEDGED));
+            }
+        });
+    let failed = |source| BindError::Address { host: host.to_owned(), port, source };
+    let server = match tls {
+        Some(config) => server.listen_rustls_0_23(listener, config),
+        None => server.listen(listener),
+    };
+    let server: Server = server.map_err(failed)?.run();
+    Ok((server.handle(), tokio::spawn(server)))
+}
+
+/// The application of one worker: the routes, and cross-origin requests around them.
+fn app<R: Fn(&mut ServiceConfig)>(
+    state: Arc<State>,
+    routes: R,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    > + use<R>,
+> {
+    App::new().configure(routes).wrap_fn(move |request, service| {
+        let cors = state.settings.load().cors.clone();
+        let answer = cors.as_ref().and_then(|cors| cors::preflight(cors, request.head()));
+        let preflight = answer.is_some();
+        let origin = cors.as_ref().and_then(|_| request.headers().get(header::ORIGIN).cloned());
+        let response = match answer {
+            Some(answer) => Either::Left(ready(Ok(request.into_response(answer)))),
+            None => Either::Right(service.call(request)),
+        };
+        async move {
+            let mut response = response.await?;
+            if let Some(cors) = cors.filter(|_| !preflight) {
+                let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
+                cors::decorate(&cors, origin, response.headers_mut());
+            }
+            Ok(response)
+        }
+    })
+}

@@ -1,0 +1,29 @@
+//! `GET /api/v2/storages` and below: what each storage is doing, and what became of each delivery.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use super::auth::Surface;
+use super::error::Failure;
+use super::{State, select};
+
+/// `GET /api/v2/storages`
+pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    match state.settings.load().authentication.check(Surface::Api, &request) {
+        Ok(()) => HttpResponse::Ok().json(json!({ "storages": state.board.all(state.clock.now()) })),
+        Err(failure) => failure.json(),
+    }
+}
+
+/// `GET /api/v2/storages/{storage}`
+pub(super) async fn storage(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let answer = known(&state, &request).map(|storage| HttpResponse::Ok().json(storage));
+    answer.unwrap_or_else(|failure| failure.json())
+}
+
+fn known(state: &State, request: &HttpRequest) -> Result<crate::sync::status::Storage, Failure> {
+    let name = select::segment(request, "storage")?;
+    state.settings.load().authentication.check(Surface::Api, request)?;
+    state.board.get(&name, state.clock.now()).ok_or_else(|| Failure::not_found(format!("storage \"{name}\" not found")))
+}

@@ -1,0 +1,205 @@
+//! Streams: clients hear of a change in the moment when it is live.
+//!
+//! Two forms of one thing. A line of JSON carries a whole snapshot; a server-sent event only says that there is a new
+//! one. Either way the current state comes first, and afterwards whatever is current when the client is ready for
+//! more: nothing is queued for a slow reader, and nobody waits for one.
+//!
+//! A line is never blank (the clients' engines take that for a broken one): the keep-alive between lines is a single
+//! space, between events a comment. Both also find the clients that are gone.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::auth::Surface;
+use super::error::{Code, Failure};
+use super::{State, json, select};
+use crate::limits;
+use crate::serve::streams::{Place, Ticket};
+use crate::serve::{Environment, Environments};
+use crate::telemetry::metrics::Lane;
+
+const EVENT_STREAM: &str = "text/event-stream";
+/// What an event stream says of a namespace that is gone: look again.
+const GONE: &[u8] = b"data: {\"type\":\"refetchEvaluation\"}\n\n";
+
+/// How a stream tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Lines,
+    Events,
+}
+
+/// `GET /client/v2/environments/{environment}/namespaces/{namespace}/stream`
+pub(super) async fn client(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let accepted = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let form = if accepted.contains(EVENT_STREAM) { Form::Events } else { Form::Lines };
+    stream(&state, &request, Surface::Evaluation, form)
+}
+
+/// `GET /ofrep/v1/_stream/{environment}/{namespace}/events`
+pub(super) async fn ofrep(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let accepted = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if !accepted.contains(EVENT_STREAM) {
+        return HttpResponse::NotAcceptable()
+            .content_type("text/plain; charset=utf-8")
+            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+            .body("text/event-stream is the only supported content type for this endpoint\n");
+    }
+    stream(&state, &request, Surface::Ofrep, Form::Events)
+}
+
+fn stream(state: &Data<State>, request: &HttpRequest, surface: Surface, form: Form) -> HttpResponse {
+    match begin(state, request, surface, form) {
+        Ok(feed) => {
+            let mut response = HttpResponse::Ok();
+            match form {
+                Form::Lines => response.content_type(json::mime()),
+                Form::Events => response.content_type(EVENT_STREAM),
+            };
+            response
+                .insert_header((header::CACHE_CONTROL, "no-cache"))
+                .insert_header(("X-Accel-Buffering", "no"))
+                .body(feed)
+        }
+        Err(failure) if form == Form::Events => failure.event(),
+        Err(failure) => failure.line(),
+    }
+}
+
+fn begin(state: &Data<State>, request: &HttpRequest, surface: Surface, form: Form) -> Result<Feed, Failure> {
+    let named = select::segment(request, "environment")?;
+    let namespace = select::segment(request, "namespace")?;
+    state.settings.load().authentication.check(surface, request)?;
+    let environment = select::named_or_header(&state.environments, request.headers(), &named)?;
+    let Some(ticket) = state.environments.streams().enter() else {
+        state.metrics.stream_refused();
+        return Err(Failure::new(Code::Unavailable, "no more streams at the moment"));
+    };
+    let digest = select::query(request, ["digest", "digest"]).filter(|digest| !digest.is_empty());
+    let place = environment.sit(&namespace, &ticket);
+    // Only a namespace that exists has counters: a caller could otherwise make them without end.
+    let lane = environment.load().flags.namespaces.get(&*namespace).map(|namespace| {
+        let lane = state.metrics.lane(&environment.name, &namespace.key);
+        lane.stream();
+        lane
+    });
+    Ok(Feed {
+        wanted: (*environment.name != *named).then(|| named.into_owned().into()),
+        environments: state.environments.clone(),
+        environment,
+        place,
+        ticket,
+        lane,
+        told: digest.map_or(Told::Nothing, |digest| Told::Digest(digest.into())),
+        rest: if form == Form::Events { retry() } else { Bytes::new() },
+        form,
+    })
+}
+
+/// The pause that an event stream's client makes before it comes back, different for each.
+fn retry() -> Bytes {
+    let (least, most) = limits::STREAM_RETRY_MILLISECONDS;
+    let random = uuid::Uuid::new_v4().as_u64_pair().1;
+    let milliseconds = u64::from(least) + random % u64::from(most - least + 1);
+    Bytes::from(format!("retry: {milliseconds}\n\n"))
+}
+
+/// What the client knows.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Digest(Arc<str>),
+    Gone,
+}
+
+/// One stream. It holds no buffer and no queue: what it sends is looked up when the connection asks for it.
+#[derive(Debug)]
+struct Feed {
+    environments: Arc<Environments>,
+    environment: Arc<Environment>,
+    place: Arc<Place>,
+    ticket: Ticket,
+    lane: Option<Arc<Lane>>,
+    /// The environment that was asked for, where another one answers in its place.
+    wanted: Option<Box<str>>,
+    told: Told,
+    /// The end of the frame that is under way.
+    rest: Bytes,
+    form: Form,
+}
+
+impl Feed {
+    /// The next piece, or nothing until somebody wakes the seat; the end if the stream is over.
+    fn next(&mut self, context: &Context<'_>) -> Poll<Option<Bytes>> {
+        if self.rest.is_empty() {
+            self.ticket.seat().wait(context.waker());
+            if self.ticket.draining() || self.environment.retired() {
+                return Poll::Ready(None);
+            }
+            if !self.look() {
+                return self.keep_alive();
+            }
+        }
+        // A large frame goes out in pieces, so that the connection of a reader that stopped holds one piece of it.
+        let piece = self.rest.len().min(limits::STREAM_PIECE_BYTES);
+        Poll::Ready(Some(self.rest.split_to(piece)))
+    }
+
+    /// Takes the frame of the current state, if the client does not know that state.
+    fn look(&mut self) -> bool {
+        let served = self.environment.load();
+        match served.flags.namespaces.get(&self.place.namespace) {
+            Some(namespace) => {
+                if matches!(&self.told, Told::Digest(digest) if **digest == *namespace.digest) {
+                    return false;
+                }
+                let frames = self.place.frames(namespace);
+                self.rest = if self.form == Form::Events { frames.event() } else { frames.line() };
+                self.told = Told::Digest(namespace.digest.clone());
+                if let Some(lane) = &self.lane {
+                    lane.message();
+                }
+                true
+            }
+            None if self.form == Form::Events && matches!(self.told, Told::Digest(_)) => {
+                self.rest = Bytes::from_static(GONE);
+                self.told = Told::Gone;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn keep_alive(&self) -> Poll<Option<Bytes>> {
+        if !self.ticket.seat().take_keep_alive() {
+            return Poll::Pending;
+        }
+        // The environment that was wanted has come: the client finds it when it comes back.
+        if self.wanted.as_ref().is_some_and(|wanted| self.environments.get(wanted).is_some()) {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(Bytes::from_static(match self.form {
+            Form::Lines => b" ",
+            Form::Events => b":\n\n",
+        })))
+    }
+}
+
+impl MessageBody for Feed {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        self.get_mut().next(context).map(|piece| piece.map(Ok))
+    }
+}

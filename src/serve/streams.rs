@@ -1,0 +1,242 @@
+//! Who is waiting for a change, and how they are woken.
+//!
+//! An idle stream costs one [`Seat`]: a waker and a bit. It sits in two lists: one of its namespace, woken when that
+//! namespace changes, and one of the [`Streams`], woken in turn by a single timer for keep-alives. No timer, channel
+//! or task belongs to a stream. What a woken stream then sends is never queued here: it looks at what is served now
+//! (I5), so a slow reader skips what it missed and a fast one never waits for it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+
+use crate::flags::snapshot::Namespace;
+use crate::limits;
+
+/// Rows of seats; a tick wakes one row, so the keep-alives of many streams do not come at one moment.
+pub const ROWS: usize = 15;
+
+/// Where one stream waits.
+#[derive(Debug, Default)]
+pub struct Seat {
+    waker: AtomicWaker,
+    /// The stream has been quiet for a whole round of ticks.
+    quiet: AtomicBool,
+}
+
+impl Seat {
+    /// Has `waker` called at the next change, tick or drain. Call it before looking at the state.
+    pub fn wait(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Whether a keep-alive is due; asking takes it.
+    pub fn take_keep_alive(&self) -> bool {
+        self.quiet.swap(false, Ordering::AcqRel)
+    }
+
+    fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// A list of seats that forgets the empty ones by itself.
+#[derive(Debug, Default)]
+struct Row(Mutex<Vec<Weak<Seat>>>);
+
+impl Row {
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Seat>>> {
+        // Nothing that holds this lock can leave the list half-done, so a poisoned one is still whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, seat: &Arc<Seat>) {
+        let mut seats = self.lock();
+        // Looking for empty seats only where the list would have to grow keeps the cost of a seat constant.
+        if seats.len() == seats.capacity() {
+            seats.retain(|seat| seat.strong_count() > 0);
+        }
+        seats.push(Arc::downgrade(seat));
+    }
+
+    fn wake(&self, before: impl Fn(&Seat)) {
+        self.lock().retain(|seat| match seat.upgrade() {
+            Some(seat) => {
+                before(&seat);
+                seat.wake();
+                true
+            }
+            None => false,
+        });
+    }
+}
+
+/// Every open stream of the process.
+#[derive(Debug, Default)]
+pub struct Streams {
+    open: AtomicUsize,
+    rows: [Row; ROWS],
+    /// The row of the next seat.
+    seating: AtomicUsize,
+    /// The row of the next tick.
+    ticking: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl Streams {
+    /// A seat, if one is free and the process is not shutting down.
+    #[must_use]
+    pub fn enter(self: &Arc<Self>) -> Option<Ticket> {
+        if self.draining() {
+            return None;
+        }
+        let taken = self
+            .open
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < limits::STREAMS).then_some(open + 1));
+        taken.ok()?;
+        let ticket = Ticket { seat: Arc::default(), streams: self.clone() };
+        let row = self.seating.fetch_add(1, Ordering::Relaxed) % ROWS;
+        if let Some(row) = self.rows.get(row) {
+            row.add(&ticket.seat);
+        }
+        Some(ticket)
+    }
+
+    /// Streams open now.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Tells one row that a keep-alive is due. To be called [`ROWS`] times in [`limits::STREAM_KEEP_ALIVE`].
+    pub fn tick(&self) {
+        let row = self.ticking.fetch_add(1, Ordering::Relaxed) % ROWS;
+        if let Some(row) = self.rows.get(row) {
+            row.wake(|seat| seat.quiet.store(true, Ordering::Release));
+        }
+    }
+
+    /// Ends every stream and lets no new one in.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        for row in &self.rows {
+            row.wake(|_| {});
+        }
+    }
+
+    /// Whether [`Self::drain`] was called.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}
+
+/// The right to stream, given back when dropped.
+#[derive(Debug)]
+pub struct Ticket {
+    seat: Arc<Seat>,
+    streams: Arc<Streams>,
+}
+
+impl Ticket {
+    /// Its seat.
+    #[must_use]
+    pub fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+
+    /// Whether the stream has to end.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        self.streams.draining()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.streams.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// One namespace that somebody streams; it may not exist yet.
+#[derive(Debug)]
+pub struct Place {
+    /// Key of the namespace.
+    pub namespace: Arc<str>,
+    seats: Row,
+    frames: ArcSwapOption<Frames>,
+}
+
+impl Place {
+    /// A place where nobody sits.
+    #[must_use]
+    pub(super) fn new(namespace: Arc<str>) -> Self {
+        Self { namespace, seats: Row::default(), frames: ArcSwapOption::empty() }
+    }
+
+    /// Wakes `seat` from now on when the namespace changes.
+    pub(super) fn sit(&self, seat: &Arc<Seat>) {
+        self.seats.add(seat);
+    }
+
+    /// Wakes everybody here.
+    pub(super) fn wake(&self) {
+        self.seats.wake(|_| {});
+    }
+
+    /// The events that tell of `namespace`, encoded once for all who sit here.
+    #[must_use]
+    pub fn frames(&self, namespace: &Arc<Namespace>) -> Arc<Frames> {
+        if let Some(frames) = &*self.frames.load()
+            && Arc::ptr_eq(&frames.of, namespace)
+        {
+            return frames.clone();
+        }
+        // Two streams may both get here; the second to store wins and both have the right bytes.
+        let frames = Arc::new(Frames { of: namespace.clone(), ..Frames::empty() });
+        self.frames.store(Some(frames.clone()));
+        frames
+    }
+}
+
+/// One state of a namespace as streams tell it; each form is made when first asked for.
+#[derive(Debug)]
+pub struct Frames {
+    of: Arc<Namespace>,
+    event: std::sync::OnceLock<Bytes>,
+    line: std::sync::OnceLock<Bytes>,
+}
+
+impl Frames {
+    fn empty() -> Self {
+        Self { of: Arc::default(), event: std::sync::OnceLock::new(), line: std::sync::OnceLock::new() }
+    }
+
+    /// The server-sent event: what changed is fetched anew by the client.
+    pub fn event(&self) -> Bytes {
+        self.event
+            .get_or_init(|| {
+                let digest = &*self.of.digest;
+                let id = digest.get(..9).unwrap_or(digest);
+                Bytes::from(format!("id: {id}\ndata: {{\"etag\":\"{digest}\",\"type\":\"refetchEvaluation\"}}\n\n"))
+            })
+            .clone()
+    }
+
+    /// The line of JSON that carries the whole snapshot.
+    pub fn line(&self) -> Bytes {
+        self.line
+            .get_or_init(|| {
+                let snapshot = self.of.client_snapshot();
+                let mut line = Vec::with_capacity(snapshot.len() + 12);
+                line.extend_from_slice(b"{\"result\":");
+                line.extend_from_slice(&snapshot);
+                line.extend_from_slice(b"}\n");
+                Bytes::from(line)
+            })
+            .clone()
+    }
+}

@@ -1,0 +1,126 @@
+//! Keys and payloads of what is stored.
+//!
+//! ```text
+//! d <storage> 00 <received, microseconds, big endian> <id>   JSON of the delivery
+//! m <storage> 00 <environment> 00 <part, big endian>         a part of the JSON of the manifest
+//! s                                                          the seal
+//! ```
+//!
+//! sled never gives back the space of large values, so a value is at most [`limits::STORE_VALUE_BYTES`] long and a
+//! longer manifest is cut into parts.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{Manifest, Place};
+use crate::ingest::{Delivery, Outcome, Steps};
+use crate::limits;
+use crate::provider::Provider;
+
+/// Key of the seal.
+pub(super) const SEAL: &[u8] = b"s";
+
+/// What stands under a key.
+pub(super) enum Kind {
+    /// A delivery.
+    Delivery,
+    /// A part of the manifest of this environment.
+    Manifest(Place),
+    /// The seal.
+    Seal,
+}
+
+/// What a key means; nothing if it is none of ours.
+pub(super) fn kind(key: &[u8]) -> Option<Kind> {
+    let (tag, rest) = key.split_first()?;
+    match tag {
+        b'd' => Some(Kind::Delivery),
+        b'm' => {
+            let mut names = rest.splitn(3, |b| *b == 0);
+            let place = (name(names.next()?)?, name(names.next()?)?);
+            (names.next()?.len() == 4).then_some(Kind::Manifest(place))
+        }
+        b's' if rest.is_empty() => Some(Kind::Seal),
+        _ => None,
+    }
+}
+
+fn name(bytes: &[u8]) -> Option<Arc<str>> {
+    std::str::from_utf8(bytes).ok().map(Arc::from)
+}
+
+/// Where a delivery is stored: sorts by storage, then by age.
+pub(super) fn delivery_key(delivery: &Delivery) -> Vec<u8> {
+    // Times before 1970 sort as 1970: no clock that is meant to be right says so.
+    let received = u64::try_from(delivery.received.as_microsecond()).unwrap_or(0);
+    [b"d", delivery.storage.as_bytes(), b"\0", &received.to_be_bytes(), delivery.id.as_bytes()].concat()
+}
+
+/// The payload of a delivery; none if it is too large to keep.
+pub(super) fn delivery_payload(delivery: &Delivery) -> Option<Vec<u8>> {
+    serde_json::to_vec(delivery).ok().filter(|json| json.len() <= limits::STORE_VALUE_BYTES)
+}
+
+/// What [`delivery_payload`] made.
+pub(super) fn delivery(payload: &[u8]) -> Option<Delivery> {
+    let record: Record = serde_json::from_slice(payload).ok()?;
+    Some(Delivery {
+        provider: Provider::ALL.iter().map(|p| p.name()).find(|name| *name == record.provider)?,
+        verified: record.verified.and_then(|how| VERIFIED.into_iter().find(|name| *name == how)),
+        id: record.id,
+        storage: record.storage,
+        delivery_id: record.delivery_id,
+        event: record.event,
+        received: record.received,
+        outcome: record.outcome,
+        status: record.status,
+        detail: record.detail,
+        commit: record.commit,
+        steps: record.steps,
+        error: record.error,
+    })
+}
+
+/// How a delivery can have been verified.
+const VERIFIED: [&str; 4] = ["hmac-sha256", "standard-webhooks", "token", "basic"];
+
+/// A [`Delivery`] as it is read back; see there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    id: Arc<str>,
+    storage: Arc<str>,
+    provider: String,
+    delivery_id: Option<String>,
+    event: Option<String>,
+    received: Timestamp,
+    verified: Option<String>,
+    outcome: Outcome,
+    status: u16,
+    detail: String,
+    commit: Option<String>,
+    steps: Steps,
+    error: Option<String>,
+}
+
+/// What the keys of all parts of a manifest begin with.
+pub(super) fn manifest_prefix((storage, environment): &Place) -> Vec<u8> {
+    [b"m", storage.as_bytes(), b"\0", environment.as_bytes(), b"\0"].concat()
+}
+
+/// The parts of a manifest: (key, payload), in order. The first one begins with the length of the whole.
+pub(super) fn manifest_parts(place: &Place, manifest: &Manifest) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let prefix = manifest_prefix(place);
+    let Ok(json) = serde_json::to_vec(manifest) else { return Vec::new() };
+    let whole = [&(json.len() as u64).to_be_bytes()[..], &json].concat();
+    let parts = whole.chunks(limits::STORE_VALUE_BYTES).zip(0_u32..);
+    parts.map(|(part, index)| ([&prefix[..], &index.to_be_bytes()].concat(), part.to_vec())).collect()
+}
+
+/// What [`manifest_parts`] made, joined again.
+pub(super) fn manifest(whole: &[u8]) -> Option<Manifest> {
+    let (length, json) = whole.split_first_chunk::<8>()?;
+    (u64::from_be_bytes(*length) == json.len() as u64).then(|| serde_json::from_slice(json).ok())?
+}

@@ -1,0 +1,241 @@
+use super::*;
+use crate::ingest::{Outcome, Steps};
+
+fn delivery(id: usize) -> Delivery {
+    Delivery {
+        id: format!("d{id}").into(),
+        storage: "flags".into(),
+        provider: "gitea",
+        delivery_id: Some(format!("uuid-{id}")),
+        event: Some("push".to_owned()),
+        received: Timestamp::from_second(i64::try_from(id).unwrap()).unwrap(),
+        verified: Some("hmac-sha256"),
+        outcome: Outcome::Accepted,
+        status: 202,
+        detail: "main moved".to_owned(),
+        commit: Some("c0ffee".to_owned()),
+        steps: Steps { verified: Some(0.1), answered: None, fetched: Some(12.5), live: None },
+        error: None,
+    }
+}
+
+fn manifest(namespaces: usize) -> Manifest {
+    let good = |n: usize| Good {
+        namespace: format!("ns{n}").into(),
+        commit: "c0ffee".into(),
+        sources: vec![(format!("ns{n}/features.yaml").into(), "b10b".repeat(10).into())],
+    };
+    Manifest {
+        commit: "c0ffee".into(),
+        since: Timestamp::from_second(77).unwrap(),
+        namespaces: (0..namespaces).map(good).collect(),
+    }
+}
+
+fn names() -> (Arc<str>, Arc<str>) {
+    ("flags".into(), "production".into())
+}
+
+/// A store with deliveries and a manifest, closed.
+fn filled(directory: &Path) {
+    let (store, _, opened) = Store::open(directory);
+    assert_eq!(opened, Opened::Created);
+    let (storage, environment) = names();
+    for id in 0..40 {
+        store.put_delivery(Arc::new(delivery(id)));
+        store.flush();
+    }
+    store.put_manifest(&storage, &environment, Some(manifest(5)));
+    store.flush();
+}
+
+#[test]
+fn what_was_flushed_is_there_again() {
+    let directory = tempfile::tempdir().unwrap();
+    filled(directory.path());
+    let (store, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(remembered.deliveries, (0..40).map(delivery).collect::<Vec<_>>());
+    let (storage, environment) = names();
+    assert_eq!(store.manifest(&storage, &environment), Some(manifest(5)));
+}
+
+#[test]
+fn deliveries_are_bounded_and_the_newest_state_of_each_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    let all = limits::DELIVERIES_KEPT + 20;
+    for id in 0..all {
+        store.put_delivery(Arc::new(delivery(id)));
+        if id % 50 == 0 {
+            store.flush();
+        }
+    }
+    store.put_delivery(Arc::new(Delivery { error: Some("late".to_owned()), ..delivery(all - 1) }));
+    store.flush();
+    drop(store);
+    let (_, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(remembered.deliveries.len(), limits::DELIVERIES_KEPT);
+    assert_eq!(remembered.deliveries.first(), Some(&delivery(20)));
+    assert_eq!(remembered.deliveries.last().unwrap().error.as_deref(), Some("late"));
+}
+
+#[test]
+fn a_manifest_of_any_size_is_kept_replaced_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (storage, environment) = names();
+    for (before, namespaces) in [(0, 2_000), (2_000, 3), (3, 900)] {
+        let (store, ..) = Store::open(directory.path());
+        let known = store.manifest(&storage, &environment);
+        assert_eq!(known.map_or(0, |m| m.namespaces.len()), before);
+        store.put_manifest(&storage, &environment, Some(manifest(namespaces)));
+        store.flush();
+    }
+    let (store, _, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(store.manifest(&storage, &environment), Some(manifest(900)));
+    store.put_manifest(&storage, &environment, None);
+    store.flush();
+    drop(store);
+    assert_eq!(Store::open(directory.path()).0.manifest(&storage, &environment), None);
+}
+
+#[test]
+fn a_directory_that_another_process_uses_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_first, ..) = Store::open(directory.path());
+    let (second, _, opened) = Store::open(directory.path());
+    assert!(matches!(opened, Opened::Without { ref why } if why.contains("another process")), "{opened:?}");
+    second.put_delivery(Arc::new(delivery(1)));
+    second.flush();
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_costs_the_history_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let (store, _, opened) = Store::open(&file.join("below"));
+    assert!(matches!(opened, Opened::Without { .. }), "{opened:?}");
+    store.put_delivery(Arc::new(delivery(1)));
+    store.flush();
+}
+
+type Damage = (&'static str, Box<dyn Fn(&Path)>);
+
+/// What may happen to a store between two starts.
+fn damages() -> Vec<Damage> {
+    fn edit(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+        let mut bytes = std::fs::read(path).unwrap();
+        change(&mut bytes);
+        std::fs::write(path, bytes).unwrap();
+    }
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() { copy(&entry.path(), &to) } else { drop(std::fs::copy(entry.path(), to)) }
+        }
+    }
+    let mut damages: Vec<Damage> = vec![
+        ("store deleted", Box::new(|d| std::fs::remove_dir_all(d.join("state")).unwrap())),
+        ("seal deleted", Box::new(|d| std::fs::remove_file(d.join("state.seal")).unwrap())),
+        ("seal emptied", Box::new(|d| std::fs::write(d.join("state.seal"), "").unwrap())),
+        ("died while opening", Box::new(|d| std::fs::write(d.join("state.opening"), "").unwrap())),
+        (
+            "a file instead of the directory",
+            Box::new(|d| {
+                std::fs::remove_dir_all(d.join("state")).unwrap();
+                std::fs::write(d.join("state"), "x").unwrap();
+            }),
+        ),
+        ("log deleted", Box::new(|d| std::fs::remove_file(d.join("state/db")).unwrap())),
+        ("configuration of sled deleted", Box::new(|d| std::fs::remove_file(d.join("state/conf")).unwrap())),
+        (
+            "an older copy of the store",
+            Box::new(|d| {
+                let (store, ..) = Store::open(d);
+                store.put_delivery(Arc::new(delivery(500)));
+                store.flush();
+                drop(store);
+                let older = d.join("older");
+                copy(&d.join("state"), &older);
+                let (store, ..) = Store::open(d);
+                store.put_delivery(Arc::new(delivery(501)));
+                store.flush();
+                drop(store);
+                std::fs::remove_dir_all(d.join("state")).unwrap();
+                std::fs::rename(older, d.join("state")).unwrap();
+            }),
+        ),
+    ];
+    for twentieth in 0..20 {
+        damages.push((
+            "truncated",
+            Box::new(move |d| {
+                edit(&d.join("state/db"), |bytes| bytes.truncate(bytes.len() * twentieth / 20));
+            }),
+        ));
+        damages.push((
+            "four bytes flipped",
+            Box::new(move |d| {
+                edit(&d.join("state/db"), |bytes| {
+                    // Only where something is written: sled's segments are mostly zeros.
+                    let written: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+                    let at = written[(written.len() - 1) * twentieth / 20];
+                    bytes.iter_mut().skip(at).take(4).for_each(|byte| *byte ^= 0x5a);
+                });
+            }),
+        ));
+    }
+    damages
+}
+
+#[test]
+fn damage_costs_the_history_and_never_makes_another_one() {
+    let (storage, environment) = names();
+    let good: Vec<Delivery> = (0..40).map(delivery).collect();
+    let mut rebuilt = 0;
+    for (what, damage) in damages() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        damage(directory.path());
+        let (store, remembered, opened) = Store::open(directory.path());
+        match opened {
+            Opened::Existing => {
+                // sled repaired it, or what was damaged was not in use: then nothing may be missing or changed.
+                assert_eq!(remembered.deliveries, good, "{what}");
+                assert_eq!(store.manifest(&storage, &environment), Some(manifest(5)), "{what}");
+            }
+            Opened::Rebuilt { .. } => {
+                rebuilt += 1;
+                assert!(remembered.deliveries.is_empty(), "{what}");
+                assert_eq!(store.manifest(&storage, &environment), None, "{what}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+        store.put_delivery(Arc::new(delivery(1_000)));
+        store.flush();
+        drop(store);
+        let (_, remembered, opened) = Store::open(directory.path());
+        assert_eq!(opened, Opened::Existing, "{what}: it works again");
+        assert!(remembered.deliveries.contains(&delivery(1_000)), "{what}");
+    }
+    assert!(rebuilt >= 25, "only {rebuilt} damages were noticed");
+}
+
+#[test]
+fn only_the_last_few_that_were_moved_aside_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..limits::STORE_QUARANTINED + 2 {
+        let (store, ..) = Store::open(directory.path());
+        drop(store);
+        std::fs::write(directory.path().join("state.seal"), "").unwrap();
+    }
+    let (_, _, opened) = Store::open(directory.path());
+    assert!(matches!(opened, Opened::Rebuilt { to: Some(_), .. }), "{opened:?}");
+    let bad = std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap);
+    let bad = bad.filter(|entry| entry.file_name().to_string_lossy().starts_with("state.bad-")).count();
+    assert_eq!(bad, limits::STORE_QUARANTINED);
+}

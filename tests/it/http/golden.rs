@@ -1,0 +1,377 @@
+//! The recorded conversations with Flipt, replayed against our server.
+//!
+//! What we answer otherwise on purpose stands in [`DIFFERENCES`], with the reason and with our own answer. Anything
+//! else that differs fails, and so does an entry of the table that no longer differs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+use yardarm::http::Settings;
+
+use super::server::{Server, cors, of_directory, tokens};
+use super::wire;
+
+/// One wanted difference.
+struct Difference {
+    file: &'static str,
+    /// Name of the recorded request; a `*` at its end stands for anything.
+    name: &'static str,
+    why: &'static str,
+    /// What we answer.
+    status: u16,
+    /// What our body holds.
+    body: &'static str,
+}
+
+const fn differs(
+    file: &'static str,
+    name: &'static str,
+    status: u16,
+    body: &'static str,
+    why: &'static str,
+) -> Difference {
+    Difference { file, name, why, status, body }
+}
+
+const NATIVE: &str = "context values of any JSON type are taken: published SDKs send them";
+const PRETTY: &str = "?pretty is ignored: clients parse JSON, and leaving out zero values breaks them";
+const PARSER: &str = "the message of a JSON parser is the parser's own";
+const NO_UI: &str = "there is no file server behind the API: an unknown path is an unknown path";
+const DEFAULTED: &str = "a list of flags without an environment is one of the default environment";
+
+const VALIDATORS: &str = "a tag is the same tag quoted, weak or in a list: proxies rewrite it";
+const LINKED: &str =
+    "a segment of another document is in the snapshot: without it clients evaluate otherwise than the server";
+const ONCE: &str = "a segment that a rule names twice is listed once: it counts once";
+const OTHERS: &str = "a flag of a bulk evaluation that fails does not fail the others";
+const STABLE: &str = "no targeting key is the entity \"\", not a random one: answers and tag stay the same";
+const HEADERS: &str = "the head of a request is bounded at 128 KiB, not at 1 MiB";
+
+#[rustfmt::skip]
+const DIFFERENCES: &[Difference] = &[
+    differs("evaluation-boolean", "context value number", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
+    differs("evaluation-boolean", "context value decimal", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
+    differs("evaluation-boolean", "context value boolean", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
+    differs("evaluation-boolean", "context value array", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
+    differs("evaluation-boolean", "context value object", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
+    differs("evaluation-variant", "context value number", 200, r#""variantKey":"classic""#, NATIVE),
+    differs("evaluation-variant", "context value decimal", 200, r#""variantKey":"classic""#, NATIVE),
+    differs("evaluation-variant", "context value boolean", 200, r#""variantKey":"classic""#, NATIVE),
+    differs("evaluation-variant", "context value array", 200, r#""variantKey":"classic""#, NATIVE),
+    differs("evaluation-variant", "context value object", 200, r#""variantKey":"classic""#, NATIVE),
+    differs("evaluation-boolean", "pretty", 400, r#""details":[]"#, PRETTY),
+    differs("evaluation-variant", "pretty", 400, r#""details":[]"#, PRETTY),
+    differs("evaluation-boolean", "pretty answer", 200, r#""enabled":false"#, PRETTY),
+    differs("evaluation-variant", "pretty answer", 200, r#""match":false"#, PRETTY),
+    differs("evaluation-boolean", "accept pretty", 200, r#""enabled":false"#, PRETTY),
+    differs("evaluation-variant", "accept pretty", 200, r#""match":false"#, PRETTY),
+    differs("evaluation-batch", "bad context in one item", 200, r#""variantKey":"classic""#, NATIVE),
+    differs("evaluation-batch", "pretty", 200, r#""enabled":false"#, PRETTY),
+    differs("snapshots", "if-none-match quoted", 304, "", VALIDATORS),
+    differs("snapshots", "if-none-match weak", 304, "", VALIDATORS),
+    differs("snapshots", "if-none-match list", 304, "", VALIDATORS),
+    differs("snapshots", "pretty", 200, r#""name":"""#, PRETTY),
+    differs("snapshots", "internal multi", 200, r#""key":"shared""#, LINKED),
+    differs("snapshots", "client multi", 200, r#""key":"shared""#, LINKED),
+    differs("snapshots", "internal constraints", 200, r#""key":"same-segment-twice""#, ONCE),
+    differs("list-flags", "no environment", 200, r#""key":"all""#, DEFAULTED),
+    differs("list-flags", "header blank", 200, r#""key":"j""#, DEFAULTED),
+    differs("list-flags", "short path without environment", 200, r#""key":"j""#, DEFAULTED),
+    differs("list-flags", "short path without namespace", 200, r#""namespaceKey":"default""#, "the default variant names the namespace that it is in, asked for by name or not"),
+    differs("list-flags", "query limit=-1", 400, "limit must not be negative", "no 500 for a mistake of the client"),
+    differs("list-flags", "query limit=x", 400, "limit is not a number", PARSER),
+    differs("list-flags", "pretty", 200, r#""description":"""#, PRETTY),
+    differs("ofrep", "single context value number", 200, r#""value":true"#, NATIVE),
+    differs("ofrep", "single context value boolean", 200, r#""value":true"#, NATIVE),
+    differs("ofrep", "single context value array", 200, r#""value":true"#, NATIVE),
+    differs("ofrep", "single context value object", 200, r#""value":true"#, NATIVE),
+    differs("ofrep", "single targetingKey number", 200, r#""value":true"#, NATIVE),
+    differs("ofrep", "bulk number in context", 200, r#""key":"all""#, NATIVE),
+    differs("ofrep", "single pretty", 200, r#""reason":"UNKNOWN""#, PRETTY),
+    differs("ofrep", "bulk if-none-match unquoted weak", 304, "", VALIDATORS),
+    differs("ofrep", "bulk if-none-match strong quoted", 304, "", VALIDATORS),
+    differs("ofrep", "bulk if-none-match raw", 304, "", VALIDATORS),
+    differs("ofrep", "bulk if-none-match list", 304, "", VALIDATORS),
+    differs("ofrep", "bulk flags with space", 200, r#"{"key":" checkout","errorCode":"FLAG_NOT_FOUND""#, OTHERS),
+    differs("ofrep", "bulk flags unknown", 200, r#"{"key":"nope","errorCode":"FLAG_NOT_FOUND""#, OTHERS),
+    differs("ofrep", "bulk no context", 200, r#""key":"all""#, STABLE),
+    differs("ofrep", "bulk empty body", 200, r#""key":"all""#, STABLE),
+    differs("ofrep", "stream POST", 501, r#""errorCode":"GENERAL""#, "a wrong method on a known path is that, on this path too"),
+    differs("errors", "path /evaluate", 404, r#""code":5"#, NO_UI),
+    differs("errors", "path /evaluate/v2/boolean", 404, r#""code":5"#, NO_UI),
+    differs("errors", "path /api/v3", 404, r#""code":5"#, NO_UI),
+    differs("errors", "path /api", 404, r#""code":5"#, NO_UI),
+    differs("errors", "path /nope", 404, r#""code":5"#, NO_UI),
+    differs("errors", "path /favicon.ico", 404, r#""code":5"#, NO_UI),
+    differs("errors", "double slash", 404, r#""code":5"#, NO_UI),
+    differs("errors", "upper case path", 404, r#""code":5"#, NO_UI),
+    differs("errors", "body text", 400, "malformed JSON at line 1", PARSER),
+    differs("errors", "body single quotes", 400, "malformed JSON at line 1", PARSER),
+    differs("errors", "body trailing comma", 400, "malformed JSON at line 1", PARSER),
+    differs("errors", "body byte order mark", 400, "malformed JSON at line 1", PARSER),
+    differs("errors", "body bad escape", 400, "malformed JSON at line 1", PARSER),
+    differs("errors", "long header", 431, "", HEADERS),
+    differs("errors", "too long header", 431, "", HEADERS),
+    differs("errors", "timeout header", 200, r#""enabled":true"#, "there is no gRPC behind, whose timeout it would be"),
+    differs("authentication", "malformed body", 401, r#""code":16"#, "nobody unknown has a body read"),
+    differs("authentication", "metrics", 200, "", "metrics have the media type of OpenMetrics"),
+];
+
+/// Paths that this surface does not have: their conversations are replayed where they are served.
+const ELSEWHERE: &[&str] = &["/meta/", "/auth/", "/api/v2/", "/internal/v2/", "/debug/"];
+
+#[test]
+fn evaluation_boolean() {
+    replay("evaluation-boolean");
+}
+
+#[test]
+fn evaluation_variant() {
+    replay("evaluation-variant");
+}
+
+#[test]
+fn evaluation_batch() {
+    replay("evaluation-batch");
+}
+
+#[test]
+fn snapshots() {
+    replay("snapshots");
+}
+
+#[test]
+fn list_flags() {
+    replay("list-flags");
+}
+
+#[test]
+fn ofrep() {
+    replay("ofrep");
+}
+
+#[test]
+fn errors() {
+    replay("errors");
+}
+
+#[test]
+fn cross_origin() {
+    replay("cors");
+}
+
+#[test]
+fn authentication() {
+    replay("authentication");
+}
+
+/// The servers that were recorded, started when first asked.
+#[derive(Default)]
+struct Servers(BTreeMap<String, Server>);
+
+impl Servers {
+    fn get(&mut self, name: &str) -> &Server {
+        self.0.entry(name.to_owned()).or_insert_with(|| {
+            let environments = vec![
+                of_directory("default", true, "main/dev"),
+                of_directory("production", false, "main/production"),
+                of_directory("canary", false, "canary"),
+            ];
+            let settings = match name {
+                "main" => Settings::default(),
+                "metadata-cors" => Settings {
+                    cors: Some(cors("http://app.example")),
+                    include_flag_metadata: true,
+                    ..Settings::default()
+                },
+                "auth" => Settings { authentication: tokens(false), ..Settings::default() },
+                "auth-excluded" => Settings { authentication: tokens(true), ..Settings::default() },
+                other => panic!("no server {other}"),
+            };
+            Server::start(environments, settings)
+        })
+    }
+}
+
+fn replay(file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(format!("{file}.jsonl"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut servers = Servers::default();
+    let mut etag = String::new();
+    let mut failures = Vec::new();
+    let mut used = vec![false; DIFFERENCES.len()];
+    let mut count = 0;
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let path = line["request"]["path"].as_str().unwrap();
+        if ELSEWHERE.iter().any(|prefix| path.starts_with(prefix)) {
+            continue;
+        }
+        count += 1;
+        let name = line["name"].as_str().unwrap();
+        let got = ask(servers.get(line["server"].as_str().unwrap()), &line["request"], &etag);
+        if got.status == 200 {
+            etag = got.header("etag").unwrap_or(etag);
+        }
+        let differences = compare(&line["response"], &got);
+        let wanted = DIFFERENCES.iter().position(|d| {
+            d.file == file && d.name.strip_suffix('*').map_or(d.name == name, |begin| name.starts_with(begin))
+        });
+        match wanted {
+            None if differences.is_empty() => {}
+            None => failures.push(format!("{name}: {}", differences.join("; "))),
+            Some(n) => {
+                let want = &DIFFERENCES[n];
+                used[n] |= !differences.is_empty();
+                if got.status != want.status || !got.text().contains(want.body) {
+                    failures.push(format!("{name} ({}): now {} {}", want.why, got.status, cut(&got.text())));
+                }
+            }
+        }
+    }
+    for (difference, used) in DIFFERENCES.iter().zip(used) {
+        if difference.file == file && !used {
+            failures.push(format!("{} does not differ any more", difference.name));
+        }
+    }
+    assert!(count > 0);
+    assert!(failures.is_empty(), "{} of {count} in {file}:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn ask(server: &Server, request: &Value, etag: &str) -> wire::Answer {
+    let raw = etag.trim_start_matches("W/").trim_matches('"');
+    let headers: Vec<(String, String)> = request["headers"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| String::from_utf8(repeated(value)).unwrap(), str::to_owned);
+            (name.clone(), value.replace("{{etag}}", etag).replace("{{etag-raw}}", raw))
+        })
+        .collect();
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (&**n, &**v)).collect();
+    let body = match &request["body"] {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone().into_bytes()),
+        Value::Object(object) if object.contains_key("$repeat") => Some(repeated(&request["body"])),
+        Value::Object(object) if object.contains_key("$hex") => {
+            Some(hex::decode(object["$hex"].as_str().unwrap()).unwrap())
+        }
+        json => Some(json.to_string().into_bytes()),
+    };
+    // A quotation mark in a query is no URI; clients in use send it escaped.
+    let path = request["path"].as_str().unwrap().replace('"', "%22");
+    wire::send(server.address, request["method"].as_str().unwrap(), &path, &headers, body.as_deref())
+}
+
+fn repeated(value: &Value) -> Vec<u8> {
+    let parts = value["$repeat"].as_array().unwrap();
+    let text = |n: usize| parts[n].as_str().unwrap();
+    let times = usize::try_from(parts[2].as_u64().unwrap()).unwrap();
+    format!("{}{}{}", text(0), text(1).repeat(times), text(3)).into_bytes()
+}
+
+/// Everything in which our answer differs from the recorded one.
+fn compare(want: &Value, got: &wire::Answer) -> Vec<String> {
+    let mut differences = Vec::new();
+    let status = want["status"].as_u64().unwrap();
+    if status != u64::from(got.status) {
+        differences.push(format!("status {status}, now {}", got.status));
+    }
+    let recorded = |name: &str| {
+        want["headers"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, v)| v.as_str().unwrap())
+    };
+    for name in [
+        "Content-Type",
+        "Content-Encoding",
+        "Etag",
+        "Www-Authenticate",
+        "Access-Control-Allow-Origin",
+        "Access-Control-Allow-Credentials",
+        "Access-Control-Allow-Headers",
+        "Access-Control-Allow-Methods",
+        "Access-Control-Expose-Headers",
+        "Access-Control-Max-Age",
+    ] {
+        let (want, got) = (recorded(name), got.header(name));
+        // Our tag of a bulk answer is another hash; that it is one, and moves, is tested where it is made.
+        let weak = |tag: &str| name == "Etag" && tag.starts_with("W/\"") && tag.ends_with('"');
+        if want != got.as_deref() && !(want.is_some_and(weak) && got.as_deref().is_some_and(weak)) {
+            differences.push(format!("{name} {want:?}, now {got:?}"));
+        }
+    }
+    let vary: Vec<String> = got.header("vary").unwrap_or_default().split(", ").map(str::to_lowercase).collect();
+    for field in recorded("Vary").unwrap_or_default().split(", ").filter(|field| !field.is_empty()) {
+        if !vary.contains(&field.to_lowercase()) {
+            differences.push(format!("Vary without {field}: {vary:?}"));
+        }
+    }
+    let body = match &want["body"] {
+        Value::String(text) => Value::String(text.clone()),
+        json => stable(json.clone()),
+    };
+    let ours = serde_json::from_slice(&got.body).map_or_else(|_| Value::String(got.text()), stable);
+    // Of a long batch only the first and the last item were kept.
+    let same = match (body["responses"].as_array(), ours["responses"].as_array()) {
+        (Some(want), Some(got)) if want.len() == 2 && got.len() == 5_000 => want[0] == got[0] && want[1] == got[4_999],
+        _ => body == ours,
+    };
+    if !same {
+        differences.push(format!("body {}, now {}", cut(&body.to_string()), cut(&ours.to_string())));
+    }
+    differences
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(400).collect()
+}
+
+/// A body without what is different each time.
+fn stable(value: Value) -> Value {
+    match value {
+        Value::Array(list) => list.into_iter().map(stable).collect(),
+        Value::Object(object) => {
+            let mut kept = serde_json::Map::new();
+            let (rule, flag) = (object.contains_key("segmentOperator"), object.contains_key("variants"));
+            for (name, value) in object {
+                // Ids of rules are made up at each start; a listed flag's namespace is empty there, and ours is told.
+                if name == "id" && rule || name == "namespaceKey" && flag {
+                    continue;
+                }
+                let value = match (name.as_str(), &value) {
+                    ("requestDurationMillis", Value::Number(_)) => "<number>".into(),
+                    ("timestamp", Value::String(at)) if at.parse::<jiff::Timestamp>().is_ok() => "<instant>".into(),
+                    ("createdAt" | "updatedAt" | "ruleId", _) => continue,
+                    ("requestId", Value::String(id)) if is_uuid(id) => "<uuid>".into(),
+                    ("segmentKeys", Value::Array(keys)) => {
+                        let mut keys = keys.clone();
+                        keys.sort_by_key(ToString::to_string);
+                        Value::Array(keys)
+                    }
+                    ("segments", Value::String(keys)) => {
+                        let mut keys: Vec<_> = keys.split(',').collect();
+                        keys.sort_unstable();
+                        keys.join(",").into()
+                    }
+                    ("variantAttachment" | "attachment", Value::String(text)) if !text.is_empty() => {
+                        serde_json::from_str(text).unwrap()
+                    }
+                    _ => stable(value),
+                };
+                kept.insert(name, value);
+            }
+            Value::Object(kept)
+        }
+        other => other,
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::parse_str(text).is_ok()
+}

@@ -1,0 +1,7 @@
+//! The HTTP surface, asked over a real socket.
+
+mod bounds;
+mod golden;
+mod server;
+mod streams;
+mod wire;

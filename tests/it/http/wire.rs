@@ -1,0 +1,123 @@
+//! HTTP/1.1 by hand: every byte of a request is the test's, and an answer can be read as it comes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// How long a test waits for anything.
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// All values of a header, joined.
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        joined(&self.headers, name)
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.text()))
+    }
+}
+
+pub(super) fn joined(headers: &[(String, String)], name: &str) -> Option<String> {
+    let values: Vec<_> =
+        headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str()).collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+/// One request on a connection of its own.
+pub(super) fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
+    let mut open = open(to, method, path, headers, body);
+    let mut body = Vec::new();
+    if method != "HEAD" && open.status != 304 {
+        open.read_to_end(&mut body);
+    }
+    Answer { status: open.status, headers: open.headers, body }
+}
+
+/// An answer whose body is still to be read.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    reader: BufReader<TcpStream>,
+    chunked: bool,
+}
+
+/// Sends a request and reads the head of the answer.
+pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Open {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if let Some(body) = body {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    // The server may answer and close before it has read everything.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.unwrap_or_default()));
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    if let Err(error) = reader.read_line(&mut line) {
+        // The answer can be lost to the reset that follows it: see below.
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        return Open { status: 0, headers: Vec::new(), reader, chunked: false };
+    }
+    let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap();
+    let mut headers = Vec::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        headers.push((name.to_owned(), value.to_owned()));
+    }
+    let chunked = joined(&headers, "transfer-encoding").as_deref() == Some("chunked");
+    Open { status, headers, reader, chunked }
+}
+
+impl Open {
+    /// The next chunk; nothing at the end.
+    pub(super) fn chunk(&mut self) -> Option<Vec<u8>> {
+        assert!(self.chunked, "{:?}", self.headers);
+        let mut line = String::new();
+        self.reader.read_line(&mut line).unwrap();
+        let size = usize::from_str_radix(line.trim(), 16).unwrap_or_else(|_| panic!("no chunk size in {line:?}"));
+        let mut chunk = vec![0; size + 2];
+        self.reader.read_exact(&mut chunk).unwrap();
+        assert_eq!(chunk.split_off(size), b"\r\n");
+        (size > 0).then_some(chunk)
+    }
+
+    /// Chunks until one ends so.
+    pub(super) fn until(&mut self, end: &str) -> String {
+        let mut text = String::new();
+        while !text.ends_with(end) {
+            let chunk = self.chunk().unwrap_or_else(|| panic!("the stream ended after {text:?}"));
+            text.push_str(&String::from_utf8(chunk).unwrap());
+        }
+        text
+    }
+
+    fn read_to_end(&mut self, body: &mut Vec<u8>) {
+        if self.chunked {
+            while let Some(chunk) = self.chunk() {
+                body.extend(chunk);
+            }
+        } else {
+            // What a server did not read of a request that it refused resets the connection behind its answer.
+            let _ = self.reader.read_to_end(body);
+        }
+    }
+}
