@@ -6,3 +6,6 @@ mod git_faults;
 mod git_fetch;
 mod git_server;
 mod http;
+mod webhooks;
+mod webhooks_fixtures;
+mod webhooks_hostile;
