@@ -4,6 +4,7 @@ mod architecture;
 
 mod git_faults;
 mod git_fetch;
+mod git_mirror;
 mod git_server;
 mod http;
 mod webhooks;
