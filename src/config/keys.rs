@@ -437,7 +437,8 @@ pub(super) fn paths_of(name: &str) -> Vec<String> {
 pub(super) fn is_open(keys: &[Key], name: &str) -> bool {
     fn shapes(keys: &[Key], name: &str, found: &mut Vec<bool>) {
         for key in keys {
-            let open = !matches!(key.shape, Shape::Secret | Shape::Secrets | Shape::Section(_) | Shape::Map(_) | Shape::Any);
+            let open =
+                !matches!(key.shape, Shape::Secret | Shape::Secrets | Shape::Section(_) | Shape::Map(_) | Shape::Any);
             if key.name == name {
                 found.push(open);
             }

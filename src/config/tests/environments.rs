@@ -6,7 +6,10 @@ fn one_environment_is_the_default() {
     assert!(config.environments[0].default && &*config.environments[0].name == "only");
     let two = |a: &str, b: &str| format!("{REMOTE}environments: {{a: {{directory: a{a}}}, b: {{directory: b{b}}}}}");
     assert!(one_error(&two("", "")).contains("one environment has to be the default"));
-    assert!(one_error(&two(", default: true", ", default: true")).contains("only one environment can be the default, and `a` is"));
+    assert!(
+        one_error(&two(", default: true", ", default: true"))
+            .contains("only one environment can be the default, and `a` is")
+    );
     let config = load_text(&two("", ", default: true")).unwrap();
     assert_eq!(config.environments.iter().map(|e| e.default).collect::<Vec<_>>(), [false, true]);
 }
@@ -14,9 +17,15 @@ fn one_environment_is_the_default() {
 #[test]
 fn environments_do_not_share_names_or_places() {
     let text = |a: &str, b: &str| format!("{REMOTE}environments: {{a: {{default: true, {a}}}, b: {{{b}}}}}");
-    assert!(one_error(&text("directory: x", "directory: /x/")).contains("environment `a` has directory `x` of storage `default` already"));
+    assert!(
+        one_error(&text("directory: x", "directory: /x/"))
+            .contains("environment `a` has directory `x` of storage `default` already")
+    );
     assert!(one_error(&text("directory: ''", "directory: .")).contains("environment `a` has the root"));
-    assert!(one_error(&text("name: x, directory: a", "name: X, directory: b")).contains("environment `a` has the name `x` already"));
+    assert!(
+        one_error(&text("name: x, directory: a", "name: X, directory: b"))
+            .contains("environment `a` has the name `x` already")
+    );
     assert!(one_error(&text("directory: a", "name: a, directory: b")).contains("has the name `a` already"));
     assert!(one_error(&text("directory: ../a", "directory: b")).contains("without `..`"));
     assert!(one_error(&text("directory: .git/x", "directory: b")).contains("a directory of the repository"));
@@ -30,7 +39,10 @@ fn environments_do_not_share_names_or_places() {
 #[test]
 fn names_keep_their_case_and_references_are_found_in_any() {
     let config = load_text("storage: {Flags: {}}\nenvironments: {Prod: {storage: flags}, Dev: {name: dev, storage: Flags, directory: d, default: true}}").unwrap();
-    assert_eq!(config.environments.iter().map(|e| (&*e.name, &*e.storage)).collect::<Vec<_>>(), [("Prod", "Flags"), ("dev", "Flags")]);
+    assert_eq!(
+        config.environments.iter().map(|e| (&*e.name, &*e.storage)).collect::<Vec<_>>(),
+        [("Prod", "Flags"), ("dev", "Flags")]
+    );
     let warnings = warnings(&config);
     assert!(warnings[0].contains("Flipt would serve it as `prod`"), "{warnings:#?}");
     assert!(warnings[1].contains("`flags` is read as `Flags`"), "{warnings:#?}");
@@ -90,7 +102,8 @@ fn providers_and_their_roots() {
         ("/srv/r.git", "type: github", Provider::Github, None),
     ];
     for (remote, scm, provider, root) in cases {
-        let text = format!("storage: {{default: {{remote: '{remote}'}}}}\nenvironments: {{default: {{scm: {{{scm}}}}}}}");
+        let text =
+            format!("storage: {{default: {{remote: '{remote}'}}}}\nenvironments: {{default: {{scm: {{{scm}}}}}}}");
         let config = load_text(&text).unwrap_or_else(|findings| panic!("{text}: {findings:#?}"));
         let scm = config.environments[0].scm.as_ref().unwrap();
         assert_eq!((scm.provider, scm.api_url.as_deref()), (*provider, *root), "{text}");
@@ -100,7 +113,9 @@ fn providers_and_their_roots() {
 #[test]
 fn scm_blocks_that_cannot_work_are_refused() {
     let broken = |remote: &str, scm: &str, told: &str| {
-        let error = one_error(&format!("storage: {{default: {{remote: '{remote}'}}}}\nenvironments: {{default: {{scm: {{{scm}}}}}}}\ncredentials: {{app: {{type: github_app, github_app: {{client_id: a, installation_id: 1, private_key_bytes: k}}}}}}"));
+        let error = one_error(&format!(
+            "storage: {{default: {{remote: '{remote}'}}}}\nenvironments: {{default: {{scm: {{{scm}}}}}}}\ncredentials: {{app: {{type: github_app, github_app: {{client_id: a, installation_id: 1, private_key_bytes: k}}}}}}"
+        ));
         assert!(error.contains(told), "{error}");
     };
     broken("https://git.example/r", "type: svn", "`svn` is not one of github, gitlab, gitea, azure, bitbucket");
@@ -110,7 +125,11 @@ fn scm_blocks_that_cannot_work_are_refused() {
     broken("https://git.example/o/r", "type: gitea, api_url: 'https://u:p@git.example'", "belong into `credentials`");
     broken("https://git.example/o/r", "type: gitea, credentials: nope", "`credentials` has no entry `nope`");
     broken("https://git.example/o/r", "type: gitea, credentials: app", "a GitHub App does not authenticate to gitea");
-    broken("https://server/x.git", "type: azure, api_url: 'https://server/tfs/{collection}/_apis'", "not told by `remote`");
+    broken(
+        "https://server/x.git",
+        "type: azure, api_url: 'https://server/tfs/{collection}/_apis'",
+        "not told by `remote`",
+    );
     broken("https://server/x.git", "type: azure, api_url: 'https://server/tfs'", "the collection is missing");
     broken("https://server/x.git", "type: azure, api_url: 'https://dev.azure.com'", "the organisation is missing");
     broken("https://github.com/o/r", "webhook: {}", "environments.default.scm.webhook.secret: a value is required");
@@ -133,7 +152,8 @@ fn secrets_of_storage_and_environments_are_all_valid() {
     assert_eq!(webhook(text), Some((Provider::Github, vec!["s p".to_owned()])));
     let text = "storage: {default: {remote: 'https://git.example/o/r.git', webhook: {provider: forgejo, secrets: [s]}}}\nenvironments: {a: {scm: {type: gitea}}}";
     assert_eq!(webhook(text), Some((Provider::Forgejo, vec!["s".to_owned()])));
-    let text = "storage: {default: {remote: 'https://git.example/scm/o/r.git', webhook: {provider: bitbucket, secrets: [s]}}}";
+    let text =
+        "storage: {default: {remote: 'https://git.example/scm/o/r.git', webhook: {provider: bitbucket, secrets: [s]}}}";
     assert_eq!(webhook(text), Some((Provider::BitbucketDataCenter, vec!["s".to_owned()])));
     assert_eq!(webhook(REMOTE), None);
 }
@@ -141,7 +161,8 @@ fn secrets_of_storage_and_environments_are_all_valid() {
 #[test]
 fn webhooks_that_cannot_work_are_refused() {
     let broken = |webhook: &str, told: &str| {
-        let error = one_error(&format!("storage: {{default: {{remote: 'https://git.example/o/r.git', webhook: {webhook}}}}}"));
+        let error =
+            one_error(&format!("storage: {{default: {{remote: 'https://git.example/o/r.git', webhook: {webhook}}}}}"));
         assert!(error.contains(told), "{error}");
     };
     broken("{}", "a webhook needs a secret");
@@ -162,7 +183,9 @@ fn webhooks_that_cannot_work_are_refused() {
 
 #[test]
 fn listeners() {
-    let server = |text: &str| load_text(&format!("server: {{{text}}}")).map(|c| c.server).map_err(|f| shown(&f, Severity::Error));
+    let server = |text: &str| {
+        load_text(&format!("server: {{{text}}}")).map(|c| c.server).map_err(|f| shown(&f, Severity::Error))
+    };
     let webhook = server("host: 10.0.0.1, webhook: {port: 9000}").unwrap().webhook;
     assert_eq!(webhook, Some(Listener { host: "10.0.0.1".to_owned(), port: 9000 }));
     let webhook = server("webhook: {host: 0.0.0.0, port: 0}, http_port: 0").unwrap().webhook;
@@ -175,7 +198,8 @@ fn listeners() {
 #[test]
 fn authentication_is_served_or_refused_never_passed_over() {
     let load = |text: &str| load_text(&format!("authentication: {{{text}}}"));
-    let tokens = "methods: {token: {enabled: true, storage: {type: static, tokens: {ci: {credential: s3, metadata: {a: b}}}}}}";
+    let tokens =
+        "methods: {token: {enabled: true, storage: {type: static, tokens: {ci: {credential: s3, metadata: {a: b}}}}}}";
     let config = load(&format!("required: true, exclude: {{ofrep: true}}, {tokens}")).unwrap();
     let authentication = &config.authentication;
     assert!(authentication.required && authentication.exclude_ofrep && !authentication.exclude_evaluation);
@@ -184,7 +208,10 @@ fn authentication_is_served_or_refused_never_passed_over() {
     for method in ["oidc", "github", "kubernetes", "jwt"] {
         let text = format!("methods: {{{method}: {{enabled: true, x: y}}}}");
         let errors = shown(&load(&format!("required: true, {text}")).unwrap_err(), Severity::Error);
-        assert!(errors.len() == 1 && errors[0].contains(&format!("the method `{method}` is not supported yet")), "{errors:#?}");
+        assert!(
+            errors.len() == 1 && errors[0].contains(&format!("the method `{method}` is not supported yet")),
+            "{errors:#?}"
+        );
         let config = load(&text).unwrap();
         assert!(warnings(&config)[0].contains("only static tokens are served"), "{:#?}", warnings(&config));
         load(&format!("required: true, methods: {{{method}: {{enabled: false}}}}")).unwrap();
@@ -201,7 +228,11 @@ fn authentication_is_served_or_refused_never_passed_over() {
 
 #[test]
 fn templates_are_checked() {
-    let config = load_text("templates: {commit_message: 'x {{ .Base.Ref }}', proposal_body: '{{ if .X }}y{{ end }}'}").unwrap();
+    let config =
+        load_text("templates: {commit_message: 'x {{ .Base.Ref }}', proposal_body: '{{ if .X }}y{{ end }}'}").unwrap();
     assert_eq!(config.templates.commit_message.as_deref(), Some("x {{ .Base.Ref }}"));
-    assert!(one_error("templates: {proposal_title: '{{ nope }}'}").contains("templates.proposal_title: no template: there is no function `nope`"));
+    assert!(
+        one_error("templates: {proposal_title: '{{ nope }}'}")
+            .contains("templates.proposal_title: no template: there is no function `nope`")
+    );
 }

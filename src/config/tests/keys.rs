@@ -28,7 +28,11 @@ colour: red
     ];
     let errors = errors(text);
     assert_eq!(errors[..6], expected, "{errors:#?}");
-    assert!(errors[6].starts_with("14:1 colour: there is no such key here; known keys: version, storage"), "{}", errors[6]);
+    assert!(
+        errors[6].starts_with("14:1 colour: there is no such key here; known keys: version, storage"),
+        "{}",
+        errors[6]
+    );
     assert_eq!(errors.len(), 7);
 }
 
@@ -66,7 +70,10 @@ fn keys_are_found_in_any_case_and_the_file_is_told() {
 
 #[test]
 fn names_that_differ_by_case_alone_are_refused() {
-    assert!(errors("storage: {default: {}, Default: {}}")[0].contains("storage.Default: differs from `default` by case alone"));
+    assert!(
+        errors("storage: {default: {}, Default: {}}")[0]
+            .contains("storage.Default: differs from `default` by case alone")
+    );
 }
 
 #[test]
@@ -134,7 +141,14 @@ fn hostile_files_are_errors_and_nothing_else() {
     for text in [deep.as_str(), bomb, "a:\n\tb: 1", "\u{0}", "{", "storage: {\"\": {}}", "? [a]\n: b", "<<: 1", "*x"] {
         assert!(load_text(text).is_err(), "{text:.40}");
     }
-    for text in ["", "# nothing\n", "\u{feff}version: '2.0'", "~", "storage:\nserver:\nlog:\n  level:\n", "log: {level: info}\r\n"] {
+    for text in [
+        "",
+        "# nothing\n",
+        "\u{feff}version: '2.0'",
+        "~",
+        "storage:\nserver:\nlog:\n  level:\n",
+        "log: {level: info}\r\n",
+    ] {
         assert!(load_text(text).is_ok(), "{text}: {:?}", load_text(text));
     }
 }
@@ -191,7 +205,10 @@ fn the_table_is_whole() {
 #[test]
 fn the_schema_in_the_tree_is_that_of_the_table() {
     let made = format!("{}\n", serde_json::to_string_pretty(&schema()).unwrap());
-    assert!(include_str!("../../../config/schema.json") == made, "run: cargo run -q -- config schema > config/schema.json");
+    assert!(
+        include_str!("../../../config/schema.json") == made,
+        "run: cargo run -q -- config schema > config/schema.json"
+    );
 }
 
 #[test]
@@ -199,5 +216,8 @@ fn the_page_for_operators_holds_the_table() {
     let page = include_str!("../../../docs/configuration.md");
     let (_, rest) = page.split_once("<!-- yardarm config reference -->\n").expect("the mark");
     let (table, _) = rest.split_once("<!-- end -->").expect("the end mark");
-    assert!(table.trim() == reference().trim(), "put the output of `cargo run -q -- config reference` between the marks");
+    assert!(
+        table.trim() == reference().trim(),
+        "put the output of `cargo run -q -- config reference` between the marks"
+    );
 }

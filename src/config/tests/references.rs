@@ -52,11 +52,13 @@ fn a_key_that_takes_a_path_gets_that_of_the_credential() {
         &[("CREDENTIALS_DIRECTORY", "/run/c")],
         &[("/run/c/tls.key", "-----BEGIN PRIVATE KEY-----"), ("/etc/tls.pem", "-----BEGIN CERTIFICATE-----")],
     );
-    let config = world.load("server: {protocol: https, cert_file: /etc/tls.pem, cert_key: '${credential:tls.key}'}").unwrap();
+    let config =
+        world.load("server: {protocol: https, cert_file: /etc/tls.pem, cert_key: '${credential:tls.key}'}").unwrap();
     let tls = config.server.tls.unwrap();
     assert_eq!(tls.key.to_str(), Some("/run/c/tls.key"));
     assert_eq!(config.server.port, 443);
-    let findings = world.load("server: {protocol: https, cert_file: '${file:/etc/tls.pem}', cert_key: /nope}").unwrap_err();
+    let findings =
+        world.load("server: {protocol: https, cert_file: '${file:/etc/tls.pem}', cert_key: /nope}").unwrap_err();
     let errors = shown(&findings, Severity::Error);
     assert!(errors[0].contains("write /etc/tls.pem itself"), "{errors:#?}");
     assert!(errors[1].contains("cannot read /nope"), "{errors:#?}");
@@ -113,7 +115,9 @@ fn variables_override_keys() {
     assert_eq!(config.log.level, "debug");
     let storage = &config.storages["My-Git"];
     assert_eq!((&*storage.branch, storage.poll_interval.as_secs()), ("release", 5));
-    assert!(matches!(storage.credential.as_ref().unwrap(), Credential::AccessToken(t) if t.expose_secret() == "s3cret"));
+    assert!(
+        matches!(storage.credential.as_ref().unwrap(), Credential::AccessToken(t) if t.expose_secret() == "s3cret")
+    );
     let webhook = storage.webhook.as_ref().unwrap();
     assert_eq!((webhook.provider, webhook.secrets.len()), (Provider::Gitea, 2));
     assert_eq!(config.cors.allowed_origins, ["https://a", "https://b"]);
@@ -123,7 +127,10 @@ fn variables_override_keys() {
 #[test]
 fn names_with_underscores_can_be_made_by_variables() {
     let world = World::with(
-        &[("FLIPT_STORAGE_TEAM_A_REMOTE", "https://git.example/a.git"), ("FLIPT_ENVIRONMENTS_DEFAULT_STORAGE", "team_a")],
+        &[
+            ("FLIPT_STORAGE_TEAM_A_REMOTE", "https://git.example/a.git"),
+            ("FLIPT_ENVIRONMENTS_DEFAULT_STORAGE", "team_a"),
+        ],
         &[],
     );
     let config = world.load("").unwrap();
@@ -136,11 +143,15 @@ fn problems_of_variables_name_them() {
     let findings = world.load("").unwrap_err();
     assert_eq!(
         shown(&findings, Severity::Error),
-        ["- log.level: `loud` is not one of trace, debug, info, warn, error, dpanic, panic, fatal (set by the variable YARDARM_LOG_LEVEL)"]
+        [
+            "- log.level: `loud` is not one of trace, debug, info, warn, error, dpanic, panic, fatal (set by the variable YARDARM_LOG_LEVEL)"
+        ]
     );
     assert_eq!(
         shown(&findings, Severity::Warning),
-        ["- YARDARM_SERVER_HTTP_PRT: this variable names no key and changes nothing; did you mean YARDARM_SERVER_HTTP_PORT?"]
+        [
+            "- YARDARM_SERVER_HTTP_PRT: this variable names no key and changes nothing; did you mean YARDARM_SERVER_HTTP_PORT?"
+        ]
     );
 }
 
@@ -246,5 +257,8 @@ fn an_excerpt_is_bounded_and_aligned() {
     assert!(shown.lines().skip(1).all(|line| line.chars().count() <= limits::EXCERPT_CHARACTERS + 8), "{shown}");
     let wide = "log: {file: 'ünï', level: lound}";
     let shown = Excerpts::of(wide).show("c", &load_text(wide).unwrap_err()[0]);
-    assert!(shown.ends_with("  1 | log: {file: 'ünï', level: lound}\n    |                           ^^^^^\n"), "{shown}");
+    assert!(
+        shown.ends_with("  1 | log: {file: 'ünï', level: lound}\n    |                           ^^^^^\n"),
+        "{shown}"
+    );
 }

@@ -10,7 +10,12 @@ fn defaults_are_those_of_flipt() {
     let (storage, warnings) = storage(REMOTE);
     assert_eq!((&*storage.branch, storage.poll_interval.as_secs(), storage.poll_ceiling.as_secs()), ("main", 30, 300));
     assert_eq!(storage.fetch_policy, FetchPolicy::Strict);
-    assert!(storage.path.is_none() && storage.webhook.is_none() && storage.credential.is_none() && !storage.insecure_skip_tls);
+    assert!(
+        storage.path.is_none()
+            && storage.webhook.is_none()
+            && storage.credential.is_none()
+            && !storage.insecure_skip_tls
+    );
     assert_eq!(warnings, [""; 0]);
 }
 
@@ -40,7 +45,16 @@ fn remotes_of_every_form_are_read() {
         let (storage, warnings) = storage(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
         assert_eq!((storage.remote.as_deref(), warnings.len()), (Some(remote), 0));
     }
-    for remote in ["git://git.example/x", "ftp://x/y", "nonsense", "https://", "https://git.example", "a b:c", "https://[::1/x", "ext::sh -c x"] {
+    for remote in [
+        "git://git.example/x",
+        "ftp://x/y",
+        "nonsense",
+        "https://",
+        "https://git.example",
+        "a b:c",
+        "https://[::1/x",
+        "ext::sh -c x",
+    ] {
         one_error(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
     }
 }
@@ -77,7 +91,10 @@ fn a_credential_in_clear_is_told_but_not_on_this_machine() {
         ))
         .1
     };
-    assert_eq!(of("git.example"), ["1:29 storage.default.remote: the credential travels to git.example in clear; use https"]);
+    assert_eq!(
+        of("git.example"),
+        ["1:29 storage.default.remote: the credential travels to git.example in clear; use https"]
+    );
     for host in ["127.0.0.1:3000", "localhost", "[::1]:80"] {
         assert_eq!(of(host), [""; 0], "{host}");
     }
@@ -97,7 +114,11 @@ fn a_key_of_ssh_turns_urls_into_ssh() {
     assert_eq!(of("git@git.example:a/b.git", "git").unwrap(), "git@git.example:a/b.git");
     assert_eq!(of("git.example:a/b.git", "deploy").unwrap(), "deploy@git.example:a/b.git");
     assert_eq!(of("ssh://git.example:7999/a/b.git", "git").unwrap(), "ssh://git@git.example:7999/a/b.git");
-    assert!(of("ssh://git@git.example/a", "other").unwrap_err().contains("the URL says user `git`, the credential says `other`"));
+    assert!(
+        of("ssh://git@git.example/a", "other")
+            .unwrap_err()
+            .contains("the URL says user `git`, the credential says `other`")
+    );
     assert!(one_error("storage: {default: {remote: 'git@h.example:a', credentials: c}}\ncredentials: {c: {type: access_token, access_token: t}}")
         .contains("takes a credential of type `ssh`"));
 }
@@ -114,16 +135,28 @@ fn credentials_are_checked() {
     broken("{type: acess_token}", "did you mean `access_token`?");
     broken("{type: access_token}", "a value is required");
     broken("{type: access_token, access_token: ' '}", "a value is required");
-    broken("{type: basic, basic: {username: u}}", "credentials.c.basic.password: user and password are required together");
-    broken("{type: basic, basic: {password: p}}", "credentials.c.basic.username: user and password are required together");
+    broken(
+        "{type: basic, basic: {username: u}}",
+        "credentials.c.basic.password: user and password are required together",
+    );
+    broken(
+        "{type: basic, basic: {password: p}}",
+        "credentials.c.basic.username: user and password are required together",
+    );
     broken("{type: ssh}", "a key is required");
     broken("{type: ssh, ssh: {}}", "private_key_path or private_key_bytes");
     broken("{type: ssh, ssh: {private_key_path: /a, private_key_bytes: b}}", "exclude each other");
     broken("{type: ssh, ssh: {private_key_path: /nope}}", "cannot read /nope");
     broken("{type: github_app, github_app: {client_id: a, private_key_bytes: k}}", "number of the installation");
-    broken("{type: github_app, github_app: {client_id: a, installation_id: 0, private_key_bytes: k}}", "`0` is below 1");
+    broken(
+        "{type: github_app, github_app: {client_id: a, installation_id: 0, private_key_bytes: k}}",
+        "`0` is below 1",
+    );
     broken("{type: github_app, github_app: {installation_id: 1, private_key_bytes: k}}", "a client id is required");
-    broken("{type: github_app, github_app: {client_id: a, installation_id: 1, private_key_bytes: k, api_url: x}}", "no URL");
+    broken(
+        "{type: github_app, github_app: {client_id: a, installation_id: 1, private_key_bytes: k, api_url: x}}",
+        "no URL",
+    );
     let world = World::with(&[], &[("/key", "KEY")]);
     let text = "storage: {default: {remote: 'git@h.example:x', credentials: C}}\ncredentials: {c: {type: ssh, ssh: {private_key_path: /key, insecure_ignore_host_key: true}}, d: {type: access_token, access_token: x, basic: {}}}";
     let config = world.load(text).unwrap();
@@ -132,7 +165,9 @@ fn credentials_are_checked() {
     assert!(told.contains("any server can pass itself off"), "{told}");
     assert!(told.contains("credentials.d: no storage and no environment uses this credential"), "{told}");
     assert!(told.contains("credentials.d.basic: does not count, because the type is `access_token`"), "{told}");
-    let Some(Credential::Ssh { user, passphrase: None, key: KeySource::Path(path), ignore_host_key: true }) = &config.storages["default"].credential else {
+    let Some(Credential::Ssh { user, passphrase: None, key: KeySource::Path(path), ignore_host_key: true }) =
+        &config.storages["default"].credential
+    else {
         panic!("{config:?}")
     };
     assert_eq!((user.as_str(), path.to_str()), ("git", Some("/key")));
@@ -161,7 +196,24 @@ fn branches_and_names_are_those_that_git_and_urls_take() {
     for branch in ["main", "release/1.0", "feature-x", "ü"] {
         load_text(&format!("storage: {{default: {{branch: '{branch}'}}}}")).unwrap();
     }
-    for branch in ["", "a b", "a..b", "-x", "x.lock", "a//b", "/a", "a/", "a~1", "a:b", "refs/heads/main", "@", "x.", ".x", "a\\b", "HEAD"] {
+    for branch in [
+        "",
+        "a b",
+        "a..b",
+        "-x",
+        "x.lock",
+        "a//b",
+        "/a",
+        "a/",
+        "a~1",
+        "a:b",
+        "refs/heads/main",
+        "@",
+        "x.",
+        ".x",
+        "a\\b",
+        "HEAD",
+    ] {
         one_error(&format!("storage: {{default: {{branch: '{branch}'}}}}"));
     }
     for name in ["a/b", ".", "..", ".x", "a b", "%2f"] {
@@ -172,7 +224,9 @@ fn branches_and_names_are_those_that_git_and_urls_take() {
 
 #[test]
 fn backends_and_signatures() {
-    let (local, _) = storage("storage: {default: {backend: {type: local, path: /srv/mirror}, signature: {name: Ann, email: a@b.example}}}");
+    let (local, _) = storage(
+        "storage: {default: {backend: {type: local, path: /srv/mirror}, signature: {name: Ann, email: a@b.example}}}",
+    );
     assert_eq!(local.path.as_deref(), Some(Path::new("/srv/mirror")));
     assert_eq!((local.signature.name.as_str(), local.signature.email.as_str()), ("Ann", "a@b.example"));
     let (here, told) = storage("storage: {default: {backend: {type: local}}}");
