@@ -200,3 +200,9 @@ pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
 pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
 /// How far back in its history that handful reaches.
 pub const GIT_HAVE_DISTANCE: u32 = 256;
+/// Pause in which records that are written behind come together; a crash loses that much history.
+pub const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// Changes of delivery records between intake and the store; past it a change is not written.
+pub const STORE_QUEUE: usize = 4_096;
+/// How often the line of status that the service manager shows is looked at.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
