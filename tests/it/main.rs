@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod architecture;
 
+mod cli;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -10,3 +11,4 @@ mod http;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
+mod packaging;
