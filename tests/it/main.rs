@@ -8,7 +8,7 @@ mod git_fetch;
 mod git_mirror;
 mod git_server;
 mod http;
+mod packaging;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
-mod packaging;
