@@ -1,7 +1,15 @@
 //! `cargo bench`: every figure with its ratio against bare actix-web in the same run.
 //!
 //! `cargo bench -- intake evaluate …` runs only the named sections; `YARDARM_BENCH=quick` makes short rounds.
-#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, clippy::string_slice)]
 
 mod fan_out;
