@@ -23,7 +23,7 @@ fn next(files: &[(&str, &str)], previous: &Environment) -> Environment {
 }
 
 fn is_on(environment: &Environment, namespace: &str, flag: &str, p: &str) -> bool {
-    let context: Context = [("p".to_owned(), p.to_owned())].into();
+    let context: Context = [("p".to_owned(), p.to_owned())].into_iter().collect();
     evaluate::boolean(environment.namespaces[namespace].flag(flag).unwrap(), "e", &context).enabled
 }
 
