@@ -196,7 +196,7 @@ pub fn is_in(segment: &Segment, entity: &str, context: &Context) -> bool {
     let fulfilled = |constraint: &Constraint| {
         let value = match constraint.subject {
             Subject::Entity => entity,
-            _ => context.get(&*constraint.property).map_or("", String::as_str),
+            _ => context.get(&constraint.property).map_or("", String::as_str),
         };
         constraint.matches(value)
     };
