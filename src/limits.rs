@@ -191,7 +191,11 @@ pub const GIT_CAPABILITIES_FRESH: Duration = Duration::from_secs(600);
 pub const GIT_PACK_SLOTS: u16 = 1024;
 /// Entries of trees looked at below one directory. A tree can name itself's twin ten times a level and so
 /// stand for more files than there are atoms, in a few hundred bytes.
-pub const GIT_ENTRIES: usize = 2_000_000;
+pub const GIT_ENTRIES: usize = 500_000;
+/// Directories inside each other below it; flags have two or three.
+pub const GIT_TREE_DEPTH: usize = 64;
+/// One tree or commit in memory; a directory of 100,000 files has 4 MB.
+pub const GIT_TREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Damaged mirrors kept beside the new one, for whoever wants to know why.
 pub const GIT_QUARANTINED: usize = 3;
 /// What a Git program said on its standard error, kept for the message.

@@ -24,7 +24,8 @@ pub(super) enum Value {
     Integer(i64),
     Duration(Duration),
     Texts(Vec<String>),
-    Secrets(Vec<(Spot, SecretString)>),
+    /// One that could not be read stands as none, and has been reported.
+    Secrets(Vec<(Spot, Option<SecretString>)>),
     Section(Section),
     Map(Vec<(String, Section)>),
     /// Not looked at, but for whether it says `enabled: true`.
@@ -100,7 +101,7 @@ impl Section {
         }
     }
 
-    pub(super) fn secrets(&self, name: &str) -> &[(Spot, SecretString)] {
+    pub(super) fn secrets(&self, name: &str) -> &[(Spot, Option<SecretString>)] {
         match self.entry(name) {
             Some((_, Value::Secrets(secrets))) => secrets,
             _ => &[],
@@ -266,8 +267,9 @@ impl Check<'_> {
                 continue;
             };
             match (shape, self.resolved(text, false, &spot)) {
-                (Shape::Secrets, Some((text, _))) => secrets.push((spot, SecretString::from(text))),
-                (Shape::Secrets, None) if self.assumes(text) => secrets.push((spot, assumed())),
+                (Shape::Secrets, Some((text, _))) => secrets.push((spot, Some(SecretString::from(text)))),
+                (Shape::Secrets, None) if self.assumes(text) => secrets.push((spot, Some(assumed()))),
+                (Shape::Secrets, None) => secrets.push((spot, None)),
                 (_, Some((text, _))) => texts.push(text),
                 (_, None) => {}
             }
@@ -321,9 +323,9 @@ impl Check<'_> {
             Shape::Texts => Value::Texts(value.split_whitespace().map(str::to_owned).collect()),
             // One secret may hold blanks; only what a variable sets is a list in one text.
             Shape::Secrets if spot.variable.is_some() && !by_reference => {
-                Value::Secrets(value.split_whitespace().map(|s| (spot.clone(), SecretString::from(s))).collect())
+                Value::Secrets(value.split_whitespace().map(|s| (spot.clone(), Some(SecretString::from(s)))).collect())
             }
-            Shape::Secrets => Value::Secrets(vec![(spot.clone(), SecretString::from(value))]),
+            Shape::Secrets => Value::Secrets(vec![(spot.clone(), Some(SecretString::from(value)))]),
             Shape::Bool => match value.as_str() {
                 "1" | "t" | "T" | "TRUE" | "true" | "True" => Value::Bool(true),
                 "" | "0" | "f" | "F" | "FALSE" | "false" | "False" => Value::Bool(false),

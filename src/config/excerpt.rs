@@ -35,7 +35,9 @@ impl<'a> Excerpts<'a> {
         let bounds = yaml::Limits { nodes: limits::CONFIG_NODES, ..yaml::Limits::default() };
         let cover = yaml::parse(text, bounds).ok().map(|documents| {
             let mut cover = Cover::default();
-            documents.iter().for_each(|document| cover.take(document, Some(Shape::Section(FILE))));
+            for document in &documents {
+                cover.take(document, Some(Shape::Section(FILE)));
+            }
             cover.texts.sort_by_key(|text| std::cmp::Reverse(text.expose_secret().len()));
             cover.nodes.sort_unstable();
             cover.nodes.dedup();

@@ -28,11 +28,11 @@ impl Files {
         let file = if let Some(known) = self.by_blob.get(&key).and_then(Weak::upgrade) {
             known
         } else {
-            let size = entry.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
-            let file = Arc::new(if size > limits::FLAG_FILE_BYTES {
-                document::too_large(format, size)
-            } else {
-                document::read(format, &repository.blob(&entry.blob, limits::FLAG_FILE_BYTES)?)
+            let size = entry.size.and_then(|size| usize::try_from(size).ok());
+            let file = Arc::new(match repository.blob(&entry.blob, limits::FLAG_FILE_BYTES) {
+                Ok(text) => document::read(format, &text),
+                Err(git::Error::TooLarge(_)) => document::too_large(format, size.unwrap_or(usize::MAX)),
+                Err(error) => return Err(error),
             });
             self.by_blob.insert(key.clone(), Arc::downgrade(&file));
             file

@@ -13,7 +13,6 @@ use super::files::Files;
 use crate::flags::problem::{HazardPolicy, Problem, Severity};
 use crate::flags::snapshot::{self, Environment};
 use crate::git::Entry;
-use crate::limits;
 use crate::serve::Served;
 use crate::store::{Good, Manifest};
 
@@ -23,16 +22,16 @@ pub(super) fn is_partial(flags: &Environment, hazards: HazardPolicy) -> bool {
         || flags.problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
-/// The state of before, because a commit has more flag files than are read.
-pub(super) fn hold_all(before: &Environment, files: usize) -> Environment {
+/// The state of before, because a commit has more than is read.
+pub(super) fn hold_all(before: &Environment, why: String) -> Environment {
     let problem = Problem {
         severity: Severity::Error,
-        code: "too-many-files",
+        code: "too-much",
         file: "".into(),
         at: None,
         key_path: String::new(),
         namespace: None,
-        message: format!("the directory has {files} flag files, more than {}", limits::FLAG_FILES),
+        message: why,
         help: "several namespaces can stand in one file; or set `directory` to a smaller one".to_owned(),
     };
     Environment {

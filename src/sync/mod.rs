@@ -24,16 +24,16 @@ mod tests;
 pub mod worker;
 pub mod workers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use self::slot::Covered;
-use crate::git::{self, Entry, FetchRequest, Fetched, Mirror, Opened, Remote};
+use crate::git::{self, Entry, FetchRequest, Fetched, Mirror, Moved, Opened, Remote};
 
 /// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
 #[expect(clippy::missing_errors_doc, reason = "as in Mirror")]
@@ -77,31 +77,100 @@ impl Source for Mirrored {
     }
 }
 
+/// A repository of the operator's on this machine, without a remote: read where it stands, and never changed. What
+/// others commit to it is found by looking at its branches.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Where it is.
+    pub directory: PathBuf,
+}
+
+impl Source for Standing {
+    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+        if !self.directory.exists() {
+            return Err(git::Error::NotFound(format!("{} does not exist", self.directory.display())));
+        }
+        let (mirror, _) = Mirror::open_path(&self.directory)?;
+        Ok((Box::new(Read { mirror, seen: Mutex::default() }), Opened::Existing))
+    }
+}
+
+struct Read {
+    mirror: Mirror,
+    /// Tips as of the last look.
+    seen: Mutex<BTreeMap<String, String>>,
+}
+
+impl Read {
+    /// What a fetch of a remote with these branches would bring.
+    fn look(&self, request: &FetchRequest) -> Result<Fetched, git::Error> {
+        let wanted = |name: &str| {
+            let matches = |p: &String| p.strip_suffix('*').map_or(*p == *name, |start| name.starts_with(start));
+            request.branches.iter().any(matches)
+        };
+        let mut all = self.mirror.heads()?;
+        let (none, similar) = (all.is_empty(), all.keys().take(3).cloned().collect());
+        all.retain(|name, _| wanted(name));
+        match request.branches.first() {
+            _ if none => return Err(git::Error::EmptyRemote),
+            Some(branch) if !branch.ends_with('*') && !all.contains_key(branch) => {
+                return Err(git::Error::MissingBranch { branch: branch.clone(), similar });
+            }
+            _ => {}
+        }
+        let seen = std::mem::replace(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner), all.clone());
+        let names: BTreeSet<&String> = seen.keys().chain(all.keys()).collect();
+        let moved = names.into_iter().map(|name| Moved {
+            branch: name.clone(),
+            old: seen.get(name).cloned(),
+            new: all.get(name).cloned(),
+            // Nobody asks whether the history of one's own repository was rewritten.
+            forced: false,
+        });
+        let moved = moved.filter(|moved| moved.old != moved.new).collect();
+        let expected_found = request.expected.as_ref().map(|commit| all.values().any(|head| head == commit));
+        Ok(Fetched { heads: all, moved, pack_bytes: 0, expected_found, renewed: None })
+    }
+}
+
 struct Following {
     mirror: Mirror,
     remote: Remote,
 }
 
-impl Repository for Following {
-    fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error> {
-        self.mirror.fetch(&self.remote, request, stop)
-    }
-    fn heads(&self) -> Result<BTreeMap<String, String>, git::Error> {
-        self.mirror.heads()
-    }
-    fn tree_id(&self, commit: &str, directory: &str) -> Result<Option<String>, git::Error> {
-        self.mirror.tree_id(commit, directory)
-    }
-    fn entries(&self, commit: &str, directory: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, git::Error> {
-        self.mirror.entries(commit, directory, wanted)
-    }
-    fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error> {
-        self.mirror.blob(id, limit)
-    }
-    fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
-        self.mirror.keep(name, commit)
-    }
+/// What both kinds do alike: everything but fetching.
+macro_rules! repository {
+    ($kind:ty, $fetch:expr) => {
+        impl Repository for $kind {
+            fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error> {
+                $fetch(self, request, stop)
+            }
+            fn heads(&self) -> Result<BTreeMap<String, String>, git::Error> {
+                self.mirror.heads()
+            }
+            fn tree_id(&self, commit: &str, directory: &str) -> Result<Option<String>, git::Error> {
+                self.mirror.tree_id(commit, directory)
+            }
+            fn entries(
+                &self,
+                commit: &str,
+                directory: &str,
+                wanted: &dyn Fn(&str) -> bool,
+            ) -> Result<Vec<Entry>, git::Error> {
+                self.mirror.entries(commit, directory, wanted)
+            }
+            fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error> {
+                self.mirror.blob(id, limit)
+            }
+            fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
+                self.mirror.keep(name, commit)
+            }
+        }
+    };
 }
+
+repository!(Following, |of: &Self, request, stop| of.mirror.fetch(&of.remote, request, stop));
+repository!(Read, |of: &Self, request, _| of.look(request));
 
 /// Who is told how the work on a storage goes: the deliveries' records, the metrics. Must not block.
 pub trait Observer: Send + Sync + 'static {

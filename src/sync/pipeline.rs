@@ -168,7 +168,11 @@ impl Pipeline {
         let (took, fetched_at) = (began.elapsed(), self.clock.now());
         self.empty = fetched.heads.is_empty();
         self.tell_moves(&fetched);
-        self.follow(&fetched.heads, false)?;
+        if let Err(error) = self.follow(&fetched.heads, false) {
+            // The next fetch makes a damaged mirror anew: that is a clone, and has a clone's time.
+            self.empty = matches!(error, git::Error::Damaged(_));
+            return Err(error);
+        }
         let heads = fetched.heads.clone();
         Ok(self.report(Some(fetched), fetched_at, took, &heads))
     }
@@ -214,15 +218,21 @@ impl Pipeline {
 
         // Read: only blobs that are not known.
         let wanted = |path: &str| document::format_of(path).is_some();
-        let entries = repository.entries(&commit, &environment.directory, &wanted)?;
-        let too_many = entries.len() > limits::FLAG_FILES;
-        let inputs = if too_many { Vec::new() } else { self.files.inputs(repository, &entries)? };
+        let entries = match repository.entries(&commit, &environment.directory, &wanted) {
+            Ok(entries) if entries.len() > limits::FLAG_FILES => {
+                Err(format!("the directory has {} flag files, more than {}", entries.len(), limits::FLAG_FILES))
+            }
+            Ok(entries) => Ok(entries),
+            Err(git::Error::TooLarge(why)) => Err(why),
+            Err(error) => return Err(error),
+        };
+        let inputs = self.files.inputs(repository, entries.as_deref().unwrap_or_default())?;
 
         // Check: the namespaces that can be taken move, the others stay.
         let mut flags = snapshot::assemble(&inputs, &before.flags, tracked.hazards);
         let remembered = self.store.manifest(&self.plan.name, &environment.name).filter(|_| before.commit.is_none());
-        if too_many {
-            flags = last_good::hold_all(&before.flags, entries.len());
+        if let Err(why) = entries {
+            flags = last_good::hold_all(&before.flags, why);
         } else if let Some(manifest) = &remembered
             && last_good::is_partial(&flags, tracked.hazards)
         {
@@ -315,12 +325,6 @@ impl Pipeline {
         }
     }
 
-    /// The next run opens the repository anew: a damaged one is moved aside then.
-    pub fn reopen(&mut self) {
-        self.repository = None;
-        self.empty = true;
-    }
-
     fn repository(&mut self) -> Result<&dyn Repository, git::Error> {
         let repository = if let Some(open) = self.repository.take() {
             open
@@ -340,6 +344,10 @@ impl Pipeline {
 
     fn tell_moves(&self, fetched: &Fetched) {
         let storage = &self.plan.name;
+        if let Some(renewed) = &fetched.renewed {
+            let (moved_to, why) = (renewed.to.display(), &renewed.why);
+            tracing::error!(%storage, %moved_to, why, "the mirror was damaged: moved aside and cloned anew");
+        }
         for moved in &fetched.moved {
             let (branch, old, new) = (&moved.branch, moved.old.as_deref(), moved.new.as_deref());
             match (old, new) {

@@ -47,7 +47,9 @@ struct Remote {
     kept: BTreeMap<String, String>,
     opened: usize,
     poisoned: bool,
+    /// Reads fail until a fetch makes the mirror anew, which it does once a read has found it.
     damaged: bool,
+    noted: bool,
 }
 
 #[derive(Clone, Default)]
@@ -99,13 +101,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 impl Source for Fake {
     fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
-        let mut remote = self.lock();
-        remote.opened += 1;
-        if std::mem::take(&mut remote.damaged) {
-            remote.heads.clear();
-            let to = PathBuf::from("aside");
-            return Ok((Box::new(self.clone()), Opened::Quarantined { to, why: "flipped bits".to_owned() }));
-        }
+        self.lock().opened += 1;
         Ok((Box::new(self.clone()), Opened::Existing))
     }
 }
@@ -139,8 +135,10 @@ impl Repository for Fake {
         if !remote.faults.is_empty() {
             return Err(remote.faults.remove(0));
         }
-        if remote.damaged {
-            return Err(git::Error::Damaged("a pack".to_owned()));
+        let noted = std::mem::take(&mut remote.noted) && std::mem::take(&mut remote.damaged);
+        let renewed = noted.then(|| git::Renewed { to: "aside".into(), why: "a pack".to_owned() });
+        if noted {
+            remote.heads.clear();
         }
         let shown = if remote.lag > 0 {
             remote.lag -= 1;
@@ -172,7 +170,7 @@ impl Repository for Fake {
             |commit: &String| position(commit).is_some() && heads.values().any(|h| position(h) >= position(commit));
         let expected_found = request.expected.as_ref().map(found);
         remote.heads.clone_from(&heads);
-        Ok(Fetched { heads, moved, pack_bytes: 1, expected_found, renewed: None })
+        Ok(Fetched { heads, moved, pack_bytes: 1, expected_found, renewed })
     }
 
     fn heads(&self) -> Result<BTreeMap<String, String>, git::Error> {
@@ -186,7 +184,11 @@ impl Repository for Fake {
     }
 
     fn entries(&self, commit: &str, directory: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, git::Error> {
-        let remote = self.lock();
+        let mut remote = self.lock();
+        if remote.damaged {
+            remote.noted = true;
+            return Err(git::Error::Damaged("a tree".to_owned()));
+        }
         let tree = remote.commits.get(commit).ok_or_else(|| git::Error::Damaged(commit.to_owned()))?;
         let below = tree.iter().filter_map(|(path, text)| Some((Path::new(path).strip_prefix(directory).ok()?, text)));
         let entry = |(path, text): (&Path, &String)| {
@@ -671,7 +673,12 @@ async fn a_damaged_mirror_is_made_anew_while_the_last_good_state_is_served() {
     assert_eq!(world.flags("production", "default"), ["a"]);
     world.told("done d1", 1).await;
     assert_eq!(world.flags("production", "default"), ["b"]);
-    assert_eq!(world.fake.lock().opened, 2);
+    assert_eq!(world.fake.lock().opened, 1);
+    for _ in 0..3 {
+        let fetches = world.count("fetch ok");
+        world.told("fetch ok", fetches + 1).await;
+    }
+    assert_eq!(world.count("missed"), 0, "that all its branches are new was nobody's to announce");
     world.stop().await;
 }
 

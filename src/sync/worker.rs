@@ -135,10 +135,9 @@ impl Worker {
         let restored = self.blocking(|pipeline, _| pipeline.restore()).await;
         match restored {
             Ok(report) => self.show(|storage| storage.head.clone_from(&report.head)),
-            // The first run opens it again and says what is wrong.
+            // The first fetch makes it anew, or says what is wrong.
             Err(Failure::Git(error)) => {
                 tracing::warn!(storage = %self.name, %error, "nothing could be served from disk");
-                self.reopen_if_damaged(&error);
             }
             Err(Failure::Bug(panic)) => tracing::error!(storage = %self.name, panic, "bug: restoring panicked"),
         }
@@ -179,7 +178,9 @@ impl Worker {
         let (name, observer) = (self.name.clone(), self.observer.clone());
         observer.fetch_ended(&name, true, report.took);
         let fetched = report.fetched.clone().unwrap_or_default();
-        let tips = fetched.moved.iter().filter_map(|moved| moved.new.clone()).collect();
+        // A mirror that was made anew shows every branch as new; nobody had to announce that.
+        let moved = fetched.moved.iter().filter(|_| fetched.renewed.is_none());
+        let tips = moved.filter_map(|moved| moved.new.clone()).collect();
         let ended = Ended::Fetched { found: fetched.expected_found, tips };
         let random = (self.random)();
         let verdict = self.schedule.ended(self.now(), trigger, ended, random);
@@ -255,9 +256,6 @@ impl Worker {
                 None => status::Failure { class, message, since: now, attempts: 1 },
             });
         });
-        if let Failure::Git(error) = failure {
-            self.reopen_if_damaged(error);
-        }
         self.slot.put_back(work);
     }
 
@@ -276,12 +274,6 @@ impl Worker {
             }
             change(storage);
         });
-    }
-
-    fn reopen_if_damaged(&mut self, error: &git::Error) {
-        if let (git::Error::Damaged(_), Some(pipeline)) = (error, self.pipeline.as_mut()) {
-            pipeline.reopen();
-        }
     }
 
     /// Runs the pipeline on a thread that may block. A panic costs what the pipeline remembered, nothing else.

@@ -1,8 +1,7 @@
 //! Starts, reloads and stops the workers: one for each storage that has a remote, or a repository on this machine.
 //!
 //! A storage with neither is empty and always current. A repository on this machine (`backend.path` without a remote)
-//! is followed like any remote, into a mirror of our own: it is polled for what others commit to it, and nothing that
-//! we do to a mirror is ever done to it.
+//! is read where it stands and polled for what others commit to it; nothing in it is ever changed.
 //!
 //! Whatever fails at the start, the process goes on, answers `/ready` with 503 and the status with the reason, and
 //! keeps trying; `fetch_policy: strict` does not end it. A process that has ended tells nobody why, and one that is
@@ -26,7 +25,7 @@ use super::schedule::Policy;
 use super::slot::Slot;
 use super::status::{self, Board};
 use super::worker::{self, Parts, Pulse};
-use super::{Mirrored, Observer, Source};
+use super::{Mirrored, Observer, Source, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::git::Remote;
@@ -261,7 +260,9 @@ fn url(storage: &config::Storage) -> Option<String> {
 
 /// Where a storage is fetched from; nothing for one of this process only.
 fn source(config: &Config, storage: &config::Storage) -> Option<Arc<dyn Source>> {
-    let url = url(storage)?;
+    let Some(url) = storage.remote.clone() else {
+        return Some(Arc::new(Standing { directory: storage.path.clone()? }));
+    };
     let scm = config.environments.iter().filter(|e| e.storage == storage.name).find_map(|e| e.scm.as_ref());
     let provider = storage.webhook.as_ref().map(|webhook| webhook.provider).or(scm.map(|scm| scm.provider));
     let directory = mirror_directory(&config.state_directory, storage, &url);
@@ -282,10 +283,7 @@ fn mirror_directory(state: &Path, storage: &config::Storage, url: &str) -> PathB
     let name = utf8_percent_encode(&storage.name, NON_ALPHANUMERIC);
     let digest = Sha256::digest(url.as_bytes());
     let digest = hex::encode(digest.get(..6).unwrap_or_default());
-    let parent = match (&storage.remote, &storage.path) {
-        (Some(_), Some(path)) => path.join(".yardarm"),
-        _ => state.join("mirrors"),
-    };
+    let parent = storage.path.as_ref().map_or_else(|| state.join("mirrors"), |path| path.join(".yardarm"));
     parent.join(format!("{name}-{digest}.git"))
 }
 

@@ -4,5 +4,9 @@ mod architecture;
 
 mod git_faults;
 mod git_fetch;
+mod git_mirror;
 mod git_server;
 mod http;
+mod webhooks;
+mod webhooks_fixtures;
+mod webhooks_hostile;
