@@ -1,30 +1,359 @@
-//! Builds every part and owns every task. To be written; what `main` calls stands here.
+//! Builds every part and owns every task. The only file that sees all modules.
+//!
+//! ```text
+//! config -> store -> environments, board -> workers <- hints - ingest <- http
+//!                                              |------ ledger -------^ records, metrics
+//! ```
+//!
+//! The order of a start: what is configured is put on the table, the listeners open, then the workers serve what is on
+//! disk and only then ask the network. So whoever asks gets an answer at any time, and `/ready` says what is not there
+//! yet. A remote that cannot be fetched from does not end the process, whatever `fetch_policy` says: see
+//! [`sync::workers`](crate::sync::workers).
 
-use std::sync::Arc;
+mod ledger;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+
+use self::ledger::Ledger;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::fault::Class;
+use crate::http::serve::{self as listen, BindError, Listening};
+use crate::http::{Settings, State};
+use crate::ingest::deliveries::Log;
+use crate::ingest::{Delivery, Endpoint, Ingest};
+use crate::serve::Environments;
+use crate::store::{Opened, Store};
+use crate::sync::status::{Board, Mode};
+use crate::sync::workers::{Seams, Workers};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::systemd;
+use crate::{limits, net};
 
 /// Reads the configuration anew, for SIGHUP; none = it cannot be used, which has been logged, and nothing changes.
 pub type Reload = Box<dyn Fn() -> Option<Config> + Send + Sync>;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {}
+pub enum StartError {
+    /// A listener cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Two processes would work on the same mirrors.
+    #[error("the state directory {0} is used by another process")]
+    InUse(PathBuf),
+    /// There is no place for mirrors.
+    #[error("the state directory {directory} cannot be used: {why}")]
+    State {
+        /// As configured.
+        directory: PathBuf,
+        /// What the system says.
+        why: String,
+    },
+    /// The system does not let us listen to signals.
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
+}
+
+impl StartError {
+    /// What is to be done.
+    #[must_use]
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Bind(error) => error.class(),
+            Self::InUse(_) | Self::State { .. } => Class::Operator,
+            Self::Signals(_) => Class::Bug,
+        }
+    }
+}
+
+/// The running daemon.
+pub struct Daemon {
+    http: Arc<State>,
+    listening: Listening,
+    workers: Arc<Workers>,
+    store: Store,
+    writer: (watch::Sender<bool>, JoinHandle<()>),
+    /// What cannot change while it runs.
+    fixed: Mutex<Fixed>,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Daemon {
+    /// Starts it; port 0 takes a free one. Needs a multi-threaded runtime around it.
+    ///
+    /// # Errors
+    /// See [`StartError`]; then nothing is left running.
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        net::crypto();
+        let (store, remembered) = open_store(&config).await?;
+        let (environments, board) = (Arc::<Environments>::default(), Arc::<Board>::default());
+        let (metrics, deliveries) = (Arc::new(Metrics::new()), Arc::new(Log::new()));
+        let ledger = Arc::new(Ledger::new(deliveries.clone(), metrics.clone()));
+        let workers = Arc::new(Workers::new(Seams {
+            environments: environments.clone(),
+            board: board.clone(),
+            store: store.clone(),
+            observer: ledger.clone(),
+            clock: clock.clone(),
+        }));
+        let ingest = Arc::new(Ingest::new(Endpoint::of(&config), deliveries.clone(), workers.clone(), clock.clone()));
+        let counted = metrics.clone();
+        ingest.observe(Box::new(move |storage, provider, outcome| counted.delivery(storage, provider, outcome)));
+        ingest.seed(&remembered);
+        deliveries.restore(remembered);
+        ledger.connect(&ingest);
+
+        let http = Arc::new(State {
+            environments,
+            board,
+            ingest,
+            deliveries: deliveries.clone(),
+            metrics,
+            settings: ArcSwap::from_pointee(Settings::from(&config)),
+            clock,
+            draining: Arc::default(),
+        });
+        workers.prepare(&config);
+        let listening = listen::bind(&http, &config.server)?;
+        tracing::info!(address = %listening.address(), webhook_address = ?listening.webhook_address(), "listening");
+
+        let (sender, receiver) = mpsc::channel(limits::STORE_QUEUE);
+        deliveries.write_behind(sender);
+        let (stop, stopped) = watch::channel(false);
+        let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
+        workers.apply(&config);
+        Ok(Self { http, listening, workers, store, writer, fixed: Mutex::new(Fixed::of(&config)) })
+    }
+
+    /// Address of the main listener.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listening.address()
+    }
+
+    /// Address of the listener for webhooks only, where there is one.
+    #[must_use]
+    pub fn webhook_address(&self) -> Option<SocketAddr> {
+        self.listening.webhook_address()
+    }
+
+    /// Takes over another configuration: storages, environments, secrets, tokens, cross-origin rules. What is served
+    /// of what stays goes on being served. Listeners and the state directory stay as they are until a restart.
+    #[expect(clippy::unused_async, reason = "waiting for the workers of before may move here; callers are prepared")]
+    pub async fn reload(&self, config: Config) {
+        let asked = Fixed::of(&config);
+        let fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
+        for key in fixed.differences(&asked) {
+            tracing::warn!(key, "takes effect only with a restart");
+        }
+        let config = Config { state_directory: fixed.state_directory.clone(), ..config };
+        drop(fixed);
+        self.http.settings.store(Arc::new(Settings::from(&config)));
+        self.http.ingest.set_endpoints(Endpoint::of(&config));
+        self.workers.apply(&config);
+        tracing::info!("configuration taken over");
+    }
+
+    /// Ends it: new deliveries are sent away, streams end, requests and fetches under way are finished or broken off
+    /// within [`limits::DRAIN_DEADLINE`], what was to be written is written.
+    pub async fn stop(self) {
+        let deadline = Instant::now() + limits::DRAIN_DEADLINE;
+        self.http.draining.store(true, Ordering::Release);
+        self.http.ingest.drain();
+        tokio::join!(self.listening.stop(), self.workers.stop(deadline));
+        let (stop, writer) = self.writer;
+        stop.send_replace(true);
+        if timeout_at(deadline + limits::STORE_PAUSE, writer).await.is_err() {
+            tracing::warn!("the last records could not be written in time");
+        }
+        let store = self.store;
+        let closed = spawn_blocking(move || store.close());
+        if timeout_at(deadline + limits::STORE_PAUSE, closed).await.is_err() {
+            tracing::warn!("the state store could not be closed in time");
+        }
+        tracing::info!("stopped");
+    }
+
+    /// Whether every worker turns as it promised.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        self.workers.alive()
+    }
+
+    /// One line for `systemctl status`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let storages = self.http.board.all(self.http.clock.now());
+        let environments = self.http.environments.all();
+        let unserved = environments.iter().filter(|e| e.base.is_none() && e.load().commit.is_none()).count();
+        let webhooks = storages.iter().filter(|storage| storage.mode == Mode::Webhook).count();
+        let failing: Vec<&str> = storages.iter().filter(|s| s.failure.is_some()).map(|s| &*s.name).collect();
+        let mut line = format!(
+            "serving {} of {} environments; {webhooks} of {} storages by webhook",
+            environments.len() - unserved,
+            environments.len(),
+            storages.len()
+        );
+        if !failing.is_empty() {
+            line += "; failing: ";
+            line += &failing.join(", ");
+        }
+        line
+    }
+}
 
 /// Runs the daemon until a signal ends it. `watchdog` is how often the service manager wants to hear of it
 /// (`telemetry::systemd::watchdog_interval`).
 ///
 /// # Errors
 /// What keeps it from starting.
-#[expect(clippy::unused_async, reason = "the seam that main calls")]
 pub async fn run(
     config: Config,
     reload: Reload,
     watchdog: Option<Duration>,
     clock: Arc<dyn Clock>,
 ) -> Result<(), StartError> {
-    drop((config, reload, watchdog, clock));
+    // Before anything is started, so that an early signal ends it in order.
+    let listen = |kind| signal(kind).map_err(StartError::Signals);
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let mut hangup = listen(SignalKind::hangup())?;
+    let daemon = Daemon::start(config, clock).await?;
+    let mut told = daemon.summary();
+    systemd::ready(&told);
+
+    let mut beat = interval(watchdog.unwrap_or(limits::STATUS_INTERVAL).max(Duration::from_millis(1)));
+    let mut look = interval(limits::STATUS_INTERVAL);
+    for timer in [&mut beat, &mut look] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let signal = loop {
+        select! {
+            _ = terminate.recv() => break "SIGTERM",
+            _ = interrupt.recv() => break "SIGINT",
+            _ = hangup.recv() => {
+                systemd::reloading();
+                if let Some(config) = reload() {
+                    daemon.reload(config).await;
+                }
+                told = daemon.summary();
+                systemd::ready(&told);
+            }
+            _ = beat.tick(), if watchdog.is_some() => {
+                if daemon.alive() {
+                    systemd::watchdog();
+                } else {
+                    tracing::error!("a worker hangs; the service manager is not told that we are alive");
+                }
+            }
+            _ = look.tick() => {
+                let line = daemon.summary();
+                if line != told {
+                    systemd::status(&line);
+                    told = line;
+                }
+            }
+        }
+    };
+    tracing::info!(signal, "stopping");
+    systemd::stopping("finishing what is under way");
+    daemon.stop().await;
     Ok(())
+}
+
+/// What of a configuration a running process cannot change.
+#[derive(Debug)]
+struct Fixed {
+    server: config::Server,
+    state_directory: PathBuf,
+}
+
+impl Fixed {
+    fn of(config: &Config) -> Self {
+        Self { server: config.server.clone(), state_directory: config.state_directory.clone() }
+    }
+
+    /// Keys that differ.
+    fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let tls = |server: &config::Server| server.tls.clone().map(|tls| (tls.certificate, tls.key));
+        let (ours, theirs) = (&self.server, &other.server);
+        let all = [
+            ("server.host", ours.host != theirs.host),
+            ("server.port", ours.port != theirs.port),
+            ("server.webhook", ours.webhook != theirs.webhook),
+            ("server.protocol", tls(ours) != tls(theirs)),
+            ("state.directory", self.state_directory != other.state_directory),
+        ];
+        all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
+/// Opens the store, and says how that went.
+async fn open_store(config: &Config) -> Result<(Store, Vec<Delivery>), StartError> {
+    let directory = config.state_directory.clone();
+    let at = directory.clone();
+    let opened = spawn_blocking(move || Store::open(&at)).await;
+    let (store, remembered, opened) =
+        opened.map_err(|error| StartError::State { directory: directory.clone(), why: error.to_string() })?;
+    // Mirrors live there; without any the directory is a convenience.
+    let needed = config.storages.values().any(|storage| storage.remote.is_some());
+    match opened {
+        Opened::Created | Opened::Existing => {}
+        Opened::Rebuilt { to, why } => {
+            let moved_to = to.map(|to| to.display().to_string());
+            tracing::error!(why, moved_to, "the state store could not be trusted and was made anew; history is lost");
+        }
+        Opened::InUse if needed => return Err(StartError::InUse(directory)),
+        Opened::Without { why } if needed => return Err(StartError::State { directory, why }),
+        Opened::InUse | Opened::Without { .. } => {
+            tracing::warn!(directory = %directory.display(), "nothing is kept across a restart: the directory cannot be used");
+        }
+    }
+    Ok((store, remembered.deliveries))
+}
+
+/// Carries records to the store, some at a time, until it is stopped; then the last ones.
+async fn write_behind(store: Store, mut records: mpsc::Receiver<Arc<Delivery>>, mut stop: watch::Receiver<bool>) {
+    let mut ended = false;
+    while !ended {
+        select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => ended = true,
+            record = records.recv() => match record {
+                Some(record) => store.put_delivery(record),
+                None => ended = true,
+            },
+            () = store.rung() => {}
+        }
+        if !ended {
+            select! {
+                _ = stop.wait_for(|stop| *stop) => ended = true,
+                () = sleep(limits::STORE_PAUSE) => {}
+            }
+        }
+        while let Ok(record) = records.try_recv() {
+            store.put_delivery(record);
+        }
+        let writing = store.clone();
+        if spawn_blocking(move || writing.flush()).await.is_err() {
+            tracing::error!("bug: writing records panicked");
+        }
+    }
 }

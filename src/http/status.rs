@@ -7,6 +7,7 @@ use serde_json::json;
 use super::auth::Surface;
 use super::error::Failure;
 use super::{State, select};
+use crate::limits;
 
 /// `GET /api/v2/storages`
 pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -19,6 +20,15 @@ pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpRe
 /// `GET /api/v2/storages/{storage}`
 pub(super) async fn storage(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let answer = known(&state, &request).map(|storage| HttpResponse::Ok().json(storage));
+    answer.unwrap_or_else(|failure| failure.json())
+}
+
+/// `GET /api/v2/storages/{storage}/deliveries`, newest first.
+pub(super) async fn deliveries(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let answer = known(&state, &request).map(|storage| {
+        let deliveries = state.deliveries.list(&storage.name, limits::DELIVERIES_KEPT);
+        HttpResponse::Ok().json(json!({ "deliveries": deliveries }))
+    });
     answer.unwrap_or_else(|failure| failure.json())
 }
 

@@ -88,7 +88,8 @@ pub(super) fn open(directory: &Path) -> (Option<Engine>, Content, Opened) {
     let files = Files::of(directory);
     let without = |why: String| (None, Content::default(), Opened::Without { why });
     let lock = match lock(directory, &files) {
-        Ok(lock) => lock,
+        Ok(Some(lock)) => lock,
+        Ok(None) => return (None, Content::default(), Opened::InUse),
         Err(why) => return without(why),
     };
     let there = files.store.exists() || files.seal.exists();
@@ -118,12 +119,13 @@ pub(super) fn open(directory: &Path) -> (Option<Engine>, Content, Opened) {
     }
 }
 
-fn lock(directory: &Path, files: &Files) -> Result<File, String> {
+/// The lock of the directory; nothing if another process has it.
+fn lock(directory: &Path, files: &Files) -> Result<Option<File>, String> {
     fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let file = File::create(&files.lock).map_err(|e| format!("{}: {e}", files.lock.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(format!("{} is used by another process", directory.display())),
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
         Err(fs::TryLockError::Error(e)) => Err(format!("{}: {e}", files.lock.display())),
     }
 }
@@ -282,6 +284,13 @@ impl Engine {
 
     fn keys(&self, prefix: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         self.index.range(prefix.to_vec()..).map(|(key, _)| key).take_while(move |key| key.starts_with(prefix)).cloned()
+    }
+
+    /// Closes it; whatever goes wrong then is found at the next start.
+    pub(super) fn close(self) {
+        let Self { db, _lock: lock, .. } = self;
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
+        drop(lock);
     }
 
     /// Gives a store up that failed: it is moved aside at the next start. Nothing of it is run any more, not even the

@@ -65,7 +65,9 @@ pub enum Opened {
         /// Why.
         why: String,
     },
-    /// Nothing can be kept: the directory cannot be written, or another process has it.
+    /// Another process has it, and what is beside it; nothing is kept.
+    InUse,
+    /// Nothing can be kept: the directory cannot be written.
     Without {
         /// Why.
         why: String,
@@ -188,6 +190,14 @@ impl Store {
             if let Some(broken) = engine.take() {
                 broken.abandon();
             }
+        }
+    }
+
+    /// Writes what was handed in and gives the directory free. What is handed in from now on is forgotten. Blocks.
+    pub fn close(&self) {
+        self.flush();
+        if let Some(engine) = lock(&self.inner.engine).take() {
+            engine.close();
         }
     }
 }

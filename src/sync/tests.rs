@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::fault::Class;
 use crate::git::Moved;
-use crate::ingest::Hint;
+use crate::ingest::{Hint, Hints as _};
 use crate::limits;
 use crate::serve::{self, Environments};
 use crate::store::Store;

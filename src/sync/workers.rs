@@ -29,7 +29,7 @@ use super::{Mirrored, Observer, Source, Standing};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::git::Remote;
-use crate::ingest::Hint;
+use crate::ingest::{Hint, Hints};
 use crate::limits;
 use crate::serve::{self, Environments, Served};
 use crate::store::Store;
@@ -78,13 +78,10 @@ impl Workers {
         Self { seams, slots: ArcSwap::default(), running: Mutex::default() }
     }
 
-    /// Puts a wish in the slot of its storage and wakes its worker. One for a storage that is not there is dropped.
-    pub fn set(&self, hint: Hint) {
-        if let Some(slot) = self.slots.load().get(&hint.storage) {
-            slot.set(hint);
-        } else {
-            tracing::warn!(storage = %hint.storage, "hint for a storage that nobody works for");
-        }
+    /// Puts the environments of `config` in the table and its storages on the board, and starts nothing: what is asked
+    /// for from now on is known, and not served yet.
+    pub fn prepare(&self, config: &Config) {
+        self.plans(config);
     }
 
     /// Makes the workers those of `config`: the first time they start, later they start anew. What is served, the
@@ -95,19 +92,7 @@ impl Workers {
 
     /// As [`Self::apply`], with repositories from elsewhere.
     pub(super) fn apply_from(&self, config: &Config, source: &dyn Fn(&config::Storage) -> Option<Arc<dyn Source>>) {
-        let Seams { environments, board, .. } = &self.seams;
-        let known = environments.all();
-        let plans: Vec<(Plan, &config::Storage)> =
-            config.storages.values().map(|storage| (plan(config, storage, &known), storage)).collect();
-        let of_plan = |name: &str| {
-            plans.iter().flat_map(|(plan, _)| &plan.environments).map(|p| &p.environment).find(|e| *e.name == *name)
-        };
-        environments.set_configured(config.environments.iter().filter_map(|e| of_plan(&e.name).cloned()).collect());
-        let shown = |(plan, storage): &(Plan, &config::Storage)| {
-            status::Storage::new(plan.name.clone(), url(storage), plan.branch.clone())
-        };
-        board.set(plans.iter().map(shown).collect());
-
+        let plans = self.plans(config);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *running);
         let old_slots = self.slots.load();
@@ -127,6 +112,22 @@ impl Workers {
             retire(Some(gone));
         }
         self.slots.store(Arc::new(slots));
+    }
+
+    fn plans<'c>(&self, config: &'c Config) -> Vec<(Plan, &'c config::Storage)> {
+        let Seams { environments, board, .. } = &self.seams;
+        let known = environments.all();
+        let plans: Vec<(Plan, &config::Storage)> =
+            config.storages.values().map(|storage| (plan(config, storage, &known), storage)).collect();
+        let of_plan = |name: &str| {
+            plans.iter().flat_map(|(plan, _)| &plan.environments).map(|p| &p.environment).find(|e| *e.name == *name)
+        };
+        environments.set_configured(config.environments.iter().filter_map(|e| of_plan(&e.name).cloned()).collect());
+        let shown = |(plan, storage): &(Plan, &config::Storage)| {
+            status::Storage::new(plan.name.clone(), url(storage), plan.branch.clone())
+        };
+        board.set(plans.iter().map(shown).collect());
+        plans
     }
 
     fn start(
@@ -214,6 +215,17 @@ impl Workers {
             }
         }
         all
+    }
+}
+
+impl Hints for Workers {
+    /// Puts a wish in the slot of its storage and wakes its worker. One for a storage that is not there is dropped.
+    fn set(&self, hint: Hint) {
+        if let Some(slot) = self.slots.load().get(&hint.storage) {
+            slot.set(hint);
+        } else {
+            tracing::warn!(storage = %hint.storage, "hint for a storage that nobody works for");
+        }
     }
 }
 

@@ -2,11 +2,13 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod architecture;
 
+mod cli;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
 mod git_server;
 mod http;
+mod packaging;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;

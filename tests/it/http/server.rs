@@ -13,9 +13,18 @@ use yardarm::flags::problem::HazardPolicy;
 use yardarm::flags::snapshot::{self, Input, assemble};
 use yardarm::http::serve::Listening;
 use yardarm::http::{Authentication, Settings, State};
+use yardarm::ingest::deliveries::Log;
+use yardarm::ingest::{Hint, Hints, Ingest};
 use yardarm::serve::{Environment, Environments, Served};
 
 use super::wire::{self, Answer};
+
+/// Nothing is fetched here.
+struct Nobody;
+
+impl Hints for Nobody {
+    fn set(&self, _hint: Hint) {}
+}
 
 pub(super) struct Server {
     pub(super) state: Arc<State>,
@@ -26,12 +35,15 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(environments: Vec<Arc<Environment>>, settings: Settings) -> Self {
+        let (deliveries, clock) = (Arc::<Log>::default(), Arc::new(clock::System));
         let state = Arc::new(State {
             environments: Arc::new(Environments::new(environments)),
             board: Arc::default(),
+            ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
+            deliveries,
             metrics: Arc::default(),
             settings: ArcSwap::from_pointee(settings),
-            clock: Arc::new(clock::System),
+            clock,
             draining: Arc::default(),
         });
         let runtime = Runtime::new().unwrap();

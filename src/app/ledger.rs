@@ -1,0 +1,72 @@
+//! Books what becomes of runs: in the deliveries' records, in the metrics, and in what counts as seen.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ingest::Ingest;
+use crate::ingest::deliveries::Log;
+use crate::sync::Observer;
+use crate::sync::slot::Covered;
+use crate::telemetry::metrics::Metrics;
+
+/// See [`Observer`].
+pub(super) struct Ledger {
+    deliveries: Arc<Log>,
+    metrics: Arc<Metrics>,
+    /// Ingest hints to the workers, and these tell the ledger: the circle is closed here, without owning.
+    ingest: OnceLock<Weak<Ingest>>,
+}
+
+impl Ledger {
+    pub(super) fn new(deliveries: Arc<Log>, metrics: Arc<Metrics>) -> Self {
+        Self { deliveries, metrics, ingest: OnceLock::new() }
+    }
+
+    /// Names who has to know whether a delivery may run again. Only the first call counts.
+    pub(super) fn connect(&self, ingest: &Arc<Ingest>) {
+        let _ = self.ingest.set(Arc::downgrade(ingest));
+    }
+
+    fn finished(&self, id: &str, result: Result<(), &str>) {
+        if let Some(ingest) = self.ingest.get().and_then(Weak::upgrade) {
+            ingest.finished(id, result);
+        }
+    }
+}
+
+impl Observer for Ledger {
+    fn fetch_ended(&self, storage: &str, ok: bool, took: Duration) {
+        self.metrics.fetch(storage, ok, took);
+    }
+
+    fn missed(&self, storage: &str, commits: &[String]) {
+        for _ in commits {
+            self.metrics.missed_delivery(storage);
+        }
+    }
+
+    fn delivery_done(
+        &self,
+        storage: &str,
+        delivery: &Covered,
+        fetched: Timestamp,
+        live: Timestamp,
+        held: Option<&str>,
+    ) {
+        let since = |step: Timestamp| Duration::try_from(step.duration_since(delivery.received)).unwrap_or_default();
+        self.deliveries.update(&delivery.id, |record| {
+            record.steps.fetched = Some(since(fetched).as_secs_f64() * 1e3);
+            record.steps.live = Some(since(live).as_secs_f64() * 1e3);
+            // What an earlier run failed with is over.
+            record.error = held.map(str::to_owned);
+        });
+        self.metrics.live(storage, since(live));
+        self.finished(&delivery.id, Ok(()));
+    }
+
+    fn delivery_failed(&self, _storage: &str, delivery: &Covered, error: &str) {
+        self.finished(&delivery.id, Err(error));
+    }
+}
