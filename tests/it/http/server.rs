@@ -19,13 +19,6 @@ use yardarm::serve::{Environment, Environments, Served};
 
 use super::wire::{self, Answer};
 
-/// Nothing is fetched here.
-struct Nobody;
-
-impl Hints for Nobody {
-    fn set(&self, _hint: Hint) {}
-}
-
 pub(super) struct Server {
     pub(super) state: Arc<State>,
     pub(super) listening: Option<Listening>,
@@ -35,20 +28,21 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(environments: Vec<Arc<Environment>>, settings: Settings) -> Self {
-        let (deliveries, clock) = (Arc::<Log>::default(), Arc::new(clock::System));
-        let state = Arc::new(State {
-            environments: Arc::new(Environments::new(environments)),
-            board: Arc::default(),
-            ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
-            deliveries,
-            metrics: Arc::default(),
-            settings: ArcSwap::from_pointee(settings),
-            clock,
-            draining: Arc::default(),
-        });
+        Self::with_webhook_listener(environments, settings, None)
+    }
+
+    pub(super) fn with_webhook_listener(
+        environments: Vec<Arc<Environment>>,
+        settings: Settings,
+        webhook: Option<config::Listener>,
+    ) -> Self {
+        let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook };
+        Self::on(state(environments, settings), &server)
+    }
+
+    pub(super) fn on(state: Arc<State>, server: &config::Server) -> Self {
         let runtime = Runtime::new().unwrap();
-        let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook: None };
-        let listening = runtime.block_on(async { yardarm::http::serve::bind(&state, &server) }).unwrap();
+        let listening = runtime.block_on(async { yardarm::http::serve::bind(&state, server) }).unwrap();
         let address = listening.address();
         Self { state, listening: Some(listening), address, runtime }
     }
@@ -81,6 +75,26 @@ impl Drop for Server {
             self.runtime.block_on(listening.stop());
         }
     }
+}
+
+/// What a server looks at, with nobody behind its webhooks.
+pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> Arc<State> {
+    struct Nobody;
+    impl Hints for Nobody {
+        fn set(&self, _: Hint) {}
+    }
+    let deliveries = Arc::new(Log::new());
+    let clock = Arc::new(clock::System);
+    Arc::new(State {
+        environments: Arc::new(Environments::new(environments)),
+        board: Arc::default(),
+        ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
+        deliveries,
+        metrics: Arc::default(),
+        settings: ArcSwap::from_pointee(settings),
+        clock,
+        draining: Arc::default(),
+    })
 }
 
 pub(super) fn environment(name: &str, default: bool) -> Arc<Environment> {
