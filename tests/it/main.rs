@@ -6,3 +6,4 @@ mod git_faults;
 mod git_fetch;
 mod git_server;
 mod http;
+mod state;
