@@ -24,6 +24,8 @@ pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const NAME_CHARACTERS: usize = 100;
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
+/// Characters of a value that the message of a finding quotes.
+pub const QUOTED_CHARACTERS: usize = 80;
 /// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.
 pub const WEBHOOK_SECRETS: usize = 8;
 
@@ -189,7 +191,11 @@ pub const GIT_CAPABILITIES_FRESH: Duration = Duration::from_secs(600);
 pub const GIT_PACK_SLOTS: u16 = 1024;
 /// Entries of trees looked at below one directory. A tree can name itself's twin ten times a level and so
 /// stand for more files than there are atoms, in a few hundred bytes.
-pub const GIT_ENTRIES: usize = 2_000_000;
+pub const GIT_ENTRIES: usize = 500_000;
+/// Directories inside each other below it; flags have two or three.
+pub const GIT_TREE_DEPTH: usize = 64;
+/// One tree or commit in memory; a directory of 100,000 files has 4 MB.
+pub const GIT_TREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Damaged mirrors kept beside the new one, for whoever wants to know why.
 pub const GIT_QUARANTINED: usize = 3;
 /// What a Git program said on its standard error, kept for the message.
@@ -206,3 +212,11 @@ pub const STORE_PAUSE: Duration = Duration::from_millis(200);
 pub const STORE_QUEUE: usize = 4_096;
 /// How often the line of status that the service manager shows is looked at.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+/// One answer of the daemon to the demo or a scenario; it takes milliseconds.
+pub const DEMO_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// One frame of a stream that a demo's client takes; a snapshot of the demo is a few kilobytes.
+pub const DEMO_FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// Frames that a demo's client keeps, the newest.
+pub const DEMO_FRAMES: usize = 1_000;
+/// A change of the demo has arrived everywhere by then, polling included; it takes tens of milliseconds, a poll a second.
+pub const DEMO_LIVE_DEADLINE: Duration = Duration::from_secs(20);

@@ -18,9 +18,10 @@ mod serve;
 pub enum Exit {
     /// All went well.
     Success,
-    /// It could not be done, or, of `config check`, the file has errors.
+    /// It could not be done; of `config check`: the file has errors. Trying again may help.
     Failure,
-    /// It was asked wrongly: unknown arguments, or a file that cannot be read.
+    /// It was asked wrongly: unknown arguments, a file that cannot be read, and of `serve` a configuration that cannot
+    /// be used. A person has to change something; the unit of systemd does not start again on this one.
     Usage,
 }
 
@@ -55,11 +56,15 @@ struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 enum Command {
     /// Run the daemon.
     ///
     /// Without --config the file is looked for at $XDG_CONFIG_HOME/yardarm/config.yml (~/.config/yardarm/config.yml),
     /// then at /etc/yardarm/config.yml. Without any file one storage in memory is served on 127.0.0.1:8080.
+    ///
+    /// Ends with 0 after SIGTERM or SIGINT, 1 if it cannot start or goes on no longer, 2 if the configuration cannot be
+    /// used. SIGHUP reads the configuration anew; one that cannot be used changes nothing.
     #[command(visible_alias = "server")]
     Serve {
         /// The configuration file.

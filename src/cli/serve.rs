@@ -26,7 +26,7 @@ pub(super) fn run(config: Option<PathBuf>, process: &mut Process<'_>) -> Exit {
         Ok(config) => config,
         Err(message) => {
             print(process.err, &message);
-            return Exit::Failure;
+            return Exit::Usage;
         }
     };
     let log = match log::init(&config.log, &process.environment) {
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_file_is_looked_for_at_home_and_then_for_the_machine() {
         let system = PathBuf::from("/etc/yardarm/config.yml");
-        assert_eq!(places(&variables(&[])), [system.clone()]);
+        assert_eq!(places(&variables(&[])), std::slice::from_ref(&system));
         assert_eq!(
             places(&variables(&[("HOME", "/home/u")])),
             [PathBuf::from("/home/u/.config/yardarm/config.yml"), system.clone()]

@@ -11,6 +11,7 @@ use super::keys::{self, Key, Shape, Status};
 use super::report::{Report, Spot};
 use super::substitute::{self, Found, Sources};
 use super::tree::{Item, Pair, Raw};
+use crate::limits;
 
 /// A value of the type that its key asks for.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub(super) enum Value {
     Integer(i64),
     Duration(Duration),
     Texts(Vec<String>),
-    Secrets(Vec<(Spot, SecretString)>),
+    /// One that could not be read stands as none, and has been reported.
+    Secrets(Vec<(Spot, Option<SecretString>)>),
     Section(Section),
     Map(Vec<(String, Section)>),
     /// Not looked at, but for whether it says `enabled: true`.
@@ -99,7 +101,7 @@ impl Section {
         }
     }
 
-    pub(super) fn secrets(&self, name: &str) -> &[(Spot, SecretString)] {
+    pub(super) fn secrets(&self, name: &str) -> &[(Spot, Option<SecretString>)] {
         match self.entry(name) {
             Some((_, Value::Secrets(secrets))) => secrets,
             _ => &[],
@@ -265,8 +267,9 @@ impl Check<'_> {
                 continue;
             };
             match (shape, self.resolved(text, false, &spot)) {
-                (Shape::Secrets, Some((text, _))) => secrets.push((spot, SecretString::from(text))),
-                (Shape::Secrets, None) if self.assumes(text) => secrets.push((spot, assumed())),
+                (Shape::Secrets, Some((text, _))) => secrets.push((spot, Some(SecretString::from(text)))),
+                (Shape::Secrets, None) if self.assumes(text) => secrets.push((spot, Some(assumed()))),
+                (Shape::Secrets, None) => secrets.push((spot, None)),
                 (_, Some((text, _))) => texts.push(text),
                 (_, None) => {}
             }
@@ -277,10 +280,10 @@ impl Check<'_> {
     /// What a text stands for, and how a message may name it: what came by a reference is not shown.
     fn resolved(&mut self, text: &str, path: bool, spot: &Spot) -> Option<(String, String)> {
         if self.unused {
-            return Some((text.to_owned(), format!("`{text}`")));
+            return Some((text.to_owned(), quoted(text)));
         }
         match substitute::resolve(text, path, self.sources) {
-            Ok(Found::Literal) => Some((text.to_owned(), format!("`{text}`"))),
+            Ok(Found::Literal) => Some((text.to_owned(), quoted(text))),
             Ok(Found::Partly) => {
                 self.report.warning(
                     spot,
@@ -320,9 +323,9 @@ impl Check<'_> {
             Shape::Texts => Value::Texts(value.split_whitespace().map(str::to_owned).collect()),
             // One secret may hold blanks; only what a variable sets is a list in one text.
             Shape::Secrets if spot.variable.is_some() && !by_reference => {
-                Value::Secrets(value.split_whitespace().map(|s| (spot.clone(), SecretString::from(s))).collect())
+                Value::Secrets(value.split_whitespace().map(|s| (spot.clone(), Some(SecretString::from(s)))).collect())
             }
-            Shape::Secrets => Value::Secrets(vec![(spot.clone(), SecretString::from(value))]),
+            Shape::Secrets => Value::Secrets(vec![(spot.clone(), Some(SecretString::from(value)))]),
             Shape::Bool => match value.as_str() {
                 "1" | "t" | "T" | "TRUE" | "true" | "True" => Value::Bool(true),
                 "" | "0" | "f" | "F" | "FALSE" | "false" | "False" => Value::Bool(false),
@@ -349,6 +352,15 @@ impl Check<'_> {
             Shape::Section(_) | Shape::Map(_) | Shape::Any => Value::Bad,
         }
     }
+}
+
+/// A value as a message shows it: bounded, whatever the file holds.
+fn quoted(text: &str) -> String {
+    let mut start: String = text.chars().take(limits::QUOTED_CHARACTERS).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    format!("`{start}`")
 }
 
 /// Stands for a secret that is not looked at.

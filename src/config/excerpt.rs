@@ -13,8 +13,19 @@ use crate::{limits, yaml};
 /// The lines of one file, ready to be shown.
 pub struct Excerpts<'a> {
     lines: Vec<&'a str>,
-    /// Texts to cover, the longest first; none if the file could not be read as YAML.
-    covered: Option<Vec<SecretString>>,
+    /// None if the file could not be read as YAML.
+    cover: Option<Cover>,
+}
+
+/// What may not be shown.
+#[derive(Default)]
+struct Cover {
+    /// Texts, wherever they stand, the longest first: an alias or a comment may repeat a secret.
+    texts: Vec<SecretString>,
+    /// Where secrets begin: escapes, folds and doubled quotes make the text in the file differ from the secret.
+    starts: Vec<yaml::Position>,
+    /// Where any node begins; a secret ends before the next one.
+    nodes: Vec<yaml::Position>,
 }
 
 impl<'a> Excerpts<'a> {
@@ -22,16 +33,17 @@ impl<'a> Excerpts<'a> {
     #[must_use]
     pub fn of(text: &'a str) -> Self {
         let bounds = yaml::Limits { nodes: limits::CONFIG_NODES, ..yaml::Limits::default() };
-        let covered = yaml::parse(text, bounds).ok().map(|documents| {
-            let mut found = Vec::new();
+        let cover = yaml::parse(text, bounds).ok().map(|documents| {
+            let mut cover = Cover::default();
             for document in &documents {
-                cover(document, Some(Shape::Section(FILE)), &mut found);
+                cover.take(document, Some(Shape::Section(FILE)));
             }
-            found.sort_by_key(|text| std::cmp::Reverse(text.len()));
-            found.dedup();
-            found.into_iter().map(SecretString::from).collect()
+            cover.texts.sort_by_key(|text| std::cmp::Reverse(text.expose_secret().len()));
+            cover.nodes.sort_unstable();
+            cover.nodes.dedup();
+            cover
         });
-        Self { lines: text.lines().collect(), covered }
+        Self { lines: text.lines().collect(), cover }
     }
 
     /// `file:line:column: error: key: message`, and the line with the place underlined.
@@ -57,11 +69,8 @@ impl<'a> Excerpts<'a> {
 
     fn excerpt(&self, at: yaml::Position) -> Option<(String, String)> {
         let line = self.lines.get(usize::try_from(at.line).ok()?.checked_sub(1)?)?;
-        let mut shown = match &self.covered {
-            Some(covered) => covered.iter().fold((*line).to_owned(), |line, secret| {
-                let secret = secret.expose_secret();
-                line.replace(secret, &"*".repeat(secret.chars().count()))
-            }),
+        let mut shown = match &self.cover {
+            Some(cover) => cover.apply(line, at.line),
             None if is_harmless(line) => (*line).to_owned(),
             None => return None,
         };
@@ -102,45 +111,66 @@ fn token(line: &str, start: usize) -> usize {
     width.max(1)
 }
 
-/// Whether a line of a file that is no YAML may be shown: a key with a harmless name, and nothing that could be a
-/// part of a key or certificate.
+/// Whether a line of a file that is no YAML may be shown: a key alone, or one that never holds a secret, with a value
+/// that has nothing of userinfo.
 fn is_harmless(line: &str) -> bool {
     let Some((key, value)) = line.split_once(':') else { return false };
-    let key = key.trim().trim_start_matches("- ").trim_matches(['"', '\'']).to_lowercase();
+    let key = key.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
     let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    let lower = line.to_lowercase();
-    let telling =
-        ["secret", "password", "token", "credential", "_bytes", "key", "-----"].iter().any(|word| lower.contains(word));
-    is_word && !telling && !value.contains('@')
+    is_word && (value.trim().is_empty() || (keys::is_open(FILE, key) && !value.contains(['@', '{', '[', '#'])))
 }
 
-/// Collects what may not be shown.
-fn cover(node: &yaml::Node, shape: Option<Shape>, found: &mut Vec<String>) {
-    match &node.value {
-        yaml::Value::Mapping(pairs) => {
-            for (key, value) in pairs {
-                let name = key.text().unwrap_or_default();
-                let below = match shape {
-                    Some(Shape::Section(keys)) => {
-                        keys::find(keys, name).map_or_else(|| guess(name), |key: &Key| Some(key.shape))
-                    }
-                    Some(Shape::Map(keys)) => Some(Shape::Section(keys)),
-                    Some(Shape::Secret | Shape::Secrets) => Some(Shape::Secret),
-                    _ => guess(name),
-                };
-                cover(value, below, found);
-            }
-        }
-        yaml::Value::Sequence(items) => items.iter().for_each(|item| cover(item, shape, found)),
-        yaml::Value::Scalar { text, .. } => {
-            if matches!(shape, Some(Shape::Secret | Shape::Secrets)) && !is_reference(text) {
-                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-                found.extend(lines.map(str::to_owned));
-            } else if let Some((_, after)) = text.split_once("://") {
-                let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-                if let Some((userinfo, _)) = authority.rsplit_once('@').filter(|(userinfo, _)| !userinfo.is_empty()) {
-                    found.push(userinfo.to_owned());
+impl Cover {
+    /// Covers what may not be shown of a line, one star a character.
+    fn apply(&self, line: &str, number: u32) -> String {
+        let at = |column: usize| yaml::Position { line: number, column: u32::try_from(column + 1).unwrap_or(u32::MAX) };
+        let inside = |place: yaml::Position| {
+            self.starts.iter().any(|start| {
+                let end = self.nodes.iter().find(|node| *node > start);
+                *start <= place && end.is_none_or(|end| place < *end)
+            })
+        };
+        let stars = line.chars().enumerate().map(|(i, c)| if !c.is_whitespace() && inside(at(i)) { '*' } else { c });
+        self.texts.iter().fold(stars.collect(), |line: String, secret| {
+            let secret = secret.expose_secret();
+            line.replace(secret, &"*".repeat(secret.chars().count()))
+        })
+    }
+
+    fn take(&mut self, node: &yaml::Node, shape: Option<Shape>) {
+        self.nodes.push(node.at);
+        match &node.value {
+            yaml::Value::Mapping(pairs) => {
+                for (key, value) in pairs {
+                    self.nodes.push(key.at);
+                    let name = key.text().unwrap_or_default();
+                    let below = match shape {
+                        Some(Shape::Section(keys)) => {
+                            keys::find(keys, name).map_or_else(|| guess(name), |key: &Key| Some(key.shape))
+                        }
+                        Some(Shape::Map(keys)) => Some(Shape::Section(keys)),
+                        Some(Shape::Secret | Shape::Secrets) => Some(Shape::Secret),
+                        _ => guess(name),
+                    };
+                    self.take(value, below);
                 }
+            }
+            yaml::Value::Sequence(items) => items.iter().for_each(|item| self.take(item, shape)),
+            yaml::Value::Scalar { text, .. } => self.scalar(text, node.at, shape),
+        }
+    }
+
+    fn scalar(&mut self, text: &str, at: yaml::Position, shape: Option<Shape>) {
+        // A key in PEM form may be given where the name of its file belongs.
+        let secret = matches!(shape, Some(Shape::Secret | Shape::Secrets)) || text.contains("-----BEGIN");
+        if secret && !is_reference(text) {
+            self.starts.push(at);
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            self.texts.extend(lines.map(SecretString::from));
+        } else if let Some((_, after)) = text.split_once("://") {
+            let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+            if let Some((userinfo, _)) = authority.rsplit_once('@').filter(|(userinfo, _)| !userinfo.is_empty()) {
+                self.texts.push(SecretString::from(userinfo));
             }
         }
     }

@@ -432,3 +432,22 @@ pub(super) fn paths_of(name: &str) -> Vec<String> {
     walk(FILE, "", name, &mut found);
     found
 }
+
+/// Whether a key of this name holds one value, and nowhere a secret.
+pub(super) fn is_open(keys: &[Key], name: &str) -> bool {
+    fn shapes(keys: &[Key], name: &str, found: &mut Vec<bool>) {
+        for key in keys {
+            let open =
+                !matches!(key.shape, Shape::Secret | Shape::Secrets | Shape::Section(_) | Shape::Map(_) | Shape::Any);
+            if key.name == name {
+                found.push(open);
+            }
+            if let Shape::Section(below) | Shape::Map(below) = key.shape {
+                shapes(below, name, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    shapes(keys, name, &mut found);
+    !found.is_empty() && found.into_iter().all(|open| open)
+}

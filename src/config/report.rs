@@ -52,14 +52,13 @@ impl Report {
             let _ = write!(message, " (set by the variable {variable})");
         }
         let finding = Finding { severity, key: spot.key.clone(), at: spot.at, message };
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
-        }
+        self.findings.push(finding);
     }
 
     /// Everything that was found, in the order of the file, and whether any of it is an error.
     pub(super) fn finish(mut self) -> (Vec<Finding>, bool) {
         self.findings.sort_by_key(|finding| (finding.at.is_none(), finding.at));
+        self.findings.dedup();
         let failed = self.findings.iter().any(|finding| finding.severity == Severity::Error);
         (self.findings, failed)
     }

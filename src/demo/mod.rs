@@ -3,6 +3,7 @@
 
 pub mod dialect;
 pub mod forge;
+pub mod outside;
 
 /// How the demonstration runs.
 #[derive(Debug, Clone, Copy)]

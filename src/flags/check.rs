@@ -45,6 +45,7 @@ struct Reader<'r> {
 /// Checks and compiles one document. Problems and their number go to the report.
 pub(super) fn document(report: &mut Report, format: Format, node: &Node) -> Document {
     let root = Path::Root;
+    let first = report.problems.len();
     let Some([version, namespace, flags, segments]) =
         report.fields(node, &root, ["version", "namespace", "flags", "segments"])
     else {
@@ -53,6 +54,9 @@ pub(super) fn document(report: &mut Report, format: Format, node: &Node) -> Docu
     let mut reader = Reader { report, format, version: since::LISTS, segments: Segments::new(), foreign: Vec::new() };
     let namespace = reader.namespace(namespace, &root.key("namespace"));
     reader.report.namespace.clone_from(&namespace);
+    for problem in reader.report.problems.iter_mut().skip(first) {
+        problem.namespace.clone_from(&namespace);
+    }
     reader.version(version, &root.key("version"));
     let segments = reader.all_segments(segments, &root.key("segments"));
     let flags = reader.all_flags(flags, &root.key("flags"));
@@ -63,23 +67,18 @@ impl Reader<'_> {
     fn version(&mut self, node: Option<&Node>, path: &Path<'_>) {
         let Some(node) = node else { return };
         let found = (node.kind() == Some(Kind::Text)).then(|| node.text()).flatten();
-        match VERSIONS.iter().find(|(name, _)| Some(*name) == found) {
-            Some((_, minor)) => self.version = *minor,
-            None => {
-                let text = node.text().unwrap_or_default();
-                let what = if VERSIONS.iter().any(|(name, _)| *name == text) {
-                    finding(
-                        "version",
-                        format!("the version {text} is not quoted"),
-                        format!("write version: \"{text}\""),
-                    )
-                } else {
-                    let what = format!("the version {} is not known", quote(text));
-                    finding("version", what, "write \"1.6\", or an older one down to \"1.0\"")
-                };
-                self.report.error(node.at, path, what);
-            }
+        if let Some((_, minor)) = VERSIONS.iter().find(|(name, _)| Some(*name) == found) {
+            self.version = *minor;
+            return;
         }
+        let text = node.text().unwrap_or_default();
+        let what = if VERSIONS.iter().any(|(name, _)| *name == text) {
+            finding("version", format!("the version {text} is not quoted"), format!("write version: \"{text}\""))
+        } else {
+            let what = format!("the version {} is not known", quote(text));
+            finding("version", what, "write \"1.6\", or an older one down to \"1.0\"")
+        };
+        self.report.error(node.at, path, what);
     }
 
     /// The namespace, or none if it cannot be told.

@@ -315,10 +315,8 @@ impl Constraint {
             Test::TextIn(list) => is_in(list, value),
             Test::TextNotIn(list) => !is_in(list, value),
             Test::Number(relation, own) => number(value).is_some_and(|n| relation.holds(n.partial_cmp(own))),
-            #[expect(clippy::float_cmp, reason = "membership is exact, as in Flipt")]
-            Test::NumberIn(list) => number(value).is_some_and(|n| list.iter().any(|own| *own == n)),
-            #[expect(clippy::float_cmp, reason = "membership is exact, as in Flipt")]
-            Test::NumberNotIn(list) => number(value).is_some_and(|n| list.iter().all(|own| *own != n)),
+            Test::NumberIn(list) => number(value).is_some_and(|n| list.contains(&n)),
+            Test::NumberNotIn(list) => number(value).is_some_and(|n| !list.contains(&n)),
             Test::Truth(own) => boolean(value) == Some(*own),
             Test::Instant(relation, own) => instant(value).is_some_and(|at| relation.holds(Some(at.cmp(own)))),
             Test::Blank | Test::NotBlank | Test::Never => false,

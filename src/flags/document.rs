@@ -85,7 +85,9 @@ pub fn format_of(path: &str) -> Option<Format> {
 /// Reads one file. Never fails: what is wrong is in [`SourceFile::problems`].
 #[must_use]
 pub fn read(format: Format, bytes: &[u8]) -> SourceFile {
-    let sha1 = hex::encode(Sha1::digest(bytes)).into();
+    // A file that is not read feeds no digest.
+    let too_large = bytes.len() > limits::FLAG_FILE_BYTES;
+    let sha1 = if too_large { String::new() } else { hex::encode(Sha1::digest(bytes)) }.into();
     let stream = match parse(format, bytes) {
         Ok(stream) => stream,
         Err(error) => {

@@ -77,7 +77,6 @@ impl Report {
     }
 
     fn tell(&mut self, severity: Severity, at: Position, path: &Path<'_>, what: Finding) {
-        // A hazard does not take the place of an error.
         if self.problems.len() >= limits::FLAG_PROBLEMS {
             self.untold += 1;
             return;

@@ -176,7 +176,7 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
 
 /// Flipt's digest: the hash of the file for the first document; each further one hashes the digest so far together
 /// with the hash of its file, and keeps 32 digits.
-fn chained(digest: &str, file: &str) -> String {
+pub(super) fn chained(digest: &str, file: &str) -> String {
     if digest.is_empty() {
         return file.to_owned();
     }

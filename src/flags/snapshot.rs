@@ -46,8 +46,8 @@ pub struct Namespace {
     pub sources: Vec<(Arc<str>, Arc<str>)>,
     /// In load order, also those that a later one of the same key replaces.
     pub(super) flags: Vec<Arc<Flag>>,
-    /// Indices into `flags`: the last of each key, sorted by key.
-    pub(super) by_key: Vec<u32>,
+    /// The last of each key, sorted by key.
+    by_key: Box<[Arc<Flag>]>,
     /// Hazards that only show when files are linked; told again whenever the namespace is taken over.
     pub(super) hazards: Vec<Problem>,
     client: Encoded,
@@ -222,30 +222,25 @@ impl Namespace {
         flags: Vec<Arc<Flag>>,
         hazards: Vec<Problem>,
     ) -> Self {
-        let key_of = |index: &u32| at(&flags, *index).map(|flag| &*flag.key);
-        let mut by_key: Vec<u32> = (0..u32::try_from(flags.len()).unwrap_or(u32::MAX)).collect();
-        // The sort is stable; reversed first, the last of equal keys comes first and survives.
-        by_key.reverse();
-        by_key.sort_by(|a, b| key_of(a).cmp(&key_of(b)));
-        by_key.dedup_by(|a, b| key_of(a) == key_of(b));
-        by_key.shrink_to_fit();
+        // The sort is stable: from the end, the last of equal keys comes first and survives.
+        let mut by_key: Vec<Arc<Flag>> = flags.iter().rev().map(Arc::clone).collect();
+        by_key.sort_by(|a, b| a.key.cmp(&b.key));
+        by_key.dedup_by(|later, first| later.key == first.key);
+        let by_key = by_key.into();
         Self { key, digest, sources, flags, by_key, hazards, client: Encoded::default() }
     }
 
     /// A flag by key; of several with one key the last counts.
     #[must_use]
     pub fn flag(&self, key: &str) -> Option<&Flag> {
-        let found =
-            self.by_key.binary_search_by(|index| at(&self.flags, *index).map(|flag| &*flag.key).cmp(&Some(key)));
-        at(&self.flags, *self.by_key.get(found.ok()?)?)
+        let found = self.by_key.binary_search_by(|flag| (*flag.key).cmp(key)).ok()?;
+        self.by_key.get(found).map(|flag| &**flag)
     }
 
     /// Every flag once, in key order.
     #[must_use]
     pub fn flags_by_key(&self) -> impl ExactSizeIterator<Item = &Flag> {
-        // Each index is one of `flags`, by `new`: the fallback is never taken, it only keeps the size exact.
-        let none: &Flag = &NO_FLAG;
-        self.by_key.iter().map(move |index| at(&self.flags, *index).unwrap_or(none))
+        self.by_key.iter().map(|flag| &**flag)
     }
 
     /// The client snapshot as JSON (what `…/snapshot` answers and every `{"result":…}` line of a stream carries).
@@ -260,23 +255,6 @@ impl Namespace {
         self.client.gzip(|| client::encode(self))
     }
 }
-
-fn at(flags: &[Arc<Flag>], index: u32) -> Option<&Flag> {
-    flags.get(usize::try_from(index).ok()?).map(|flag| &**flag)
-}
-
-static NO_FLAG: std::sync::LazyLock<Flag> = std::sync::LazyLock::new(|| Flag {
-    key: "".into(),
-    name: "".into(),
-    description: "".into(),
-    kind: FlagKind::Boolean,
-    enabled: false,
-    metadata: None,
-    default_variant: None,
-    variants: Box::default(),
-    rules: Box::default(),
-    rollouts: Box::default(),
-});
 
 /// Links the files of a commit to namespaces.
 ///

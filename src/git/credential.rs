@@ -118,7 +118,7 @@ impl Exchange<'_> {
                     error => error,
                 }
             })?;
-        let issued: Issued = serde_json::from_slice(&answer.body)
+        let issued: Issued = serde_json::from_slice(&answer)
             .map_err(|_| Error::Protocol("GitHub's answer has no token in it".to_owned()))?;
         Ok(Token { of, secret: issued.token.into(), until: issued.expires_at })
     }

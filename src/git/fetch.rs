@@ -68,6 +68,12 @@ impl Mirror {
             renewed = self.renew(Some(why.clone()))?;
             fetched = self.fetch_once(&mut pool, &address, remote, request, &patience, &mut renewed);
         }
+        // Whoever runs the fetches joins packs when there is time; this is for when there never is.
+        if place::indices(&self.directory)?.len() > limits::GIT_PACKS * 4
+            && let Err(error) = self.compact(stop)
+        {
+            tracing::warn!(mirror = %self.directory.display(), %error, "packs could not be joined");
+        }
         fetched.map(|fetched| Fetched { renewed, ..fetched })
     }
 

@@ -115,6 +115,7 @@ impl Mirror {
             return Err(Error::Damaged("it does not say what it is a mirror of".to_owned()));
         }
         let Some(repository) = self.reader()? else { return Ok(()) };
+        repository.head_name().map_err(|error| damaged("HEAD", &error))?;
         place::check_packs(&self.directory, repository.object_hash())?;
         for tip in self.heads()?.values() {
             self.tree_id(tip, "")?;

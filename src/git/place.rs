@@ -191,7 +191,8 @@ pub(super) fn remove(path: &Path) -> Result<(), Error> {
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let listed = fs::read_dir(directory).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     match listed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        // Nothing, or a file in its place, has nothing in it.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
         listed => listed.map_err(|error| local(directory, &error)),
     }
 }

@@ -26,26 +26,29 @@ impl Mirror {
         let mut found = Vec::new();
         let mut looked_at = 0;
         // What is still to be listed, last first: so the order is that of a walk.
-        let mut open = vec![Todo::Tree(String::new(), top)];
+        let mut open = vec![Todo::Tree(String::new(), top, 0)];
         while let Some(todo) = open.pop() {
             match todo {
                 Todo::Blob(path, blob) => {
                     let size = repository.try_find_header(blob).ok().flatten().map(|header| header.size());
                     found.push(Entry { path, blob: blob.to_string(), size });
                 }
-                Todo::Tree(path, id) => {
+                Todo::Tree(path, id, depth) => {
                     let mut children = self.note(list(&repository, id))?;
                     looked_at += children.len();
-                    if looked_at > limits::GIT_ENTRIES {
-                        let text =
-                            format!("the directory \"{directory}\" has more than {} entries", limits::GIT_ENTRIES);
+                    if looked_at > limits::GIT_ENTRIES || depth > limits::GIT_TREE_DEPTH {
+                        let text = format!(
+                            "the directory \"{directory}\" has more than {} entries or is deeper than {}",
+                            limits::GIT_ENTRIES,
+                            limits::GIT_TREE_DEPTH
+                        );
                         return Err(Error::TooLarge(text));
                     }
                     children.sort_by(|a, b| b.name.cmp(&a.name));
                     for Child { name, kind, id } in children {
                         let path = if path.is_empty() { name } else { format!("{path}/{name}") };
                         match kind {
-                            EntryKind::Tree => open.push(Todo::Tree(path, id)),
+                            EntryKind::Tree => open.push(Todo::Tree(path, id, depth + 1)),
                             EntryKind::Blob | EntryKind::BlobExecutable if wanted(&path) => {
                                 open.push(Todo::Blob(path, id));
                             }
@@ -109,7 +112,7 @@ impl Mirror {
 }
 
 enum Todo {
-    Tree(String, ObjectId),
+    Tree(String, ObjectId, usize),
     Blob(String, ObjectId),
 }
 
@@ -148,6 +151,12 @@ fn list(repository: &gix::Repository, id: ObjectId) -> Result<Vec<Child>, Error>
 
 /// The bytes of an object, compared with its id.
 pub(super) fn read(repository: &gix::Repository, id: ObjectId, kind: Kind) -> Result<Vec<u8>, Error> {
+    if kind != Kind::Blob {
+        let header = repository.try_find_header(id).map_err(|error| damaged(&id.to_string(), &error))?;
+        if header.is_some_and(|header| header.size() > limits::GIT_TREE_BYTES) {
+            return Err(Error::TooLarge(format!("{kind} {id} has more than {} bytes", limits::GIT_TREE_BYTES)));
+        }
+    }
     let found = repository.try_find_object(id).map_err(|error| damaged(&id.to_string(), &error))?;
     let mut object = found.ok_or_else(|| Error::Damaged(format!("{kind} {id} is missing")))?;
     if object.kind != kind {

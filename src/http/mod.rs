@@ -22,6 +22,7 @@ pub mod serve;
 mod snapshot;
 mod status;
 mod stream;
+mod unread;
 pub mod webhooks;
 
 use std::fmt;

@@ -18,6 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::task::JoinHandle;
 
+use super::unread::Chunked;
 use super::{State, cors, routes, webhooks};
 use crate::config;
 use crate::fault::Class;
@@ -222,7 +223,7 @@ fn start(
     Ok((server.handle(), tokio::spawn(server)))
 }
 
-/// The application of one worker: the routes, and cross-origin requests around them.
+/// The application of one worker: the routes, and around them what concerns every request.
 fn app<R: Fn(&mut ServiceConfig)>(
     state: Arc<State>,
     routes: R,
@@ -235,7 +236,8 @@ fn app<R: Fn(&mut ServiceConfig)>(
         InitError = (),
     > + use<R>,
 > {
-    App::new().configure(routes).wrap_fn(move |request, service| {
+    App::new().configure(routes).wrap_fn(move |mut request, service| {
+        let chunked = Chunked::of(&mut request);
         let cors = state.settings.load().cors.clone();
         let answer = cors.as_ref().and_then(|cors| cors::preflight(cors, request.head()));
         let preflight = answer.is_some();
@@ -250,7 +252,10 @@ fn app<R: Fn(&mut ServiceConfig)>(
                 let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
                 cors::decorate(&cors, origin, response.headers_mut());
             }
-            Ok(response)
+            Ok(match chunked {
+                Some(chunked) => chunked.keep_in(response),
+                None => response,
+            })
         }
     })
 }

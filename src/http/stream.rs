@@ -149,6 +149,7 @@ impl Feed {
         }
         // A large frame goes out in pieces, so that the connection of a reader that stopped holds one piece of it.
         let piece = self.rest.len().min(limits::STREAM_PIECE_BYTES);
+        self.ticket.seat().spoke();
         Poll::Ready(Some(self.rest.split_to(piece)))
     }
 

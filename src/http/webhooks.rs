@@ -56,33 +56,33 @@ async fn deliver(
     let head = Head { method: Cow::Borrowed(request.method().as_str()), headers: Headers::new(fields) };
     let mut intake = match ingest.open(target, head) {
         Ok(intake) => intake,
-        Err(answer) => return respond(&answer),
+        Err(answer) => return respond(&answer, body),
     };
     let deadline = tokio::time::Instant::now() + ingest.deadline();
     loop {
         match tokio::time::timeout_at(deadline, body.next()).await {
             Ok(Some(Ok(chunk))) => {
                 if let Err(answer) = intake.push(&chunk) {
-                    return respond(&answer);
+                    return respond(&answer, body);
                 }
             }
             Ok(None) => break,
-            Ok(Some(Err(_))) => return respond(&intake.broke_off()),
-            Err(_) => return respond(&intake.too_slow()),
+            Ok(Some(Err(_))) => return respond(&intake.broke_off(), body),
+            Err(_) => return respond(&intake.too_slow(), body),
         }
     }
     if !intake.is_large() {
-        return respond(&intake.close());
+        return respond(&intake.close(), body);
     }
     let intake = intake.into_owned();
     match web::block(move || intake.close()).await {
-        Ok(answer) => respond(&answer),
+        Ok(answer) => respond(&answer, body),
         // The runtime is going away.
         Err(_) => HttpResponse::ServiceUnavailable().finish(),
     }
 }
 
-fn respond(answer: &Answer) -> HttpResponse {
+fn respond(answer: &Answer, body: web::Payload) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let mut response = HttpResponse::build(status);
     if status == StatusCode::METHOD_NOT_ALLOWED {
@@ -91,11 +91,18 @@ fn respond(answer: &Answer) -> HttpResponse {
     if let Some(after) = answer.retry_after {
         response.insert_header((RETRY_AFTER, after.as_secs().to_string()));
     }
+    let mut response = if answer.text.is_empty() {
+        response.finish()
+    } else {
+        response.content_type("text/plain; charset=utf-8").body(answer.text.clone())
+    };
     if answer.unread {
-        response.force_close();
+        // The server drains a chunked body that was dropped, for as long as it comes. One that is still held when the
+        // answer goes out makes it close the connection instead, after giving the sender a moment to read the answer.
+        response.extensions_mut().insert(Unread(body));
     }
-    if answer.text.is_empty() {
-        return response.finish();
-    }
-    response.content_type("text/plain; charset=utf-8").body(answer.text.clone())
+    response
 }
+
+/// A body that nobody will read.
+struct Unread(#[expect(dead_code, reason = "held, never read")] web::Payload);

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use reqwest::{Client, Method};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
@@ -25,22 +25,11 @@ pub struct Call {
     pub body: Option<Vec<u8>>,
 }
 
-/// An answer with a status of success.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// At most [`limits::NET_JSON_BYTES`].
-    pub body: Vec<u8>,
-}
-
-/// Asks and waits, on a blocking thread.
+/// Asks and waits, on a blocking thread, for the body of an answer of success: at most [`limits::NET_JSON_BYTES`].
 ///
 /// # Errors
 /// See [`Error`]; every status that is no success is [`Error::Status`], and its body is not read.
-pub fn call(client: &Client, call: &Call, now: Timestamp, until: Instant, stop: &AtomicBool) -> Result<Answer, Error> {
+pub fn call(client: &Client, call: &Call, now: Timestamp, until: Instant, stop: &AtomicBool) -> Result<Vec<u8>, Error> {
     let method = if call.body.is_some() { Method::POST } else { Method::GET };
     let mut request = client
         .request(method, call.url.clone())
@@ -64,7 +53,6 @@ pub fn call(client: &Client, call: &Call, now: Timestamp, until: Instant, stop: 
                 let retry_after = wait.and_then(|value| retry_after(value, now));
                 return Err(Error::Status { status: status.as_u16(), retry_after });
             }
-            let headers = response.headers().clone();
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(|error| Error::of(&error))? {
                 if body.len() + chunk.len() > limits::NET_JSON_BYTES {
@@ -72,7 +60,7 @@ pub fn call(client: &Client, call: &Call, now: Timestamp, until: Instant, stop: 
                 }
                 body.extend_from_slice(&chunk);
             }
-            Ok(Answer { status: status.as_u16(), headers, body })
+            Ok(body)
         },
         until,
         stop,

@@ -24,7 +24,7 @@ use tokio::runtime::{Handle, Runtime};
 use url::Url;
 
 pub use error::Error;
-pub use json::{Answer, Call, call};
+pub use json::{Call, call};
 
 use crate::limits;
 
@@ -52,6 +52,7 @@ pub fn client(trust: &Trust) -> Result<Client, Error> {
         .connect_timeout(limits::GIT_CONNECT_DEADLINE)
         .redirect(reqwest::redirect::Policy::none())
         .pool_idle_timeout(limits::NET_IDLE)
+        .http2_adaptive_window(true)
         .tcp_keepalive(limits::NET_KEEP_ALIVE);
     crypto();
     let builder = if trust.insecure {

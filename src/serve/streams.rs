@@ -20,17 +20,31 @@ use crate::limits;
 pub const ROWS: usize = 15;
 
 /// Where one stream waits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Seat {
     waker: AtomicWaker,
+    /// The stream said something since the last tick.
+    spoke: AtomicBool,
     /// The stream has been quiet for a whole round of ticks.
     quiet: AtomicBool,
+}
+
+impl Default for Seat {
+    fn default() -> Self {
+        Self { waker: AtomicWaker::new(), spoke: AtomicBool::new(true), quiet: AtomicBool::new(false) }
+    }
 }
 
 impl Seat {
     /// Has `waker` called at the next change, tick or drain. Call it before looking at the state.
     pub fn wait(&self, waker: &Waker) {
         self.waker.register(waker);
+    }
+
+    /// Notes that the stream said something: it needs no keep-alive for a while.
+    pub fn spoke(&self) {
+        self.spoke.store(true, Ordering::Release);
+        self.quiet.store(false, Ordering::Release);
     }
 
     /// Whether a keep-alive is due; asking takes it.
@@ -62,11 +76,13 @@ impl Row {
         seats.push(Arc::downgrade(seat));
     }
 
-    fn wake(&self, before: impl Fn(&Seat)) {
+    /// Wakes those of whom `whether` says so, and forgets the empty seats.
+    fn wake(&self, whether: impl Fn(&Seat) -> bool) {
         self.lock().retain(|seat| match seat.upgrade() {
             Some(seat) => {
-                before(&seat);
-                seat.wake();
+                if whether(&seat) {
+                    seat.wake();
+                }
                 true
             }
             None => false,
@@ -111,11 +127,16 @@ impl Streams {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Tells one row that a keep-alive is due. To be called [`ROWS`] times in [`limits::STREAM_KEEP_ALIVE`].
+    /// Tells those of one row who were quiet since its last tick that a keep-alive is due. To be called [`ROWS`] times
+    /// in [`limits::STREAM_KEEP_ALIVE`].
     pub fn tick(&self) {
         let row = self.ticking.fetch_add(1, Ordering::Relaxed) % ROWS;
         if let Some(row) = self.rows.get(row) {
-            row.wake(|seat| seat.quiet.store(true, Ordering::Release));
+            row.wake(|seat| {
+                let quiet = !seat.spoke.swap(false, Ordering::AcqRel);
+                seat.quiet.store(quiet, Ordering::Release);
+                quiet
+            });
         }
     }
 
@@ -123,7 +144,7 @@ impl Streams {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         for row in &self.rows {
-            row.wake(|_| {});
+            row.wake(|_| true);
         }
     }
 
@@ -184,7 +205,7 @@ impl Place {
 
     /// Wakes everybody here.
     pub(super) fn wake(&self) {
-        self.seats.wake(|_| {});
+        self.seats.wake(|_| true);
     }
 
     /// The events that tell of `namespace`, encoded once for all who sit here.

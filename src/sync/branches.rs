@@ -42,7 +42,10 @@ pub(super) fn discover(plan: &Plan, heads: &BTreeMap<String, String>, table: &En
             });
             let twice = discovered.environments.iter().find(|(_, e)| *e.name == *key).map(|(_, e)| e);
             if let Some(other) = taken.or(twice) {
-                let whose = other.base.as_ref().map_or("a configured environment".to_owned(), |b| format!("a branch environment of \"{b}\""));
+                let whose = other
+                    .base
+                    .as_ref()
+                    .map_or("a configured environment".to_owned(), |b| format!("a branch environment of \"{b}\""));
                 refuse(&mut discovered, base, branch, &format!("the name \"{key}\" belongs to {whose}"));
                 continue;
             }

@@ -127,7 +127,8 @@ impl Pipeline {
         store: Store,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let tracked = plan.environments.iter().map(|p| Tracked::new(p.environment.clone(), p.hazards, &store)).collect();
+        let tracked =
+            plan.environments.iter().map(|p| Tracked::new(p.environment.clone(), p.hazards, &store)).collect();
         Self {
             plan,
             source,
@@ -416,8 +417,15 @@ impl Tracked {
             tracing::info!(storage, environment, revision, namespaces, problems, "serving");
         } else {
             let held = served.flags.held.join(", ");
-            tracing::error!(storage, environment, revision, namespaces, problems, held,
-                "serving; some namespaces stay at their last good state");
+            tracing::error!(
+                storage,
+                environment,
+                revision,
+                namespaces,
+                problems,
+                held,
+                "serving; some namespaces stay at their last good state"
+            );
         }
         for problem in served.flags.problems.iter().take(limits::PROBLEMS_LOGGED) {
             let (file, line, key_path) = (&*problem.file, problem.at.map(|at| at.line), &*problem.key_path);

@@ -166,7 +166,8 @@ impl Repository for Fake {
         });
         let moved = moved.filter(|moved| moved.old != moved.new).collect();
         let position = |commit: &String| remote.commits.keys().position(|known| known == commit);
-        let found = |commit: &String| position(commit).is_some() && heads.values().any(|h| position(h) >= position(commit));
+        let found =
+            |commit: &String| position(commit).is_some() && heads.values().any(|h| position(h) >= position(commit));
         let expected_found = request.expected.as_ref().map(found);
         remote.heads.clone_from(&heads);
         Ok(Fetched { heads, moved, pack_bytes: 1, expected_found, renewed })
@@ -369,10 +370,10 @@ const BAD: &str = "namespace: [\n";
 fn two() -> (Fake, String) {
     let fake = Fake::default();
     let (production, staging) = (yaml("default", &["a"]), yaml("default", &["s"]));
-    let commit = fake.push("main", &[
-        ("production/default/features.yaml", &production),
-        ("staging/default/features.yaml", &staging),
-    ]);
+    let commit = fake.push(
+        "main",
+        &[("production/default/features.yaml", &production), ("staging/default/features.yaml", &staging)],
+    );
     (fake, commit)
 }
 
@@ -404,10 +405,10 @@ async fn only_what_changed_is_read_and_only_who_changed_is_told() {
     world.serves("staging", &first).await;
     assert_eq!(world.fake.lock().blobs_read.len(), 2);
     let staging = world.environment("staging").load().flags.clone();
-    let second = world.fake.push("main", &[
-        ("production/default/features.yaml", &yaml("default", &["b"])),
-        ("README.md", "not a flag file"),
-    ]);
+    let second = world.fake.push(
+        "main",
+        &[("production/default/features.yaml", &yaml("default", &["b"])), ("README.md", "not a flag file")],
+    );
     world.hint("d1", Some(&second));
     world.serves("staging", &second).await;
     assert_eq!(world.fake.lock().blobs_read.len(), 3, "{:?}", world.fake.lock().blobs_read);
@@ -542,10 +543,10 @@ async fn a_bad_file_holds_its_namespace_and_nothing_else() {
     let (fake, first) = two();
     let world = World::of(fake);
     world.serves("production", &first).await;
-    let second = world.fake.push("main", &[
-        ("production/default/features.yaml", BAD),
-        ("production/other/features.yaml", &yaml("other", &["o"])),
-    ]);
+    let second = world.fake.push(
+        "main",
+        &[("production/default/features.yaml", BAD), ("production/other/features.yaml", &yaml("other", &["o"]))],
+    );
     world.hint("d1", Some(&second));
     world.told("done d1 but production: default held at the last good state", 1).await;
     assert_eq!(world.flags("production", "default"), ["a"]);
@@ -627,7 +628,8 @@ async fn branches_make_environments_that_never_take_a_name() {
     assert_eq!(refused(0), ["branch-environment-refused"]);
     assert_eq!(refused(1), ["branch-environment-refused"]);
 
-    let next = world.fake.push("flipt/production/try", &[("production/default/features.yaml", &yaml("default", &["u"]))]);
+    let next =
+        world.fake.push("flipt/production/try", &[("production/default/features.yaml", &yaml("default", &["u"]))]);
     world.hint("d1", Some(&next));
     world.told("done d1", 1).await;
     assert!(Arc::ptr_eq(&branch, &world.environment("try")), "its streams go on");

@@ -118,7 +118,7 @@ impl Reader<'_> {
         }
         loop {
             self.blanks();
-            let item = self.inside(|path| path.insert_str(0, &format!("[{}]", items.len())))?;
+            let item = self.inside(|path| under(path, &format!("[{}]", items.len())))?;
             items.push(item);
             self.blanks();
             if self.eat(b']') {
@@ -309,7 +309,7 @@ fn error(at: Position, reason: Reason, message: &str) -> Error {
     Error { at, message: message.to_owned(), reason, key_path: String::new() }
 }
 
-/// Puts a key before a path.
+/// Puts a step before a path.
 fn under(path: &mut String, key: &str) {
     if !path.is_empty() && !path.starts_with('[') {
         path.insert(0, '.');

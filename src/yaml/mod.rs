@@ -166,7 +166,11 @@ pub fn read(text: &str, limits: Limits) -> Result<Stream, Error> {
     let mut reader =
         Reader { limits, nodes: 0, copied: 0, anchors: HashMap::new(), open: Vec::new(), stream: Stream::default() };
     for step in Parser::new_from_str(text) {
-        let (event, span) = step.map_err(|e| reader.error(position(*e.marker()), Reason::Syntax, e.info()))?;
+        let (event, span) = step.map_err(|e| {
+            // The scanner has a limit of its own for brackets in brackets.
+            let deep = e.info().starts_with("recursion limit");
+            reader.error(position(*e.marker()), if deep { Reason::Limit } else { Reason::Syntax }, e.info())
+        })?;
         reader.take(event, position(span.start))?;
     }
     Ok(reader.stream)
@@ -196,6 +200,15 @@ struct Size {
     depth: usize,
 }
 
+impl Size {
+    /// Adds what a collection contains.
+    fn hold(&mut self, inner: Self) {
+        self.nodes = self.nodes.saturating_add(inner.nodes);
+        self.weight = self.weight.saturating_add(inner.weight);
+        self.depth = self.depth.max(inner.depth + 1);
+    }
+}
+
 /// A collection whose end has not been read.
 struct Open {
     at: Position,
@@ -212,6 +225,25 @@ enum Content {
 /// A long text weighs as much as the nodes that the same memory would hold.
 fn weight(text: &str) -> usize {
     1 + text.len() / 64
+}
+
+fn size_of(node: &Node) -> Size {
+    let mut size = Size { nodes: 1, weight: 1, depth: 0 };
+    match &node.value {
+        Value::Scalar { text, .. } => size.weight = weight(text),
+        Value::Sequence(items) => items.iter().for_each(|item| size.hold(size_of(item))),
+        Value::Mapping(pairs) => return size_of_mapping(pairs),
+    }
+    size
+}
+
+fn size_of_mapping(pairs: &[(Node, Node)]) -> Size {
+    let mut size = Size { nodes: 1, weight: 1, depth: 0 };
+    for (key, value) in pairs {
+        size.hold(size_of(key));
+        size.hold(size_of(value));
+    }
+    size
 }
 
 /// Whether a scalar says by itself what it is: unquoted, without a tag that makes it text.
@@ -308,7 +340,7 @@ impl Reader {
             }
             _ => None,
         };
-        let Some(Open { at: began, anchor, content, size }) = self.open.pop() else {
+        let Some(Open { at: began, anchor, content, mut size }) = self.open.pop() else {
             return Err(self.error(at, Reason::Syntax, "an end without a beginning"));
         };
         let value = match content {
@@ -316,7 +348,14 @@ impl Reader {
                 items.shrink_to_fit();
                 Value::Sequence(items)
             }
-            Content::Mapping(..) => Value::Mapping(merged.unwrap_or_default()),
+            Content::Mapping(..) => {
+                let pairs = merged.unwrap_or_default();
+                // What merging dropped again does not count for what contains it.
+                if anchor != 0 {
+                    size = size_of_mapping(&pairs);
+                }
+                Value::Mapping(pairs)
+            }
         };
         let node = Node { at: began, value };
         self.remember(anchor, &node, size)?;
@@ -328,9 +367,7 @@ impl Reader {
             self.stream.documents.push(node);
             return Ok(());
         };
-        open.size.nodes = open.size.nodes.saturating_add(size.nodes);
-        open.size.weight = open.size.weight.saturating_add(size.weight);
-        open.size.depth = open.size.depth.max(size.depth + 1);
+        open.size.hold(size);
         match &mut open.content {
             Content::Sequence(items) => items.push(node),
             Content::Mapping(pairs, waiting) => match waiting.take() {

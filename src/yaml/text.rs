@@ -9,9 +9,10 @@ use super::{Error, Position, Reason};
 pub fn decode(bytes: &[u8]) -> Result<&str, Error> {
     let wide = match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
-        // Without a mark: the first characters of any of our files are ASCII.
-        [0, 1..=0x7f, 0, 1..=0x7f, ..] | [1..=0x7f, 0, 1..=0x7f, 0, ..] => Some("UTF-16"),
+        // Or without a mark: the first characters of any of our files are ASCII.
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 1..=0x7f, 0, 1..=0x7f, ..] | [1..=0x7f, 0, 1..=0x7f, 0, ..] => {
+            Some("UTF-16")
+        }
         _ => None,
     };
     if let Some(name) = wide {

@@ -14,15 +14,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("provider", &["limits", "fault"]),
     ("config", &["yaml", "flags", "provider", "limits", "fault"]),
     ("net", &["limits", "fault"]),
-    ("git", &["config", "provider", "net", "limits", "fault"]),
+    ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
     ("store", &["ingest", "provider", "limits", "fault", "clock"]),
     ("serve", &["flags", "limits", "clock"]),
-    ("ingest", &["provider", "limits", "fault", "clock"]),
+    ("ingest", &["config", "provider", "limits", "fault", "clock"]),
     (
         "sync",
         &["git", "store", "serve", "ingest", "config", "provider", "flags", "telemetry", "clock", "limits", "fault"],
     ),
-    ("telemetry", &["sync", "serve", "ingest", "config", "flags", "clock", "limits", "fault"]),
+    ("telemetry", &["sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
     ("http", &["ingest", "serve", "sync", "telemetry", "config", "provider", "flags", "clock", "limits", "fault"]),
 ];
 

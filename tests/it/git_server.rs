@@ -37,7 +37,6 @@ pub enum Fault {
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    pub method: String,
     pub target: String,
     pub authorization: Option<String>,
     pub body: Vec<u8>,
@@ -304,7 +303,7 @@ async fn head<S: AsyncWrite + Unpin>(
 ) -> std::io::Result<()> {
     let mut text = format!("HTTP/1.1 {status} -\r\n{framing}\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value.as_str(), "\r\n"]);
     }
     text.push_str("\r\n");
     stream.write_all(text.as_bytes()).await
@@ -374,7 +373,7 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> std
     }
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let request = Request {
-        method: method.clone(),
+        method,
         path: path.to_owned(),
         query: query.to_owned(),
         content_type: header("content-type"),
@@ -383,7 +382,7 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> std
         remote_user: Some("ada".to_owned()),
         body: body.clone().into(),
     };
-    Ok(Some((Seen { method, target: target.clone(), authorization: header("authorization"), body }, request)))
+    Ok(Some((Seen { target: target.clone(), authorization: header("authorization"), body }, request)))
 }
 
 /// A remote without a credential.

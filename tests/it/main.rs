@@ -4,6 +4,10 @@ mod architecture;
 
 mod git_faults;
 mod git_fetch;
+mod git_mirror;
 mod git_server;
 mod http;
 mod state;
+mod webhooks;
+mod webhooks_fixtures;
+mod webhooks_hostile;

@@ -4,9 +4,12 @@ const AT: &str = "2026-11-22T20:36:48Z";
 const OLD: &str = "0a434d84acf3c78b15339d02113901c603ea5a53";
 const NEW: &str = "20b8debff955245a23fc5f39fa0e0fc70dd91a34";
 
+fn repository() -> Repository {
+    Repository { base: "http://127.0.0.1:3000".to_owned(), owner: "acme".to_owned(), name: "flags".to_owned() }
+}
+
 fn story(sender: Sender, before: Option<&str>, after: Option<&str>, encoding: Encoding) -> (Vec<Delivery>, String) {
-    let repository =
-        Repository { base: "http://127.0.0.1:3000".to_owned(), owner: "acme".to_owned(), name: "flags".to_owned() };
+    let repository = repository();
     let person = Person { name: "Ada Push".to_owned(), email: "ada@example.com".to_owned(), login: "ada".to_owned() };
     let commits: Vec<Commit> = after
         .map(|id| Commit {
@@ -102,6 +105,54 @@ fn a_forged_delivery_differs_in_nothing_but_its_proof() {
         assert_eq!(forged.body, deliveries[0].body);
         for ((name, honest), (_, fake)) in deliveries[0].headers.iter().zip(&forged.headers) {
             assert_eq!(honest != fake, is_proof(name), "{sender:?} {name}");
+        }
+    }
+}
+
+/// The two halves were written apart; here they meet.
+#[test]
+fn the_receiving_side_believes_and_understands_every_sender() {
+    use crate::provider::signature::{Refusal, Scheme, Signed, claim};
+    use crate::provider::{Event, classify, headers::Headers, payload, remote};
+
+    for (sender, encoding) in
+        Sender::ALL.into_iter().flat_map(|sender| [(sender, Encoding::Json), (sender, Encoding::Form)])
+    {
+        for (before, after) in [(Some(OLD), Some(NEW)), (None, Some(NEW)), (Some(OLD), None)] {
+            let (deliveries, secret) = story(sender, before, after, encoding);
+            let secrets = [secrecy::SecretString::from("an older secret"), secrecy::SecretString::from(secret)];
+            let scheme = Scheme::of(sender.provider(), &secrets);
+            let mut moves = 0;
+            for delivery in deliveries {
+                let what = format!("{sender:?} {encoding:?} {before:?} {after:?}");
+                let is_form = delivery.header("Content-Type") == Some("application/x-www-form-urlencoded");
+                let json = if is_form {
+                    payload::of_form(&delivery.body).unwrap().into_owned()
+                } else {
+                    delivery.body.clone()
+                };
+                let signed = if is_form && scheme.form() == Signed::Payload { &json } else { &delivery.body };
+                let check = |delivery: &Delivery| {
+                    let headers = delivery.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
+                    claim(scheme, &Headers::new(headers), AT.parse().unwrap()).and_then(|c| c.verify(&secrets, signed))
+                };
+                assert_eq!(check(&delivery), Ok(sender.scheme()), "{what}");
+                assert_eq!(check(&delivery.clone().forged()), Err(Refusal::Mismatch), "{what}");
+                let headers = Headers::new(delivery.headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+                let notice = classify(sender.provider(), &headers, &json);
+                assert!(notice.id.is_some(), "{what}");
+                let Event::Push(push) = notice.event else { continue };
+                let place = remote::parse(&sender.clone_url(&repository())).unwrap();
+                assert_eq!(
+                    place.is_named(sender.provider(), &push.repository),
+                    remote::Named::Same,
+                    "{what}: {push:?}"
+                );
+                assert_eq!(push.changes[0].name, "refs/heads/main", "{what}");
+                assert_eq!(push.changes[0].deleted, after.is_none(), "{what}");
+                moves += 1;
+            }
+            assert!(moves > 0, "{sender:?} {before:?} {after:?}: nothing moved");
         }
     }
 }

@@ -69,6 +69,7 @@ pub struct Seen {
 pub(super) struct Book {
     plans: Vec<(Kind, Fault, usize)>,
     seen: Vec<Seen>,
+    strays: Vec<String>,
     /// Raised by `clear`: an answer that was held back by an earlier plan goes on.
     age: u64,
 }
@@ -89,6 +90,15 @@ impl Book {
 
     pub(super) fn seen(&self) -> &[Seen] {
         &self.seen
+    }
+
+    /// Notes a request that means nothing here.
+    pub(super) fn stray(&mut self, path: &str) {
+        self.strays.push(path.to_owned());
+    }
+
+    pub(super) fn strays(&self) -> &[String] {
+        &self.strays
     }
 
     /// Notes a request and answers what it meets: the oldest plan that means it and is not used up.

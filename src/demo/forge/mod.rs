@@ -158,6 +158,12 @@ impl Forge {
         self.with_quietly(|book| book.seen().to_vec())
     }
 
+    /// Paths of requests that were none of Git, or of another repository.
+    #[must_use]
+    pub fn strays(&self) -> Vec<String> {
+        self.with_quietly(|book| book.strays().to_vec())
+    }
+
     /// How many requests of a kind came.
     #[must_use]
     pub fn count(&self, kind: Kind) -> usize {

@@ -29,6 +29,7 @@ async fn git_finds_the_repository_under_every_providers_url() {
         assert_eq!(tip(forge.url(sender)).await.as_deref(), Ok(id.as_str()), "{sender:?}");
     }
     assert!(tip(format!("{}/acme/other.git", forge.place().base)).await.is_err());
+    assert_eq!(forge.strays(), ["/acme/other.git/info/refs"]);
     assert_eq!((forge.count(Kind::List), forge.count(Kind::Fetch)), (3, 0));
     forge.stop().await;
 }

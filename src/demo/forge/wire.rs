@@ -30,6 +30,7 @@ pub(super) async fn answer(request: HttpRequest, body: Bytes, state: web::Data<S
             Sender::ALL.into_iter().any(named)
         })
     else {
+        state.with(|book| book.stray(path));
         return plain(StatusCode::NOT_FOUND, "no such repository");
     };
     let credential = credential(request.headers());

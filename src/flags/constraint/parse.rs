@@ -156,8 +156,8 @@ pub fn boolean(text: &str) -> Option<bool> {
 /// A point in time: seconds since 1970 and nanoseconds of the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant {
-    seconds: i64,
-    nanoseconds: u32,
+    pub(super) seconds: i64,
+    pub(super) nanoseconds: u32,
 }
 
 /// An RFC 3339 time, or a date, which is its midnight in UTC.

@@ -32,6 +32,8 @@ pub(in crate::git) struct Pool {
     client: Option<(net::Trust, Client)>,
     capabilities: Option<Capabilities>,
     token: Option<credential::Token>,
+    /// An earlier conversation has left connections.
+    warm: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -89,16 +91,19 @@ impl Pool {
 
     /// Takes over what a conversation that went well has learned.
     pub(in crate::git) fn learn(&mut self, conversation: &Conversation) {
-        if let super::Side::Http(talk) = &conversation.side
-            && let Some(learned) = talk.0.borrow_mut().learned.take()
-        {
+        let super::Side::Http(talk) = &conversation.side else { return };
+        self.warm = true;
+        if let Some(learned) = talk.0.borrow_mut().learned.take() {
             self.capabilities = Some(learned);
         }
     }
 
-    /// Forgets what may have gone stale, and says whether there was anything: then a second try is worth it.
+    /// Forgets what may have gone stale, and says whether there was anything: then a second try is worth it. The
+    /// connections go too, all of them: a server that has closed one has closed the others.
     pub(in crate::git) fn forget(&mut self) -> bool {
-        self.token.take().is_some() | self.capabilities.take().is_some()
+        self.client = None;
+        let known = self.token.take().is_some() | self.capabilities.take().is_some();
+        std::mem::take(&mut self.warm) || known
     }
 }
 

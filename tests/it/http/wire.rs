@@ -52,11 +52,16 @@ pub(super) struct Open {
     pub(super) headers: Vec<(String, String)>,
     reader: BufReader<TcpStream>,
     chunked: bool,
+    put_back: String,
 }
 
 /// Sends a request and reads the head of the answer.
 pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&[u8]>) -> Open {
-    let mut stream = TcpStream::connect(to).unwrap();
+    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None).unwrap();
+    // Little room, so that a test that stops reading is felt by the server.
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.connect(&to.into()).unwrap();
+    let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
     for (name, value) in headers {
@@ -73,7 +78,7 @@ pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     if let Err(error) = reader.read_line(&mut line) {
         // The answer can be lost to the reset that follows it: see below.
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-        return Open { status: 0, headers: Vec::new(), reader, chunked: false };
+        return Open { status: 0, headers: Vec::new(), reader, chunked: false, put_back: String::new() };
     }
     let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap();
     let mut headers = Vec::new();
@@ -84,7 +89,7 @@ pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
         headers.push((name.to_owned(), value.to_owned()));
     }
     let chunked = joined(&headers, "transfer-encoding").as_deref() == Some("chunked");
-    Open { status, headers, reader, chunked }
+    Open { status, headers, reader, chunked, put_back: String::new() }
 }
 
 impl Open {
@@ -100,14 +105,16 @@ impl Open {
         (size > 0).then_some(chunk)
     }
 
-    /// Chunks until one ends so.
+    /// Text up to and with this end; what came with it is kept for the next time.
     pub(super) fn until(&mut self, end: &str) -> String {
-        let mut text = String::new();
-        while !text.ends_with(end) {
-            let chunk = self.chunk().unwrap_or_else(|| panic!("the stream ended after {text:?}"));
-            text.push_str(&String::from_utf8(chunk).unwrap());
+        loop {
+            if let Some(at) = self.put_back.find(end) {
+                let rest = self.put_back.split_off(at + end.len());
+                return std::mem::replace(&mut self.put_back, rest);
+            }
+            let chunk = self.chunk().unwrap_or_else(|| panic!("the stream ended after {:?}", self.put_back));
+            self.put_back.push_str(std::str::from_utf8(&chunk).unwrap());
         }
-        text
     }
 
     fn read_to_end(&mut self, body: &mut Vec<u8>) {

@@ -1,7 +1,8 @@
+//! The configuration, from text to what it means.
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
@@ -58,12 +59,19 @@ fn one_error(text: &str) -> String {
     errors.into_iter().next().unwrap()
 }
 
+mod environments;
+mod files;
+mod keys;
+mod references;
+mod storages;
+
+/// One storage at a host that tells no provider.
 const REMOTE: &str = "storage: {default: {remote: 'https://git.example/team/flags.git'}}\n";
 
 /// What a Flipt server did with each of these files; where Yardarm differs, it is named here.
 #[test]
 fn files_that_start_flipt_load_and_those_that_do_not_are_refused() {
-    let text = include_str!("../../fixtures/config/flipt.jsonl");
+    let text = include_str!("../../../fixtures/config/flipt.jsonl");
     let refused_here = ["unknown keys", "fetch_policy nonsense", "unknown backend", "two environments of one name"];
     let taken_here = ["ssh key without passphrase", "upper-case names"];
     let world = World::with(&[("GOLDEN_TOKEN", "from-env")], &[]);

@@ -1,0 +1,95 @@
+//! The examples in `config/`, as an operator would use them.
+
+use super::*;
+
+/// Which provider an example is for, and where its REST interface begins.
+#[rustfmt::skip]
+const EXAMPLES: &[(&str, Option<(Provider, &str)>)] = &[
+    ("azure-devops-server.yml", Some((Provider::Azure, "https://azure.company.com/tfs/DefaultCollection"))),
+    ("azure-devops.yml", Some((Provider::Azure, "https://dev.azure.com/acme"))),
+    ("bitbucket-cloud.yml", Some((Provider::BitbucketCloud, "https://api.bitbucket.org/2.0"))),
+    ("bitbucket-data-center.yml", Some((Provider::BitbucketDataCenter, "https://bitbucket.company.com/rest/api/latest"))),
+    ("forgejo.yml", Some((Provider::Forgejo, "https://forgejo.company.com/api/v1"))),
+    ("gitea.yml", Some((Provider::Gitea, "https://gitea.company.com/api/v1"))),
+    ("github-enterprise.yml", Some((Provider::Github, "https://github.company.com/api/v3"))),
+    ("github.yml", Some((Provider::Github, "https://api.github.com"))),
+    ("gitlab-self-managed.yml", Some((Provider::Gitlab, "https://gitlab.company.com/api/v4"))),
+    ("gitlab.yml", Some((Provider::Gitlab, "https://gitlab.com/api/v4"))),
+    ("minimal.yml", None),
+];
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+fn example(name: &str) -> (String, Config) {
+    let world = World::with(
+        &[("CREDENTIALS_DIRECTORY", "/run/credentials/yardarm.service")],
+        &[
+            ("/run/credentials/yardarm.service/git-token", "t0ken\n"),
+            ("/run/credentials/yardarm.service/webhook-secret", "s3cret\n"),
+        ],
+    );
+    let text = std::fs::read_to_string(directory().join(name)).unwrap();
+    let config = world.load(&text).unwrap_or_else(|findings| panic!("{name}: {findings:#?}"));
+    assert_eq!(config.warnings, [], "{name}");
+    let without = load_without_secrets(&text, name, &BTreeMap::new()).unwrap();
+    assert_eq!(without.warnings, [], "{name}");
+    (text, config)
+}
+
+#[test]
+fn every_example_is_listed_and_every_provider_has_one() {
+    let mut found: Vec<String> = std::fs::read_dir(directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| Path::new(name).extension().is_some_and(|e| e == "yml"))
+        .collect();
+    found.sort();
+    assert_eq!(found, EXAMPLES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    for provider in Provider::ALL {
+        assert!(
+            EXAMPLES.iter().any(|(_, p)| p.is_some_and(|(p, _)| p == provider)),
+            "{} has no example",
+            provider.name()
+        );
+    }
+}
+
+#[test]
+fn examples_load_without_a_word() {
+    for (name, provider) in EXAMPLES {
+        let (text, config) = example(name);
+        assert!(config.environments.iter().all(|e| e.hazards == HazardPolicy::Refuse), "{name}");
+        let storage = config.storages.values().next().unwrap();
+        let Some((provider, root)) = provider else { continue };
+        let webhook = storage.webhook.as_ref().unwrap();
+        assert_eq!(webhook.provider, *provider, "{name}");
+        assert_eq!(webhook.secrets[0].expose_secret(), "s3cret", "{name}");
+        assert!(
+            matches!(&storage.credential, Some(Credential::AccessToken(t)) if t.expose_secret() == "t0ken"),
+            "{name}"
+        );
+        for environment in &config.environments {
+            let scm = environment.scm.as_ref().unwrap();
+            assert_eq!((scm.provider, scm.api_url.as_deref()), (*provider, Some(*root)), "{name}");
+        }
+        assert!(text.contains(&format!("https://YARDARM/webhooks/{}", storage.name)), "{name} does not tell the URL");
+        // What is commented out has to work as well.
+        assert!(text.contains("  # webhook: {host: 0.0.0.0, port: 8081}"), "{name}");
+        load_without_secrets(
+            &text.replace("# webhook: {", "webhook: {").replace("# ca_cert_path", "ca_cert_path"),
+            name,
+            &BTreeMap::new(),
+        )
+        .unwrap_or_else(|findings| panic!("{name}: {findings:#?}"));
+    }
+}
+
+#[test]
+fn the_webhook_of_the_minimal_example_works() {
+    let (text, _) = example("minimal.yml");
+    let config = World::with(&[("WEBHOOK_SECRET", "s")], &[]).load(&text.replace("# scm:", "scm:")).unwrap();
+    assert_eq!(config.storages["default"].webhook.as_ref().unwrap().provider, Provider::Github);
+    assert_eq!(config.warnings, []);
+}

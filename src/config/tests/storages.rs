@@ -1,0 +1,240 @@
+use super::*;
+
+fn storage(text: &str) -> (Storage, Vec<String>) {
+    let config = load_text(text).unwrap_or_else(|findings| panic!("{findings:#?}"));
+    (config.storages["default"].clone(), warnings(&config))
+}
+
+#[test]
+fn defaults_are_those_of_flipt() {
+    let (storage, warnings) = storage(REMOTE);
+    assert_eq!((&*storage.branch, storage.poll_interval.as_secs(), storage.poll_ceiling.as_secs()), ("main", 30, 300));
+    assert_eq!(storage.fetch_policy, FetchPolicy::Strict);
+    assert!(
+        storage.path.is_none()
+            && storage.webhook.is_none()
+            && storage.credential.is_none()
+            && !storage.insecure_skip_tls
+    );
+    assert_eq!(warnings, [""; 0]);
+}
+
+#[test]
+fn the_ceiling_follows_the_interval() {
+    for (text, ceiling) in [
+        ("poll_interval: 5s", 50),
+        ("poll_interval: 2m", 300),
+        ("poll_interval: 10m", 600),
+        ("poll_interval: 5s, poll_ceiling: 1h", 3600),
+    ] {
+        let (storage, _) = storage(&format!("storage: {{default: {{remote: 'https://git.example/x', {text}}}}}"));
+        assert_eq!(storage.poll_ceiling.as_secs(), ceiling, "{text}");
+    }
+}
+
+#[test]
+fn remotes_of_every_form_are_read() {
+    for remote in [
+        "https://git.example/team/flags.git",
+        "http://127.0.0.1:3000/team/flags",
+        "ssh://git@git.example:2222/team/flags.git",
+        "git@git.example:team/flags.git",
+        "file:///srv/flags.git",
+        "/srv/flags.git",
+    ] {
+        let (storage, warnings) = storage(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
+        assert_eq!((storage.remote.as_deref(), warnings.len()), (Some(remote), 0));
+    }
+    for remote in [
+        "git://git.example/x",
+        "ftp://x/y",
+        "nonsense",
+        "https://",
+        "https://git.example",
+        "a b:c",
+        "https://[::1/x",
+        "ext::sh -c x",
+    ] {
+        one_error(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
+    }
+}
+
+#[test]
+fn userinfo_of_a_url_becomes_a_credential() {
+    let of = |remote: &str| {
+        let (storage, warnings) = storage(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
+        assert_eq!(storage.remote.as_deref(), Some("https://git.example/x.git"), "{remote}");
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        match storage.credential {
+            None => "none".to_owned(),
+            Some(Credential::Basic { username, password }) => format!("{username}:{}", password.expose_secret()),
+            Some(Credential::AccessToken(token)) => format!("token {}", token.expose_secret()),
+            Some(other) => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(of("https://u:p%40ss@git.example/x.git"), "u:p@ss");
+    assert_eq!(of("https://:tok@git.example/x.git"), "token tok");
+    assert_eq!(of("https://ghp_0123456789abcdefghij@git.example/x.git"), "token ghp_0123456789abcdefghij");
+    assert_eq!(of("https://organisation@git.example/x.git"), "none");
+    let (storage, warnings) = storage(
+        "storage: {default: {remote: 'https://u:p@git.example/x.git', credentials: c}}\ncredentials: {c: {type: access_token, access_token: t}}",
+    );
+    assert!(matches!(storage.credential, Some(Credential::AccessToken(_))));
+    assert!(warnings[0].contains("do not count, because `credentials` is given"), "{warnings:#?}");
+}
+
+#[test]
+fn a_credential_in_clear_is_told_but_not_on_this_machine() {
+    let of = |host: &str| {
+        storage(&format!(
+            "storage: {{default: {{remote: 'http://{host}/x.git', credentials: c}}}}\ncredentials: {{c: {{type: access_token, access_token: t}}}}"
+        ))
+        .1
+    };
+    assert_eq!(
+        of("git.example"),
+        ["1:29 storage.default.remote: the credential travels to git.example in clear; use https"]
+    );
+    for host in ["127.0.0.1:3000", "localhost", "[::1]:80"] {
+        assert_eq!(of(host), [""; 0], "{host}");
+    }
+}
+
+#[test]
+fn a_key_of_ssh_turns_urls_into_ssh() {
+    let of = |remote: &str, user: &str| {
+        load_text(&format!(
+            "storage: {{default: {{remote: '{remote}', credentials: c}}}}\ncredentials: {{c: {{type: ssh, ssh: {{user: {user}, private_key_bytes: k}}}}}}"
+        ))
+        .map(|config| config.storages["default"].remote.clone().unwrap())
+        .map_err(|findings| shown(&findings, Severity::Error).join("\n"))
+    };
+    assert_eq!(of("https://git.example:8443/a/b.git", "git").unwrap(), "ssh://git@git.example/a/b.git");
+    assert_eq!(of("git.example/a/b.git", "git").unwrap(), "ssh://git@git.example/a/b.git");
+    assert_eq!(of("git@git.example:a/b.git", "git").unwrap(), "git@git.example:a/b.git");
+    assert_eq!(of("git.example:a/b.git", "deploy").unwrap(), "deploy@git.example:a/b.git");
+    assert_eq!(of("ssh://git.example:7999/a/b.git", "git").unwrap(), "ssh://git@git.example:7999/a/b.git");
+    assert!(
+        of("ssh://git@git.example/a", "other")
+            .unwrap_err()
+            .contains("the URL says user `git`, the credential says `other`")
+    );
+    assert!(one_error("storage: {default: {remote: 'git@h.example:a', credentials: c}}\ncredentials: {c: {type: access_token, access_token: t}}")
+        .contains("takes a credential of type `ssh`"));
+}
+
+#[test]
+fn credentials_are_checked() {
+    let broken = |text: &str, told: &str| {
+        let errors = errors(&format!("credentials: {{c: {text}}}"));
+        assert_eq!(errors.len(), 1, "{text}: {errors:#?}");
+        assert!(errors[0].contains(told), "{text}: {errors:#?}");
+    };
+    broken("{}", "a type is required");
+    broken("{type: magic}", "`magic` is not one of basic, ssh, access_token, github_app");
+    broken("{type: acess_token}", "did you mean `access_token`?");
+    broken("{type: access_token}", "a value is required");
+    broken("{type: access_token, access_token: ' '}", "a value is required");
+    broken(
+        "{type: basic, basic: {username: u}}",
+        "credentials.c.basic.password: user and password are required together",
+    );
+    broken(
+        "{type: basic, basic: {password: p}}",
+        "credentials.c.basic.username: user and password are required together",
+    );
+    broken("{type: ssh}", "a key is required");
+    broken("{type: ssh, ssh: {}}", "private_key_path or private_key_bytes");
+    broken("{type: ssh, ssh: {private_key_path: /a, private_key_bytes: b}}", "exclude each other");
+    broken("{type: ssh, ssh: {private_key_path: /nope}}", "cannot read /nope");
+    broken("{type: github_app, github_app: {client_id: a, private_key_bytes: k}}", "number of the installation");
+    broken(
+        "{type: github_app, github_app: {client_id: a, installation_id: 0, private_key_bytes: k}}",
+        "`0` is below 1",
+    );
+    broken("{type: github_app, github_app: {installation_id: 1, private_key_bytes: k}}", "a client id is required");
+    broken(
+        "{type: github_app, github_app: {client_id: a, installation_id: 1, private_key_bytes: k, api_url: x}}",
+        "no URL",
+    );
+    let world = World::with(&[], &[("/key", "KEY")]);
+    let text = "storage: {default: {remote: 'git@h.example:x', credentials: C}}\ncredentials: {c: {type: ssh, ssh: {private_key_path: /key, insecure_ignore_host_key: true}}, d: {type: access_token, access_token: x, basic: {}}}";
+    let config = world.load(text).unwrap();
+    let told = warnings(&config).join("\n");
+    assert!(told.contains("`C` is read as `c`, which differs by case alone"), "{told}");
+    assert!(told.contains("any server can pass itself off"), "{told}");
+    assert!(told.contains("credentials.d: no storage and no environment uses this credential"), "{told}");
+    assert!(told.contains("credentials.d.basic: does not count, because the type is `access_token`"), "{told}");
+    let Some(Credential::Ssh { user, passphrase: None, key: KeySource::Path(path), ignore_host_key: true }) =
+        &config.storages["default"].credential
+    else {
+        panic!("{config:?}")
+    };
+    assert_eq!((user.as_str(), path.to_str()), ("git", Some("/key")));
+}
+
+#[test]
+fn certificate_authorities_are_read() {
+    let world = World::with(&[], &[("/ca.pem", "x\n-----BEGIN CERTIFICATE-----\n"), ("/not.pem", "x")]);
+    let load = |keys: &str| world.load(&format!("storage: {{default: {{remote: 'https://git.example/x', {keys}}}}}"));
+    assert!(load("ca_cert_path: /ca.pem").unwrap().storages["default"].ca_certificate.is_some());
+    assert!(load("ca_cert_bytes: '-----BEGIN CERTIFICATE-----'").unwrap().storages["default"].ca_certificate.is_some());
+    for (keys, told) in [
+        ("ca_cert_path: /not.pem", "no certificate in PEM form"),
+        ("ca_cert_path: /nope", "cannot read /nope"),
+        ("ca_cert_path: /ca.pem, ca_cert_bytes: x", "exclude each other"),
+        ("ca_cert_bytes: x", "no certificate in PEM form"),
+    ] {
+        let errors = shown(&load(keys).unwrap_err(), Severity::Error);
+        assert!(errors.len() == 1 && errors[0].contains(told), "{errors:#?}");
+    }
+    assert!(warnings(&load("insecure_skip_tls: true").unwrap())[0].contains("pass itself off"));
+}
+
+#[test]
+fn branches_and_names_are_those_that_git_and_urls_take() {
+    for branch in ["main", "release/1.0", "feature-x", "ü"] {
+        load_text(&format!("storage: {{default: {{branch: '{branch}'}}}}")).unwrap();
+    }
+    for branch in [
+        "",
+        "a b",
+        "a..b",
+        "-x",
+        "x.lock",
+        "a//b",
+        "/a",
+        "a/",
+        "a~1",
+        "a:b",
+        "refs/heads/main",
+        "@",
+        "x.",
+        ".x",
+        "a\\b",
+        "HEAD",
+    ] {
+        one_error(&format!("storage: {{default: {{branch: '{branch}'}}}}"));
+    }
+    for name in ["a/b", ".", "..", ".x", "a b", "%2f"] {
+        let errors = errors(&format!("storage: {{'{name}': {{}}, default: {{}}}}"));
+        assert!(errors[0].contains("a storage is named by letters"), "{errors:#?}");
+    }
+}
+
+#[test]
+fn backends_and_signatures() {
+    let (local, _) = storage(
+        "storage: {default: {backend: {type: local, path: /srv/mirror}, signature: {name: Ann, email: a@b.example}}}",
+    );
+    assert_eq!(local.path.as_deref(), Some(Path::new("/srv/mirror")));
+    assert_eq!((local.signature.name.as_str(), local.signature.email.as_str()), ("Ann", "a@b.example"));
+    let (here, told) = storage("storage: {default: {backend: {type: local}}}");
+    assert_eq!((here.path.as_deref(), told.len()), (Some(Path::new(".")), 1));
+    let (memory, told) = storage("storage: {default: {backend: {path: /x}}}");
+    assert!(memory.path.is_none() && told[0].contains("because the type of the backend is `memory`"));
+    let (_, told) = storage("storage: {default: {signature: {enabled: true, type: gpg, key_ref: {provider: vault}}}}");
+    assert_eq!(told.len(), 3);
+    assert!(told[0].contains("commits are not signed yet"), "{told:#?}");
+    one_error("storage: {default: {backend: {type: disk}}}");
+}
