@@ -39,6 +39,8 @@ pub use self::auth::Authentication;
 use self::error::{Code, Failure};
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
+use crate::ingest::Ingest;
+use crate::ingest::deliveries::Log;
 use crate::serve::Environments;
 use crate::sync::status::Board;
 use crate::telemetry::metrics::Metrics;
@@ -49,6 +51,10 @@ pub struct State {
     pub environments: Arc<Environments>,
     /// What the storages are doing.
     pub board: Arc<Board>,
+    /// Where webhooks go.
+    pub ingest: Arc<Ingest>,
+    /// What became of them.
+    pub deliveries: Arc<Log>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// What a reload may change.
@@ -123,6 +129,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
         );
         route(config, &get, "/api/v2/storages", &status::storages);
         route(config, &get, "/api/v2/storages/{storage}", &status::storage);
+        route(config, &get, "/api/v2/storages/{storage}/deliveries", &status::deliveries);
         route(config, &post, "/ofrep/v1/evaluate/flags/", &ofrep::without_key);
         config.default_service(web::to(unknown_path));
     }

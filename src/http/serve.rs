@@ -19,7 +19,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::task::JoinHandle;
 
 use super::unread::Chunked;
-use super::{State, cors, routes};
+use super::{State, cors, routes, webhooks};
 use crate::config;
 use crate::fault::Class;
 use crate::limits;
@@ -84,7 +84,20 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
         _ => None,
     };
     let tls = server.tls.as_ref().map(tls).transpose()?;
-    let servers = vec![start(main, tls, state.clone(), routes(state.clone()), &server.host, server.port)?];
+    let api = routes(state.clone());
+    let webhooks = webhooks::routes(state.ingest.clone());
+    let servers = if let (Some(listener), Some(config)) = (webhook, &server.webhook) {
+        vec![
+            start(main, tls.clone(), state.clone(), api, &server.host, server.port)?,
+            start(listener, tls, state.clone(), webhooks, &config.host, config.port)?,
+        ]
+    } else {
+        let both = move |services: &mut ServiceConfig| {
+            api(services);
+            webhooks(services);
+        };
+        vec![start(main, tls, state.clone(), both, &server.host, server.port)?]
+    };
     let streams = state.environments.streams().clone();
     let ticker = tokio::spawn(async move {
         let rows = u32::try_from(ROWS).unwrap_or(1);
@@ -115,6 +128,7 @@ impl Listening {
     /// [`limits::DRAIN_DEADLINE`], then everything is closed.
     pub async fn stop(self) {
         self.state.draining.store(true, Ordering::Release);
+        self.state.ingest.drain();
         self.state.environments.streams().drain();
         for (handle, _) in &self.servers {
             // Only asks: all listeners drain at the same time, and are awaited below.

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::auth::Surface;
 use super::error::Failure;
 use super::{State, select};
+use crate::limits;
 
 /// `GET /api/v2/storages`
 pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -19,6 +20,21 @@ pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpRe
 /// `GET /api/v2/storages/{storage}`
 pub(super) async fn storage(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let answer = known(&state, &request).map(|storage| HttpResponse::Ok().json(storage));
+    answer.unwrap_or_else(|failure| failure.json())
+}
+
+/// `GET /api/v2/storages/{storage}/deliveries?limit=`: the newest first.
+pub(super) async fn deliveries(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let answer = known(&state, &request).and_then(|storage| {
+        let limit = match select::query(&request, ["limit", "limit"]) {
+            None => limits::DELIVERIES_KEPT,
+            Some(text) => text
+                .parse::<usize>()
+                .map_err(|_| Failure::invalid("limit is not a number"))?
+                .min(limits::DELIVERIES_KEPT),
+        };
+        Ok(HttpResponse::Ok().json(json!({ "deliveries": state.deliveries.list(&storage.name, limit) })))
+    });
     answer.unwrap_or_else(|failure| failure.json())
 }
 

@@ -24,7 +24,6 @@ use crate::flags::evaluate::Reason;
 use crate::flags::problem::Severity;
 use crate::ingest::Outcome;
 use crate::limits;
-use crate::provider::Provider;
 use crate::sync::status::{Mode, Storage};
 
 /// Media type of [`Metrics::encode`].
@@ -122,9 +121,9 @@ impl Metrics {
     }
 
     /// One delivery. The storage of an endpoint that does not exist is not counted by name.
-    pub fn delivery(&self, storage: &str, provider: Provider, outcome: Outcome) {
+    pub fn delivery(&self, storage: &str, provider: &'static str, outcome: Outcome) {
         let storage = if outcome == Outcome::UnknownEndpoint { String::new() } else { storage.to_owned() };
-        let labels = OfDelivery { storage, provider: provider.name(), outcome: name_of(outcome) };
+        let labels = OfDelivery { storage, provider, outcome: name_of(outcome) };
         self.deliveries.get_or_create(&labels).inc();
     }
 
@@ -379,8 +378,8 @@ mod tests {
     #[test]
     fn a_scrape_holds_counters_lanes_and_gauges() {
         let metrics = Metrics::new();
-        metrics.delivery("flags", Provider::Gitea, Outcome::Accepted);
-        metrics.delivery("\"}evil", Provider::Gitea, Outcome::UnknownEndpoint);
+        metrics.delivery("flags", "gitea", Outcome::Accepted);
+        metrics.delivery("\"}evil", "gitea", Outcome::UnknownEndpoint);
         metrics.fetch("flags", true, Duration::from_millis(20));
         metrics.missed_delivery("flags");
         metrics.live("flags", Duration::from_millis(40));

@@ -13,6 +13,8 @@ use yardarm::flags::problem::HazardPolicy;
 use yardarm::flags::snapshot::{self, Input, assemble};
 use yardarm::http::serve::Listening;
 use yardarm::http::{Authentication, Settings, State};
+use yardarm::ingest::deliveries::Log;
+use yardarm::ingest::{Hint, Hints, Ingest};
 use yardarm::serve::{Environment, Environments, Served};
 
 use super::wire::{self, Answer};
@@ -26,16 +28,32 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(environments: Vec<Arc<Environment>>, settings: Settings) -> Self {
+        Self::with_webhook_listener(environments, settings, None)
+    }
+
+    pub(super) fn with_webhook_listener(
+        environments: Vec<Arc<Environment>>,
+        settings: Settings,
+        webhook: Option<config::Listener>,
+    ) -> Self {
+        struct Nobody;
+        impl Hints for Nobody {
+            fn set(&self, _: Hint) {}
+        }
+        let deliveries = Arc::new(Log::new());
+        let clock = Arc::new(clock::System);
         let state = Arc::new(State {
             environments: Arc::new(Environments::new(environments)),
             board: Arc::default(),
+            ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
+            deliveries,
             metrics: Arc::default(),
             settings: ArcSwap::from_pointee(settings),
-            clock: Arc::new(clock::System),
+            clock,
             draining: Arc::default(),
         });
         let runtime = Runtime::new().unwrap();
-        let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook: None };
+        let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook };
         let listening = runtime.block_on(async { yardarm::http::serve::bind(&state, &server) }).unwrap();
         let address = listening.address();
         Self { state, listening: Some(listening), address, runtime }
