@@ -114,8 +114,7 @@ impl Daemon {
             observer: ledger.clone(),
             clock: clock.clone(),
         }));
-        let ingest =
-            Arc::new(Ingest::new(Endpoint::of(&config), deliveries.clone(), workers.clone(), clock.clone()));
+        let ingest = Arc::new(Ingest::new(Endpoint::of(&config), deliveries.clone(), workers.clone(), clock.clone()));
         let counted = metrics.clone();
         ingest.observe(Box::new(move |storage, provider, outcome| counted.delivery(storage, provider, outcome)));
         ingest.seed(&remembered);

@@ -47,7 +47,14 @@ impl Observer for Ledger {
         }
     }
 
-    fn delivery_done(&self, storage: &str, delivery: &Covered, fetched: Timestamp, live: Timestamp, held: Option<&str>) {
+    fn delivery_done(
+        &self,
+        storage: &str,
+        delivery: &Covered,
+        fetched: Timestamp,
+        live: Timestamp,
+        held: Option<&str>,
+    ) {
         let since = |step: Timestamp| Duration::try_from(step.duration_since(delivery.received)).unwrap_or_default();
         self.deliveries.update(&delivery.id, |record| {
             record.steps.fetched = Some(since(fetched).as_secs_f64() * 1e3);

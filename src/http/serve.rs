@@ -93,8 +93,8 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
         ]
     } else {
         let both = move |services: &mut ServiceConfig| {
-            webhooks(services);
             api(services);
+            webhooks(services);
         };
         vec![start(main, tls, state.clone(), both, &server.host, server.port)?]
     };
@@ -128,6 +128,7 @@ impl Listening {
     /// [`limits::DRAIN_DEADLINE`], then everything is closed.
     pub async fn stop(self) {
         self.state.draining.store(true, Ordering::Release);
+        self.state.ingest.drain();
         self.state.environments.streams().drain();
         for (handle, _) in &self.servers {
             // Only asks: all listeners drain at the same time, and are awaited below.

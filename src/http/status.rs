@@ -23,11 +23,17 @@ pub(super) async fn storage(state: Data<State>, request: HttpRequest) -> HttpRes
     answer.unwrap_or_else(|failure| failure.json())
 }
 
-/// `GET /api/v2/storages/{storage}/deliveries`, newest first.
+/// `GET /api/v2/storages/{storage}/deliveries?limit=`: the newest first.
 pub(super) async fn deliveries(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let answer = known(&state, &request).map(|storage| {
-        let deliveries = state.deliveries.list(&storage.name, limits::DELIVERIES_KEPT);
-        HttpResponse::Ok().json(json!({ "deliveries": deliveries }))
+    let answer = known(&state, &request).and_then(|storage| {
+        let limit = match select::query(&request, ["limit", "limit"]) {
+            None => limits::DELIVERIES_KEPT,
+            Some(text) => text
+                .parse::<usize>()
+                .map_err(|_| Failure::invalid("limit is not a number"))?
+                .min(limits::DELIVERIES_KEPT),
+        };
+        Ok(HttpResponse::Ok().json(json!({ "deliveries": state.deliveries.list(&storage.name, limit) })))
     });
     answer.unwrap_or_else(|failure| failure.json())
 }

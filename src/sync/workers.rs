@@ -91,11 +91,7 @@ impl Workers {
     }
 
     /// As [`Self::apply`], with repositories from elsewhere.
-    pub(super) fn apply_from(
-        &self,
-        config: &Config,
-        source: &dyn Fn(&config::Storage) -> Option<Arc<dyn Source>>,
-    ) {
+    pub(super) fn apply_from(&self, config: &Config, source: &dyn Fn(&config::Storage) -> Option<Arc<dyn Source>>) {
         let plans = self.plans(config);
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *running);

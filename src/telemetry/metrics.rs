@@ -24,7 +24,6 @@ use crate::flags::evaluate::Reason;
 use crate::flags::problem::Severity;
 use crate::ingest::Outcome;
 use crate::limits;
-
 use crate::sync::status::{Mode, Storage};
 
 /// Media type of [`Metrics::encode`].

@@ -70,7 +70,9 @@ async fn answers(daemon: &Daemon, commit: &str) -> BTreeMap<String, (String, Vec
             generation.changed().await.unwrap();
         }
     };
-    timeout(Duration::from_secs(30), wait).await.unwrap_or_else(|_| panic!("{commit} is not served: {}", daemon.summary()));
+    timeout(Duration::from_secs(30), wait)
+        .await
+        .unwrap_or_else(|_| panic!("{commit} is not served: {}", daemon.summary()));
     let served = environment.load();
     let answer = |namespace: &yardarm::flags::snapshot::Namespace| {
         (namespace.digest.to_string(), namespace.client_snapshot().to_vec())

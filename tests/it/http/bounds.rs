@@ -4,7 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::json;
+use yardarm::config;
 use yardarm::http::Settings;
+use yardarm::ingest::{Delivery, Outcome, Steps};
 use yardarm::limits;
 use yardarm::serve::Served;
 use yardarm::sync::status;
@@ -219,6 +221,51 @@ fn ready_when_every_configured_environment_has_something_to_serve() {
     server.state.draining.store(true, std::sync::atomic::Ordering::Release);
     assert_eq!(server.get("/ready").status, 503);
     assert_eq!(server.get("/health").status, 200, "alive until the end");
+}
+
+#[test]
+fn a_listener_for_webhooks_has_nothing_else_and_the_main_one_then_has_none() {
+    let listener = config::Listener { host: "127.0.0.1".to_owned(), port: 0 };
+    let server = Server::with_webhook_listener(vec![environment("main", true)], Settings::default(), Some(listener));
+    let webhooks = server.listening.as_ref().unwrap().webhook_address().unwrap();
+    let status = |to, path| wire::send(to, "POST", path, &[], Some(b"{}")).status;
+    for path in ["/webhooks/flags", "/api/v2/webhooks/main"] {
+        // An endpoint that does not exist is told apart from a path that does not by its empty body.
+        assert_eq!(wire::send(webhooks, "POST", path, &[], Some(b"{}")).text(), "");
+        assert_eq!(server.post(path, "{}").json()["code"], 5);
+    }
+    for path in ["/evaluate/v1/boolean", "/health", "/metrics", "/api/v2/storages"] {
+        assert_eq!(status(webhooks, path), 404, "{path}");
+    }
+}
+
+#[test]
+fn deliveries_are_listed_newest_first() {
+    let server = server(Settings::default());
+    server.state.board.set(vec![status::Storage::new("flags".into(), None, "main".into())]);
+    let delivery = |id: &str| Delivery {
+        id: id.into(),
+        storage: "flags".into(),
+        provider: "gitea",
+        delivery_id: Some(format!("g-{id}")),
+        event: Some("push".to_owned()),
+        received: jiff::Timestamp::UNIX_EPOCH,
+        verified: Some("hmac-sha256"),
+        outcome: Outcome::Accepted,
+        status: 202,
+        detail: String::new(),
+        commit: None,
+        steps: Steps::default(),
+        error: None,
+    };
+    server.state.deliveries.push(delivery("one"));
+    server.state.deliveries.push(delivery("two"));
+    let list = server.get("/api/v2/storages/flags/deliveries").json();
+    assert_eq!((&list["deliveries"][0]["id"], &list["deliveries"][1]["deliveryId"]), (&json!("two"), &json!("g-one")));
+    let one = server.get("/api/v2/storages/flags/deliveries?limit=1").json();
+    assert_eq!(one["deliveries"].as_array().unwrap().len(), 1);
+    assert_eq!(server.get("/api/v2/storages/flags/deliveries?limit=x").status, 400);
+    assert_eq!(server.get("/api/v2/storages/nope/deliveries").status, 404);
 }
 
 #[test]

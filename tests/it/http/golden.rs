@@ -43,7 +43,6 @@ const DEFAULTED: &str = "a list of flags without an environment is one of the de
 const VALIDATORS: &str = "a tag is the same tag quoted, weak or in a list: proxies rewrite it";
 const LINKED: &str =
     "a segment of another document is in the snapshot: without it clients evaluate otherwise than the server";
-const ONCE: &str = "a segment that a rule names twice is listed once: it counts once";
 const OTHERS: &str = "a flag of a bulk evaluation that fails does not fail the others";
 const STABLE: &str = "no targeting key is the entity \"\", not a random one: answers and tag stay the same";
 const HEADERS: &str = "the head of a request is bounded at 128 KiB, not at 1 MiB";
@@ -74,7 +73,6 @@ const DIFFERENCES: &[Difference] = &[
     differs("snapshots", "pretty", 200, r#""name":"""#, PRETTY),
     differs("snapshots", "internal multi", 200, r#""key":"shared""#, LINKED),
     differs("snapshots", "client multi", 200, r#""key":"shared""#, LINKED),
-    differs("snapshots", "internal constraints", 200, r#""key":"same-segment-twice""#, ONCE),
     differs("list-flags", "no environment", 200, r#""key":"all""#, DEFAULTED),
     differs("list-flags", "header blank", 200, r#""key":"j""#, DEFAULTED),
     differs("list-flags", "short path without environment", 200, r#""key":"j""#, DEFAULTED),

@@ -19,13 +19,6 @@ use yardarm::serve::{Environment, Environments, Served};
 
 use super::wire::{self, Answer};
 
-/// Nothing is fetched here.
-struct Nobody;
-
-impl Hints for Nobody {
-    fn set(&self, _hint: Hint) {}
-}
-
 pub(super) struct Server {
     pub(super) state: Arc<State>,
     pub(super) listening: Option<Listening>,
@@ -35,7 +28,20 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(environments: Vec<Arc<Environment>>, settings: Settings) -> Self {
-        let (deliveries, clock) = (Arc::<Log>::default(), Arc::new(clock::System));
+        Self::with_webhook_listener(environments, settings, None)
+    }
+
+    pub(super) fn with_webhook_listener(
+        environments: Vec<Arc<Environment>>,
+        settings: Settings,
+        webhook: Option<config::Listener>,
+    ) -> Self {
+        struct Nobody;
+        impl Hints for Nobody {
+            fn set(&self, _: Hint) {}
+        }
+        let deliveries = Arc::new(Log::new());
+        let clock = Arc::new(clock::System);
         let state = Arc::new(State {
             environments: Arc::new(Environments::new(environments)),
             board: Arc::default(),
@@ -47,7 +53,7 @@ impl Server {
             draining: Arc::default(),
         });
         let runtime = Runtime::new().unwrap();
-        let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook: None };
+        let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook };
         let listening = runtime.block_on(async { yardarm::http::serve::bind(&state, &server) }).unwrap();
         let address = listening.address();
         Self { state, listening: Some(listening), address, runtime }
