@@ -97,7 +97,7 @@ pub async fn compare(
     aim: f64,
 ) -> f64 {
     let (mut best_ours, mut best_floor) = (None::<Round>, None::<Round>);
-    let mut keep = |best: &mut Option<Round>, round: Round| {
+    let keep = |best: &mut Option<Round>, round: Round| {
         if best.is_none_or(|b| b.rate < round.rate) {
             *best = Some(round);
         }

@@ -160,7 +160,7 @@ fn scm(
         None if section.says("type") => None,
         None => {
             let told = remote.and_then(place::provider_of);
-            if told.is_none() {
+            if told.is_none() && draft.is_none_or(|draft| !draft.unreadable) {
                 let message = format!(
                     "a type is required, because the host of the remote does not tell it: {}",
                     place::SCM_TYPES.join(", ")
@@ -240,7 +240,7 @@ pub(super) fn webhook(
     let spot = own
         .map(|own| own.spot("provider"))
         .or_else(|| heard.iter().find(|a| a.secret.is_some()).map(|a| a.spot.clone()))?;
-    if draft.storage.remote.is_none() {
+    if draft.storage.remote.is_none() && !draft.unreadable {
         report.warning(&spot, "this storage has no remote, so that there is nothing to fetch when a webhook comes");
     }
     let provider = provider(draft, own, &heard, &spot, report)?;
@@ -287,7 +287,7 @@ fn provider(
     }
     // An scm whose type could not be read has been reported.
     let told = draft.place.as_ref().and_then(place::provider_of);
-    if told.is_none() && !heard.iter().any(|a| a.provider.is_none() && a.secret.is_some()) {
+    if told.is_none() && !draft.unreadable && !heard.iter().any(|a| a.provider.is_none() && a.secret.is_some()) {
         let message = format!(
             "who sends is not told by the remote; write `provider:` with one of {}",
             place::PROVIDERS.join(", ")

@@ -20,6 +20,8 @@ pub(super) struct Draft {
     pub(super) storage: Storage,
     /// Its remote, taken apart.
     pub(super) place: Option<Remote>,
+    /// It has one that could not be read, which has been reported: nothing follows from its absence.
+    pub(super) unreadable: bool,
 }
 
 /// Reads one entry.
@@ -68,7 +70,9 @@ pub(super) fn read(
         signature: signature(section.section("signature")),
         webhook: None,
     };
-    Draft { storage, place }
+    let unreadable =
+        place.is_none() && section.says("remote") && section.text("remote").is_none_or(|text| !text.trim().is_empty());
+    Draft { storage, place, unreadable }
 }
 
 /// What counts where the file has no storage at all: one in memory.
@@ -87,7 +91,7 @@ pub(super) fn in_memory(name: &str) -> Draft {
         signature: signature(None),
         webhook: None,
     };
-    Draft { storage, place: None }
+    Draft { storage, place: None, unreadable: false }
 }
 
 /// A name becomes a segment of a URL and a directory on disk.

@@ -2,12 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod architecture;
 
+mod cli;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
 mod git_server;
 mod http;
 mod state;
+mod packaging;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;

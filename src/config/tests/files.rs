@@ -93,3 +93,33 @@ fn the_webhook_of_the_minimal_example_works() {
     assert_eq!(config.storages["default"].webhook.as_ref().unwrap().provider, Provider::Github);
     assert_eq!(config.warnings, []);
 }
+
+proptest::proptest! {
+    /// Whatever becomes of a file: an answer, findings that can be shown, and no panic.
+    #[test]
+    fn a_damaged_file_is_a_finding_at_worst(
+        example in 0..EXAMPLES.len(),
+        at in 0.0..1.0f64,
+        cut in 0..40usize,
+        with in "\\PC{0,12}|[\\[\\]{}:,&*!|>'\"%@`#\\-\\t\\r\\n ]{1,6}|\\$\\{(env|file|credential|secret|x):[^}]{0,5}\\}?",
+    ) {
+        let text = std::fs::read_to_string(directory().join(EXAMPLES[example].0)).unwrap();
+        let characters: Vec<char> = text.chars().collect();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a small text")]
+        let start = (at * characters.len() as f64) as usize;
+        let end = (start + cut).min(characters.len());
+        let damaged: String = characters[..start].iter().copied().chain(with.chars()).chain(characters[end..].iter().copied()).collect();
+        let world = World::with(&[("CREDENTIALS_DIRECTORY", "/c")], &[("/c/git-token", "hunter2"), ("/c/webhook-secret", "hunter2")]);
+        let findings = match world.load(&damaged) {
+            Ok(config) => config.warnings,
+            Err(findings) => {
+                assert!(findings.iter().any(|finding| finding.severity == Severity::Error));
+                findings
+            }
+        };
+        let excerpts = Excerpts::of(&damaged);
+        for finding in findings {
+            assert!(!excerpts.show("c.yml", &finding).contains("hunter2"));
+        }
+    }
+}

@@ -164,6 +164,10 @@ fn without_secrets_everything_else_is_checked() {
     assert!(load_text(text).is_err());
     let config = load_without_secrets(text, "config.yml", &BTreeMap::new()).unwrap();
     assert_eq!(config.warnings, []);
+    let from_outside = "storage: {default: {remote: '${env:REMOTE}', webhook: {secrets: ['${env:X}']}}}\nenvironments: {default: {scm: {}}}";
+    assert_eq!(load_without_secrets(from_outside, "c", &BTreeMap::new()).unwrap().warnings, []);
+    let errors = errors(from_outside);
+    assert!(errors.len() == 2 && errors.iter().all(|e| e.contains("is not set")), "{errors:#?}");
     let broken = text.replace("cert_key: b", "cert_kex: b");
     assert_eq!(shown(&load_without_secrets(&broken, "c", &BTreeMap::new()).unwrap_err(), Severity::Error).len(), 2);
 }
