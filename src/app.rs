@@ -192,6 +192,12 @@ impl Daemon {
         tracing::info!("stopped");
     }
 
+    /// What is being served.
+    #[must_use]
+    pub fn environments(&self) -> &Arc<Environments> {
+        &self.http.environments
+    }
+
     /// Whether every worker turns as it promised.
     #[must_use]
     pub fn alive(&self) -> bool {

@@ -206,6 +206,12 @@ pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
 pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
 /// How far back in its history that handful reaches.
 pub const GIT_HAVE_DISTANCE: u32 = 256;
+/// Pause in which records that are written behind come together; a crash loses that much history.
+pub const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// Changes of delivery records between intake and the store; past it a change is not written.
+pub const STORE_QUEUE: usize = 4_096;
+/// How often the line of status that the service manager shows is looked at.
+pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// One answer of the daemon to the demo or a scenario; it takes milliseconds.
 pub const DEMO_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 /// One frame of a stream that a demo's client takes; a snapshot of the demo is a few kilobytes.
@@ -214,9 +220,3 @@ pub const DEMO_FRAME_BYTES: usize = 16 * 1024 * 1024;
 pub const DEMO_FRAMES: usize = 1_000;
 /// A change of the demo has arrived everywhere by then, polling included; it takes tens of milliseconds, a poll a second.
 pub const DEMO_LIVE_DEADLINE: Duration = Duration::from_secs(20);
-/// Pause in which records that are written behind come together; a crash loses that much history.
-pub const STORE_PAUSE: Duration = Duration::from_millis(200);
-/// Changes of delivery records between intake and the store; past it a change is not written.
-pub const STORE_QUEUE: usize = 4_096;
-/// How often the line of status that the service manager shows is looked at.
-pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);

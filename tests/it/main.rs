@@ -8,6 +8,7 @@ mod git_fetch;
 mod git_mirror;
 mod git_server;
 mod http;
+mod state;
 mod packaging;
 mod webhooks;
 mod webhooks_fixtures;
