@@ -9,6 +9,7 @@ mod git_mirror;
 mod git_server;
 mod http;
 mod packaging;
+mod process;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
