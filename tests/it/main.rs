@@ -10,6 +10,7 @@ mod git_server;
 mod http;
 mod state;
 mod packaging;
+mod process;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
