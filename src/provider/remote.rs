@@ -112,6 +112,8 @@ pub fn parse(url: &str) -> Option<Place> {
     {
         *last = bare.to_owned();
     }
+    // `host:.git`
+    segments.retain(|segment| !segment.is_empty());
     let mut provider = provider_of_host(&host);
     if provider == Some(Provider::Azure) {
         return azure_services(&host, user, segments);

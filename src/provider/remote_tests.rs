@@ -122,6 +122,8 @@ fn what_is_no_place() {
         "ftp://github.com/acme/flags",
         "ext::sh -c touch",
         "https://a b/c",
+        "git@gitlab.com:.git",
+        "https://gitlab.com/.git/",
         "-oProxyCommand=x:y",
         "-host:acme/flags",
         "ssh://-oProxyCommand/acme/flags",

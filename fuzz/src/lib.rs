@@ -1,0 +1,109 @@
+//! What each fuzz target does with its input, and what must hold whatever the input is.
+//!
+//! The first rule needs no line here: nothing panics, overflows or runs away.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use yardarm::flags::document::{self, Format};
+use yardarm::limits;
+use yardarm::provider::headers::Headers;
+use yardarm::provider::signature::{self, Scheme};
+use yardarm::provider::{Event, Provider, RepositoryName, classify, payload, remote};
+
+/// Splits an input at its first line break: what a header says, and the rest.
+fn line(input: &[u8]) -> (&[u8], &[u8]) {
+    let at = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    (&input[..at], input.get(at + 1..).unwrap_or_default())
+}
+
+/// The first line is the event's header, the rest the payload.
+pub fn webhook(provider: Provider, input: &[u8]) {
+    let (event, body) = line(input);
+    let names = [
+        "x-github-event",
+        "x-gitlab-event",
+        "x-event-key",
+        "x-gitea-event",
+        "x-gitea-event-type",
+        "x-forgejo-event",
+        "x-forgejo-event-type",
+    ];
+    let headers = Headers::new(names.into_iter().map(|name| (name, event)));
+    let notice = classify(provider, &headers, body);
+    let shown = |text: &str| assert!(text.len() <= limits::PAYLOAD_TEXT_SHOWN && !text.chars().any(char::is_control));
+    shown(&notice.name);
+    notice.id.iter().for_each(|id| shown(id));
+    let repository: RepositoryName = match notice.event {
+        Event::Push(push) => {
+            assert!(push.changes.len() <= limits::PAYLOAD_LIST);
+            for change in &push.changes {
+                assert!(change.name.starts_with("refs/"));
+                for id in change.before.iter().chain(&change.after) {
+                    assert!(matches!(id.len(), 40 | 64) && !payload::is_zero(id));
+                }
+            }
+            push.repository
+        }
+        Event::Proposal(event) => {
+            shown(&event.action);
+            event.repository
+        }
+        Event::Ping | Event::Other { .. } => return,
+    };
+    // A place that a payload names by a URL is that place.
+    for url in &repository.urls {
+        if let Some(place) = remote::parse(url) {
+            assert_eq!(place.is_named(provider, &repository), remote::Named::Same);
+        }
+    }
+    // Forms: whatever the bytes are.
+    let _ = payload::of_form(body);
+}
+
+/// Two lines of header values, then the body. Whatever they are, nobody without the secret gets in; the secret is not
+/// in the corpus.
+pub fn signature(input: &[u8]) {
+    let (first, rest) = line(input);
+    let (second, body) = line(rest);
+    let names = [
+        ("x-hub-signature-256", first),
+        ("x-hub-signature", first),
+        ("x-gitea-signature", first),
+        ("x-forgejo-signature", first),
+        ("x-gitlab-token", first),
+        ("authorization", first),
+        ("webhook-signature", first),
+        ("webhook-id", second),
+        ("webhook-timestamp", second),
+    ];
+    let headers = Headers::new(names);
+    let now = Timestamp::from_second(1_614_265_330).unwrap_or_default();
+    let secret = || SecretString::from("whsec_y3uHfTIyLBxKp2n9H1mVQ0sT6aZ8rWcE4oJdGkN5vXM=");
+    for provider in Provider::ALL {
+        for secrets in [vec![], vec![SecretString::from("")], vec![secret(), SecretString::from("another")]] {
+            if let Ok(claim) = signature::claim(Scheme::of(provider, &secrets), &headers, now) {
+                assert!(claim.verify(&secrets, body).is_err());
+            }
+        }
+    }
+}
+
+/// A remote URL.
+pub fn remote_url(input: &[u8]) {
+    let Ok(url) = std::str::from_utf8(input) else { return };
+    let Some(place) = remote::parse(url) else { return };
+    assert!(!place.host.is_empty() && !place.path.is_empty());
+    assert!(!remote::without_userinfo(url).is_empty());
+    let name = RepositoryName { full_name: None, urls: vec![url.to_owned()] };
+    for provider in Provider::ALL {
+        assert_eq!(place.is_named(provider, &name), remote::Named::Same);
+    }
+}
+
+/// A flag file in either format. The same bytes have the same digest and the same problems.
+pub fn flag_document(input: &[u8]) {
+    for format in [Format::Yaml, Format::Json] {
+        let (one, two) = (document::read(format, input), document::read(format, input));
+        assert_eq!((&one.sha1, &one.problems), (&two.sha1, &two.problems));
+    }
+}
