@@ -657,6 +657,8 @@ async fn a_branch_that_is_gone_leaves_the_last_good_state_and_comes_back() {
     let new = world.fake.push("main", &[("production/default/features.yaml", &yaml("default", &["n"]))]);
     world.serves("production", &new).await;
     assert_eq!(world.flags("production", "default"), ["n"]);
+    // One environment is swapped after the other.
+    world.serves("staging", &new).await;
     assert_eq!(world.flags("staging", "default"), Vec::<String>::new(), "the directory is gone in the new history");
     world.stop().await;
 }
