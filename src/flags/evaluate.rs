@@ -6,8 +6,72 @@ use super::bucket;
 use super::constraint::{Constraint, Subject};
 use super::snapshot::{Flag, Rollout, Segment, SegmentOperator, Targets, Variant};
 
-/// What a request says about the one it asks for, besides its entity id.
-pub type Context = HashMap<String, String>;
+/// What a request says about the one it asks for, besides its entity id: values by key.
+///
+/// A few keys are the rule, asked for again and again by one flag after the other of a bulk request. They are compared
+/// one by one, which is several times as fast as a hash that is safe against chosen keys; many keys get that hash.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    few: Vec<(String, String)>,
+    /// All of them, once they are more than [`Self::FEW`].
+    many: HashMap<String, String>,
+}
+
+impl Context {
+    const FEW: usize = 12;
+
+    /// Sets a value; of a repeated key the last one counts.
+    pub fn insert(&mut self, key: String, value: String) {
+        if !self.many.is_empty() {
+            self.many.insert(key, value);
+        } else if let Some(pair) = self.few.iter_mut().find(|(known, _)| *known == key) {
+            pair.1 = value;
+        } else if self.few.len() < Self::FEW {
+            self.few.push((key, value));
+        } else {
+            self.many = self.few.drain(..).chain([(key, value)]).collect();
+        }
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&String> {
+        if self.many.is_empty() {
+            return self.few.iter().find(|(known, _)| known == key).map(|(_, value)| value);
+        }
+        self.many.get(key)
+    }
+
+    /// Number of keys.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.few.len() + self.many.len()
+    }
+
+    /// Whether there is no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl FromIterator<(String, String)> for Context {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        let mut context = Self::default();
+        pairs.into_iter().for_each(|(key, value)| context.insert(key, value));
+        context
+    }
+}
+
+impl IntoIterator for Context {
+    type Item = (String, String);
+    type IntoIter =
+        std::iter::Chain<std::vec::IntoIter<Self::Item>, std::collections::hash_map::IntoIter<String, String>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.few.into_iter().chain(self.many)
+    }
+}
 
 /// Why an answer is what it is (`EvaluationReason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,7 +196,7 @@ pub fn is_in(segment: &Segment, entity: &str, context: &Context) -> bool {
     let fulfilled = |constraint: &Constraint| {
         let value = match constraint.subject {
             Subject::Entity => entity,
-            _ => context.get(&*constraint.property).map_or("", String::as_str),
+            _ => context.get(&constraint.property).map_or("", String::as_str),
         };
         constraint.matches(value)
     };

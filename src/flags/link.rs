@@ -129,19 +129,22 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
     let several = documents.len() > 1;
     for (input, document) in documents {
         digest = chained(&digest, &input.file.sha1);
-        for (at, segment) in document.segments.iter().filter(|_| several || !document.foreign.is_empty()) {
+        let listed = document.segments.iter().enumerate();
+        for (index, (at, segment)) in listed.filter(|_| several || !document.foreign.is_empty()) {
             if let Some((_, first, place)) = segments.insert(&segment.key, (segment, input, *at))
                 && !std::ptr::eq(first, *input)
             {
-                told.again(input, *at, duplicate("segment", &segment.key, place, "the last one counts"), first);
+                let what = duplicate("segment", &segment.key, place, "the last one counts");
+                told.again(input, *at, format!("segments[{index}].key"), what, first);
             }
         }
         let start = flags.len();
-        for (at, flag) in document.flags.iter().filter(|_| several) {
+        for (index, (at, flag)) in document.flags.iter().enumerate().filter(|_| several) {
             if let Some((first, other, place)) = places.insert(&flag.key, (input, document, *at))
                 && !std::ptr::eq(other, *document)
             {
-                told.again(input, *at, duplicate("flag", &flag.key, place, "the last one counts"), first);
+                let what = duplicate("flag", &flag.key, place, "the last one counts");
+                told.again(input, *at, format!("flags[{index}].key"), what, first);
             }
         }
         flags.extend(document.flags.iter().map(|(_, flag)| Arc::clone(flag)));
@@ -213,11 +216,11 @@ impl Told<'_> {
     }
 
     /// A key that an earlier document has too.
-    fn again(&mut self, input: &Input, at: Position, mut what: Finding, first: &Input) {
+    fn again(&mut self, input: &Input, at: Position, key_path: String, mut what: Finding, first: &Input) {
         if first.path != input.path {
             what.message = format!("{} (the other one is in {})", what.message, first.path);
         }
-        self.tell(Severity::Hazard, input, Some(at), String::new(), what);
+        self.tell(Severity::Hazard, input, Some(at), key_path, what);
     }
 
     fn unknown(&mut self, input: &Input, document: &Document, foreign: &Foreign, known: impl Fn(&str) -> bool) {

@@ -91,3 +91,77 @@ impl Drop for Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::FromRequest;
+    use actix_web::dev;
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use futures_util::stream;
+
+    use super::*;
+
+    type Piece = Result<Bytes, PayloadError>;
+
+    async fn read_from(
+        request: TestRequest,
+        pieces: impl futures_util::Stream<Item = Piece> + 'static,
+    ) -> Result<Vec<u8>, Code> {
+        let request = request.to_http_request();
+        let mut payload = dev::Payload::Stream { payload: pieces.boxed_local() };
+        let payload = Payload::from_request(&request, &mut payload).await.unwrap();
+        read(&request, payload).await.map(|body| body.to_vec()).map_err(|failure| failure.code)
+    }
+
+    fn pieces(text: &'static str) -> impl futures_util::Stream<Item = Piece> {
+        stream::iter(text.split('|').map(|piece| Ok(Bytes::from_static(piece.as_bytes()))))
+    }
+
+    #[tokio::test]
+    async fn pieces_become_one_body() {
+        assert_eq!(read_from(TestRequest::post(), stream::empty()).await.unwrap(), b"");
+        for sent in ["", "ab", "a|b", "a||c|d"] {
+            let whole = sent.replace('|', "");
+            assert_eq!(read_from(TestRequest::post(), pieces(sent)).await.unwrap(), whole.as_bytes());
+        }
+        let broken = stream::iter([Ok(Bytes::from_static(b"a")), Err(PayloadError::Overflow)]);
+        assert_eq!(read_from(TestRequest::post(), broken).await, Err(Code::Invalid));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_not_awaited_for_ever() {
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(limits::BODY_DEADLINE / 4).await;
+            Some((Ok(Bytes::from_static(b" ")), ()))
+        });
+        assert_eq!(read_from(TestRequest::post(), trickle).await, Err(Code::TooSlow));
+        assert_eq!(read_from(TestRequest::post(), stream::pending()).await, Err(Code::TooSlow));
+    }
+
+    #[tokio::test]
+    async fn a_declared_length_over_the_cap_is_not_read_at_all() {
+        let declared = TestRequest::post().insert_header(("Content-Length", limits::EVALUATION_BODY_BYTES + 1));
+        let unread = stream::once(async { panic!("it was read") });
+        assert_eq!(read_from(declared, unread).await, Err(Code::TooLarge));
+    }
+
+    #[test]
+    fn large_bodies_share_one_room_and_give_it_back() {
+        // The count is one of the process: other tests may hold a little of it meanwhile.
+        let full = limits::EVALUATION_IN_FLIGHT_BYTES / limits::EVALUATION_BODY_BYTES;
+        let mut rooms = Vec::new();
+        let refused = loop {
+            let mut room = Room(0);
+            match room.grow(limits::EVALUATION_BODY_BYTES) {
+                Ok(()) => rooms.push(room),
+                Err(refused) => break refused,
+            }
+            assert!(rooms.len() <= full);
+        };
+        assert_eq!(refused.code, Code::Unavailable);
+        Room(0).grow(limits::EVALUATION_SMALL_BODY).unwrap();
+        rooms.pop();
+        Room(0).grow(limits::EVALUATION_BODY_BYTES).unwrap();
+    }
+}

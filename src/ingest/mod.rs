@@ -337,8 +337,8 @@ impl Ingest {
             Ok(admitted) => {
                 // Not what is declared: that much is only a promise.
                 let first = admitted.declared.unwrap_or(0).min(limits::WEBHOOK_INLINE_BYTES);
-                let (held, body) = (self.gate.enter(), Vec::with_capacity(first));
-                Ok(Intake { ingest: Arc::clone(self), endpoint, head, admitted, received, held, body })
+                let (entered, body) = (self.gate.enter(), Vec::with_capacity(first));
+                Ok(Intake { ingest: Arc::clone(self), endpoint, head, admitted, received, held: entered, body })
             }
             Err(verdict) => Err(self.answer(&endpoint, received, None, verdict, true)),
         }

@@ -202,9 +202,12 @@ impl Environments {
         self.retire_since(&before);
     }
 
-    /// Retires what `before` could be asked for and the table of now cannot.
+    /// Retires what `before` could be asked for and the table of now cannot; what has come back is in use again.
     fn retire_since(&self, before: &Table) {
         let now = self.table.load();
+        for environment in now.by_name.values() {
+            environment.retired.store(false, Ordering::Release);
+        }
         for (name, environment) in &before.by_name {
             if !now.by_name.get(name).is_some_and(|e| Arc::ptr_eq(e, environment)) {
                 environment.retire();
@@ -221,5 +224,65 @@ impl Table {
         }
         let default = configured.iter().find(|e| e.default).cloned();
         Self { configured, branches, by_name, default }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str, base: Option<&str>) -> Arc<Environment> {
+        let text = Arc::<str>::from;
+        let default = base.is_none();
+        Arc::new(Environment::new(text(name), base.map(text), default, text("s"), text(""), text("main")))
+    }
+
+    #[test]
+    fn an_environment_is_retired_while_it_is_not_in_the_table() {
+        let (main, topic) = (environment("main", None), environment("topic", Some("main")));
+        let environments = Environments::new(vec![main.clone()]);
+        environments.set_branches("s", std::slice::from_ref(&topic));
+        assert!(!topic.retired());
+        environments.set_branches("s", &[]);
+        assert!(topic.retired() && environments.get("topic").is_none());
+        environments.set_branches("s", std::slice::from_ref(&topic));
+        assert!(!topic.retired(), "it is in use again");
+        let other = environment("main", None);
+        environments.set_configured(vec![other.clone()]);
+        assert!(main.retired() && !other.retired() && !topic.retired());
+    }
+
+    #[test]
+    fn a_branch_never_shadows_a_configured_environment() {
+        let (main, shadow) = (environment("main", None), environment("main", Some("main")));
+        let environments = Environments::new(vec![main.clone()]);
+        environments.set_branches("s", std::slice::from_ref(&shadow));
+        assert!(Arc::ptr_eq(&environments.get("main").unwrap(), &main));
+    }
+
+    #[test]
+    fn a_subscriber_that_wakes_reads_the_state_that_woke_it() {
+        let main = environment("main", None);
+        let mut changes = main.subscribe();
+        main.publish(Served { commit: Some("one".into()), ..Served::default() });
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        assert_eq!(main.load().commit.as_deref(), Some("one"));
+        assert!(!changes.has_changed().unwrap());
+    }
+
+    #[test]
+    fn places_and_seats_that_nobody_uses_are_forgotten() {
+        let main = environment("main", None);
+        let streams = Arc::new(Streams::default());
+        let kept = streams.enter().unwrap();
+        let place = main.sit("kept", &kept);
+        for n in 0..10_000 {
+            let ticket = streams.enter().unwrap();
+            drop(main.sit(&n.to_string(), &ticket));
+        }
+        assert_eq!(streams.open(), 1);
+        assert!(main.places().len() < 100, "{}", main.places().len());
+        assert!(main.places().iter().any(|p| Arc::ptr_eq(p, &place)));
     }
 }

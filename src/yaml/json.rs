@@ -122,7 +122,6 @@ impl Reader<'_> {
             items.push(item);
             self.blanks();
             if self.eat(b']') {
-                items.shrink_to_fit();
                 return Ok(Value::Sequence(items));
             }
             if !self.eat(b',') {
@@ -173,7 +172,6 @@ impl Reader<'_> {
             }
             self.blanks();
             if self.eat(b'}') {
-                pairs.shrink_to_fit();
                 return Ok(Value::Mapping(pairs));
             }
             if !self.eat(b',') {

@@ -163,8 +163,15 @@ pub fn parse(text: &str, limits: Limits) -> Result<Vec<Node>, Error> {
 pub fn read(text: &str, limits: Limits) -> Result<Stream, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text::characters(text)?;
-    let mut reader =
-        Reader { limits, nodes: 0, copied: 0, anchors: HashMap::new(), open: Vec::new(), stream: Stream::default() };
+    let mut reader = Reader {
+        limits,
+        nodes: 0,
+        copied: 0,
+        anchors: HashMap::new(),
+        open: Vec::new(),
+        nested: Vec::new(),
+        stream: Stream::default(),
+    };
     for step in Parser::new_from_str(text) {
         let (event, span) = step.map_err(|e| {
             // The scanner has a limit of its own for brackets in brackets.
@@ -188,6 +195,9 @@ struct Reader {
     copied: usize,
     anchors: HashMap<usize, (Node, Size)>,
     open: Vec<Open>,
+    /// The nodes of all open collections, innermost last; of a mapping keys and values in turn. A collection takes its
+    /// own from the end: one allocation of the right size each.
+    nested: Vec<Node>,
     stream: Stream,
 }
 
@@ -213,13 +223,10 @@ impl Size {
 struct Open {
     at: Position,
     anchor: usize,
-    content: Content,
+    is_mapping: bool,
+    /// Where its nodes begin in [`Reader::nested`].
+    first: usize,
     size: Size,
-}
-
-enum Content {
-    Sequence(Vec<Node>),
-    Mapping(Vec<(Node, Node)>, Option<Node>),
 }
 
 /// A long text weighs as much as the nodes that the same memory would hold.
@@ -267,8 +274,8 @@ impl Reader {
                 self.remember(anchor, &node, size)?;
                 self.place(node, size)
             }
-            Event::SequenceStart(anchor, _) => self.begin(at, anchor, Content::Sequence(Vec::new())),
-            Event::MappingStart(anchor, _) => self.begin(at, anchor, Content::Mapping(Vec::new(), None)),
+            Event::SequenceStart(anchor, _) => self.begin(at, anchor, false),
+            Event::MappingStart(anchor, _) => self.begin(at, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => self.end(at),
             Event::Alias(anchor) => {
                 let Some(size) = self.anchors.get(&anchor).map(|(_, size)| *size) else {
@@ -322,40 +329,35 @@ impl Reader {
         Ok(())
     }
 
-    fn begin(&mut self, at: Position, anchor: usize, content: Content) -> Result<(), Error> {
+    fn begin(&mut self, at: Position, anchor: usize, is_mapping: bool) -> Result<(), Error> {
         if self.open.len() >= self.limits.depth {
             return Err(self.too_deep(at));
         }
         self.count(1, at)?;
-        self.open.push(Open { at, anchor, content, size: Size { nodes: 1, weight: 1, depth: 0 } });
+        let size = Size { nodes: 1, weight: 1, depth: 0 };
+        self.open.push(Open { at, anchor, is_mapping, first: self.nested.len(), size });
         Ok(())
     }
 
     fn end(&mut self, at: Position) -> Result<(), Error> {
-        // The path is told while the collection still stands open.
-        let merged = match self.open.last_mut().map(|open| &mut open.content) {
-            Some(Content::Mapping(pairs, _)) => {
-                let pairs = std::mem::take(pairs);
-                Some(self.merge(pairs)?)
-            }
-            _ => None,
-        };
-        let Some(Open { at: began, anchor, content, mut size }) = self.open.pop() else {
+        let Some(Open { at: began, anchor, is_mapping, first, mut size }) = self.open.pop() else {
             return Err(self.error(at, Reason::Syntax, "an end without a beginning"));
         };
-        let value = match content {
-            Content::Sequence(mut items) => {
-                items.shrink_to_fit();
-                Value::Sequence(items)
+        let value = if is_mapping {
+            let mut pairs = Vec::with_capacity((self.nested.len() - first) / 2);
+            let mut nodes = self.nested.drain(first..);
+            while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
+                pairs.push((key, value));
             }
-            Content::Mapping(..) => {
-                let pairs = merged.unwrap_or_default();
-                // What merging dropped again does not count for what contains it.
-                if anchor != 0 {
-                    size = size_of_mapping(&pairs);
-                }
-                Value::Mapping(pairs)
+            drop(nodes);
+            let pairs = self.merge(pairs)?;
+            // What merging dropped again does not count for what contains it.
+            if anchor != 0 {
+                size = size_of_mapping(&pairs);
             }
+            Value::Mapping(pairs)
+        } else {
+            Value::Sequence(self.nested.drain(first..).collect())
         };
         let node = Node { at: began, value };
         self.remember(anchor, &node, size)?;
@@ -367,15 +369,12 @@ impl Reader {
             self.stream.documents.push(node);
             return Ok(());
         };
-        open.size.hold(size);
-        match &mut open.content {
-            Content::Sequence(items) => items.push(node),
-            Content::Mapping(pairs, waiting) => match waiting.take() {
-                Some(key) => pairs.push((key, node)),
-                None if node.text().is_some() => *waiting = Some(node),
-                None => return Err(self.error(node.at, Reason::Syntax, "a key must be plain text")),
-            },
+        let is_key = open.is_mapping && (self.nested.len() - open.first).is_multiple_of(2);
+        if is_key && node.text().is_none() {
+            return Err(self.error(node.at, Reason::Syntax, "a key must be plain text"));
         }
+        open.size.hold(size);
+        self.nested.push(node);
         Ok(())
     }
 
@@ -385,7 +384,6 @@ impl Reader {
         let is_merge = |key: &Node| matches!(&key.value, Value::Scalar { text, plain: true } if &**text == "<<");
         self.drop_repeated(&mut pairs);
         if !pairs.iter().any(|(key, _)| is_merge(key)) {
-            pairs.shrink_to_fit();
             return Ok(pairs);
         }
         let mut merges = Vec::new();
@@ -456,16 +454,17 @@ impl Reader {
     fn error(&self, at: Position, reason: Reason, message: &str) -> Error {
         let mut key_path = String::new();
         // A path as deep as the limit helps nobody; its first levels do.
-        for open in self.open.iter().take(12) {
-            match &open.content {
-                Content::Sequence(items) => _ = write!(key_path, "[{}]", items.len()),
-                Content::Mapping(_, Some(key)) => {
-                    if !key_path.is_empty() {
-                        key_path.push('.');
-                    }
-                    key_path.push_str(&clip(key.text().unwrap_or_default()));
+        let ends = self.open.iter().skip(1).map(|inner| inner.first).chain([self.nested.len()]);
+        for (open, end) in self.open.iter().zip(ends).take(12) {
+            let count = end.saturating_sub(open.first);
+            if !open.is_mapping {
+                _ = write!(key_path, "[{count}]");
+            } else if count % 2 == 1 {
+                if !key_path.is_empty() {
+                    key_path.push('.');
                 }
-                Content::Mapping(_, None) => {}
+                let key = self.nested.get(end - 1).and_then(Node::text);
+                key_path.push_str(&clip(key.unwrap_or_default()));
             }
         }
         Error { at, message: message.to_owned(), reason, key_path }

@@ -1,4 +1,5 @@
 //! The one integration binary: linking is the cost, so every scenario is a module here.
+#![allow(clippy::string_slice)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 mod architecture;
 
@@ -9,6 +10,7 @@ mod git_mirror;
 mod git_server;
 mod http;
 mod packaging;
+mod process;
 mod state;
 mod webhooks;
 mod webhooks_fixtures;

@@ -23,6 +23,7 @@ pub(crate) struct Fixture {
     pub(crate) body: String,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the marks of a fixture, each by itself")]
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Expect {

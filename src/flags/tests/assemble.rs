@@ -23,7 +23,7 @@ fn next(files: &[(&str, &str)], previous: &Environment) -> Environment {
 }
 
 fn is_on(environment: &Environment, namespace: &str, flag: &str, p: &str) -> bool {
-    let context: Context = [("p".to_owned(), p.to_owned())].into();
+    let context: Context = [("p".to_owned(), p.to_owned())].into_iter().collect();
     evaluate::boolean(environment.namespaces[namespace].flag(flag).unwrap(), "e", &context).enabled
 }
 
@@ -96,6 +96,7 @@ fn files_count_in_the_order_of_a_walk() {
     let sources: Vec<&str> = environment.namespaces["n"].sources.iter().map(|(path, _)| &**path).collect();
     assert_eq!(sources, ["a/features.yaml", "a-b/features.yaml"]);
     assert_eq!(codes(&environment), [("a-b/features.yaml", "duplicate-key", Severity::Hazard)]);
+    assert_eq!(environment.problems[0].key_path, "flags[0].key");
 }
 
 #[test]

@@ -48,6 +48,10 @@ fn every_invalid_file_is_told_its_problems_with_their_places() {
         );
     }
     assert!(codes.len() >= 29, "only {codes:?}");
+    let page = std::fs::read_to_string(fixtures("../docs/flag-problems.md")).unwrap();
+    for code in codes {
+        assert!(page.contains(&format!("`{code}`")), "{code} is not explained in docs/flag-problems.md");
+    }
 }
 
 #[test]

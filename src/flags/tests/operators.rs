@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::super::bucket;
 use super::super::constraint::{Constraint, Operator, Subject};
+use super::super::evaluate::Context;
 use super::text;
 
 #[test]
@@ -67,6 +68,15 @@ fn slow_crc32(bytes: &[u8]) -> u32 {
 }
 
 proptest::proptest! {
+    #[test]
+    fn a_context_is_a_map(pairs in proptest::collection::vec(("[a-d]{0,3}", "[xy]"), 0..40), asked in "[a-d]{0,3}") {
+        let map: std::collections::BTreeMap<String, String> = pairs.iter().cloned().collect();
+        let context: Context = pairs.into_iter().collect();
+        proptest::prop_assert_eq!(context.get(&asked), map.get(&asked));
+        proptest::prop_assert_eq!(context.len(), map.len());
+        proptest::prop_assert_eq!(context.into_iter().collect::<std::collections::BTreeMap<_, _>>(), map);
+    }
+
     #[test]
     fn the_hash_is_the_plain_definition(flag in "\\PC{0,40}", entity in "\\PC{0,200}") {
         let joined = |a: &str, b: &str| slow_crc32([a, b].concat().as_bytes());

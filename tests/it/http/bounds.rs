@@ -111,8 +111,9 @@ fn a_list_of_flags_tells_what_published_clients_require() {
 #[test]
 fn large_requests_are_answered_and_too_large_ones_refused() {
     let server = server(Settings::default());
-    let wide: String = (0..10_000).map(|n| format!("\"key-{n}\":\"{}\",", "v".repeat(100))).collect();
-    let body = format!(r#"{{"flagKey":"adults","entityId":"e","context":{{{wide}"age":"20"}}}}"#);
+    let wide: Vec<String> = (0..10_000).map(|n| format!("\"key-{n}\":\"{}\"", "v".repeat(100))).collect();
+    let wide = wide.join(",");
+    let body = format!(r#"{{"flagKey":"adults","entityId":"e","context":{{{wide},"age":"20"}}}}"#);
     assert_eq!(server.post("/evaluate/v1/boolean", &body).json()["enabled"], true);
     let items =
         |n: usize| format!(r#"{{"requests":[{}{{"flagKey":"adults"}}]}}"#, r#"{"flagKey":"adults"},"#.repeat(n - 1));

@@ -4,4 +4,5 @@ mod bounds;
 mod golden;
 mod server;
 mod streams;
+mod tls;
 mod wire;

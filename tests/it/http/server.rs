@@ -36,25 +36,13 @@ impl Server {
         settings: Settings,
         webhook: Option<config::Listener>,
     ) -> Self {
-        struct Nobody;
-        impl Hints for Nobody {
-            fn set(&self, _: Hint) {}
-        }
-        let deliveries = Arc::new(Log::new());
-        let clock = Arc::new(clock::System);
-        let state = Arc::new(State {
-            environments: Arc::new(Environments::new(environments)),
-            board: Arc::default(),
-            ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
-            deliveries,
-            metrics: Arc::default(),
-            settings: ArcSwap::from_pointee(settings),
-            clock,
-            draining: Arc::default(),
-        });
-        let runtime = Runtime::new().unwrap();
         let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook };
-        let listening = runtime.block_on(async { yardarm::http::serve::bind(&state, &server) }).unwrap();
+        Self::on(state(environments, settings), &server)
+    }
+
+    pub(super) fn on(state: Arc<State>, server: &config::Server) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let listening = runtime.block_on(async { yardarm::http::serve::bind(&state, server) }).unwrap();
         let address = listening.address();
         Self { state, listening: Some(listening), address, runtime }
     }
@@ -87,6 +75,26 @@ impl Drop for Server {
             self.runtime.block_on(listening.stop());
         }
     }
+}
+
+/// What a server looks at, with nobody behind its webhooks.
+pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> Arc<State> {
+    struct Nobody;
+    impl Hints for Nobody {
+        fn set(&self, _: Hint) {}
+    }
+    let deliveries = Arc::new(Log::new());
+    let clock = Arc::new(clock::System);
+    Arc::new(State {
+        environments: Arc::new(Environments::new(environments)),
+        board: Arc::default(),
+        ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
+        deliveries,
+        metrics: Arc::default(),
+        settings: ArcSwap::from_pointee(settings),
+        clock,
+        draining: Arc::default(),
+    })
 }
 
 pub(super) fn environment(name: &str, default: bool) -> Arc<Environment> {

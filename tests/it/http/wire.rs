@@ -65,10 +65,10 @@ pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if let Some(body) = body {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        head.extend(["Content-Length: ", &body.len().to_string(), "\r\n"]);
     }
     head.push_str("\r\n");
     // The server may answer and close before it has read everything.
