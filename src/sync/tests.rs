@@ -315,18 +315,32 @@ impl World {
         self.environments.get(name).unwrap_or_else(|| panic!("no environment {name}"))
     }
 
-    /// Waits until `name` serves `commit`.
+    /// Waits until `name` serves `commit` and the run that brought it is over.
     async fn serves(&self, name: &str, commit: &str) {
         let environment = self.environment(name);
-        let mut generation = environment.subscribe();
+        let (mut generation, mut lines) = (environment.subscribe(), self.told.lines.subscribe());
+        let over = || {
+            let status = self.status();
+            let shown = status.environments.iter().find(|shown| *shown.name == *name);
+            environment.load().commit.as_deref() == Some(commit)
+                && shown.is_some_and(|shown| shown.commit.as_deref() == Some(commit))
+        };
         let wait = async {
-            while environment.load().commit.as_deref() != Some(commit) {
-                generation.changed().await.unwrap();
+            while !over() {
+                tokio::select! {
+                    changed = generation.changed() => changed.unwrap(),
+                    changed = lines.changed() => changed.unwrap(),
+                }
             }
         };
-        let minutes = Duration::from_secs(3_600);
-        let now = || format!("{:?}; {:?}", environment.load().commit, self.told.lines.borrow());
-        timeout(minutes, wait).await.unwrap_or_else(|_| panic!("{name} never served {commit}, but {}", now()));
+        let hour = Duration::from_secs(3_600);
+        let waited = timeout(hour, wait).await;
+        assert!(waited.is_ok(), "{name} never served {commit}: {:?}", self.last_lines());
+    }
+
+    fn last_lines(&self) -> Vec<String> {
+        let lines = self.told.lines.borrow();
+        lines.iter().rev().take(20).rev().cloned().collect()
     }
 
     /// Waits until `line` was told `times` times.
@@ -334,7 +348,7 @@ impl World {
         let mut lines = self.told.lines.subscribe();
         let enough = |lines: &Vec<String>| lines.iter().filter(|told| told.starts_with(line)).count() >= times;
         let waited = timeout(Duration::from_secs(24 * 3_600), lines.wait_for(enough)).await;
-        assert!(waited.is_ok(), "never told {line:?} {times} times: {:?}", self.told.lines.borrow());
+        assert!(waited.is_ok(), "never told {line:?} {times} times: {:?}", self.last_lines());
     }
 
     fn count(&self, line: &str) -> usize {
@@ -657,6 +671,8 @@ async fn a_branch_that_is_gone_leaves_the_last_good_state_and_comes_back() {
     let new = world.fake.push("main", &[("production/default/features.yaml", &yaml("default", &["n"]))]);
     world.serves("production", &new).await;
     assert_eq!(world.flags("production", "default"), ["n"]);
+    // One environment is swapped after the other.
+    world.serves("staging", &new).await;
     assert_eq!(world.flags("staging", "default"), Vec::<String>::new(), "the directory is gone in the new history");
     world.stop().await;
 }
