@@ -41,7 +41,7 @@ async fn a_bad_file_holds_its_namespace_and_no_other() {
     world.end().await;
 }
 
-/// Two segments with one key: accepted by Flipt in silence.
+/// A number that is none: Flipt drops the segment from the rule in silence.
 fn hazardous(news: &str) -> String {
     let segment = "  - {key: all, name: All, match_type: ALL_MATCH_TYPE, constraints: [{type: NUMBER_COMPARISON_TYPE, property: age, operator: gt, value: many}]}\n";
     format!("{}    rules: [{{segment: all}}]\nsegments:\n{segment}", features(NAMESPACE, news))
