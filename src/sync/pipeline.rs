@@ -152,8 +152,8 @@ impl Pipeline {
         let heads = self.repository()?.heads()?;
         let at = self.clock.now();
         self.empty = heads.is_empty();
-        self.follow(&heads, true)?;
-        Ok(self.report(None, at, Duration::ZERO, &heads))
+        let live_at = self.follow(&heads, true)?;
+        Ok(self.report(None, at, Duration::ZERO, live_at, &heads))
     }
 
     /// Makes what is served equal to the remote.
@@ -168,24 +168,25 @@ impl Pipeline {
         let (took, fetched_at) = (began.elapsed(), self.clock.now());
         self.empty = fetched.heads.is_empty();
         self.tell_moves(&fetched);
-        if let Err(error) = self.follow(&fetched.heads, false) {
+        let live_at = self.follow(&fetched.heads, false).inspect_err(|error| {
             // The next fetch makes a damaged mirror anew: that is a clone, and has a clone's time.
             self.empty = matches!(error, git::Error::Damaged(_));
-            return Err(error);
-        }
+        })?;
         let heads = fetched.heads.clone();
-        Ok(self.report(Some(fetched), fetched_at, took, &heads))
+        Ok(self.report(Some(fetched), fetched_at, took, live_at, &heads))
     }
 
-    /// Makes every environment equal to its branch.
-    fn follow(&mut self, heads: &BTreeMap<String, String>, from_disk: bool) -> Result<(), git::Error> {
+    /// Makes every environment equal to its branch, and answers since when: what is tidied up afterwards is not on the
+    /// way.
+    fn follow(&mut self, heads: &BTreeMap<String, String>, from_disk: bool) -> Result<Timestamp, git::Error> {
         self.discover(heads);
         for place in 0..self.tracked.len() {
             self.follow_one(place, heads, from_disk)?;
         }
+        let live_at = self.clock.now();
         self.files.forget_unused();
         self.keep();
-        Ok(())
+        Ok(live_at)
     }
 
     fn follow_one(
@@ -366,10 +367,11 @@ impl Pipeline {
         fetched: Option<Fetched>,
         fetched_at: Timestamp,
         took: Duration,
+        live_at: Timestamp,
         heads: &BTreeMap<String, String>,
     ) -> Report {
         let head = heads.get(&*self.plan.branch).map(|head| head.as_str().into());
-        Report { fetched, fetched_at, took, live_at: self.clock.now(), head }
+        Report { fetched, fetched_at, took, live_at, head }
     }
 }
 

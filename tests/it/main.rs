@@ -15,3 +15,11 @@ mod state;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
+
+mod contents;
+mod deliveries;
+mod lives;
+mod remotes;
+mod signals;
+#[path = "../world/mod.rs"]
+mod world;

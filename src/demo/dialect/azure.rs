@@ -87,6 +87,11 @@ pub(super) fn seal(hook: &Hook<'_>, id: &str, message: &Message) -> Delivery {
     Delivery { id: String::new(), headers, body: message.payload.to_string().into_bytes() }
 }
 
+/// What tells one delivery from another: both are in the body, no header has them.
+pub(super) fn identity(id: &str) -> String {
+    format!("{SUBSCRIPTION}:{}", notification(id))
+}
+
 /// Azure counts notifications; a number that follows from the id is the same for a repeated delivery.
 fn notification(id: &str) -> u32 {
     crc32fast::hash(id.as_bytes()) % 1_000_000

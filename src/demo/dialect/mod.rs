@@ -182,7 +182,7 @@ impl Sender {
             Self::Azure => azure::seal(hook, &id, message),
             Self::Gitea | Self::Forgejo => gitea::seal(self, hook, &id, message),
         };
-        delivery.id = id;
+        delivery.id = if self == Self::Azure { azure::identity(&id) } else { id };
         delivery
     }
 }

@@ -36,7 +36,7 @@ pub enum Fault {
     Throttle(u16, u64),
     /// A redirect to this URL, the rest of the path and the query behind it.
     Redirect(String),
-    /// No answer at all until the faults are taken back.
+    /// No answer until the faults are taken back; then the honest one.
     Stall,
     /// The connection ends after so many bytes of the honest body.
     CutAfter(usize),

@@ -58,8 +58,12 @@ pub(super) async fn answer(request: HttpRequest, body: Bytes, state: web::Data<S
             })
             .await
     };
+    if fault == Some(Fault::Stall) {
+        // Ends with the faults, or with the client, whose leaving drops this future.
+        while state.age() == age && changed.changed().await.is_ok() {}
+    }
     match fault {
-        None | Some(Fault::Lag) => respond(honest().await, |body| Box::pin(whole(body))),
+        None | Some(Fault::Lag | Fault::Stall) => respond(honest().await, |body| Box::pin(whole(body))),
         Some(Fault::CutAfter(bytes)) => respond(honest().await, |body| Box::pin(cut(body, bytes))),
         Some(Fault::Trickle { bytes, pause }) => {
             respond(honest().await, |body| Box::pin(trickle(body, bytes.max(1), pause)))
@@ -73,11 +77,6 @@ pub(super) async fn answer(request: HttpRequest, body: Bytes, state: web::Data<S
             let query = request.query_string();
             let mark = if query.is_empty() { "" } else { "?" };
             HttpResponse::Found().insert_header((header::LOCATION, format!("{to}{service}{mark}{query}"))).finish()
-        }
-        Some(Fault::Stall) => {
-            // Ends with the faults, or with the client, whose leaving drops this future.
-            while state.age() == age && changed.changed().await.is_ok() {}
-            plain(StatusCode::SERVICE_UNAVAILABLE, "too late")
         }
     }
 }
