@@ -22,6 +22,7 @@ use crate::store::Store;
 
 /// A remote as data, with knobs for faults, and the mirror of it.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a knob of its own")]
 struct Remote {
     /// What the remote has.
     branches: BTreeMap<String, String>,

@@ -80,6 +80,9 @@ async fn answers(daemon: &Daemon, commit: &str) -> BTreeMap<String, (String, Vec
     served.flags.namespaces.iter().map(|(key, namespace)| (key.to_string(), answer(namespace))).collect()
 }
 
+/// What may happen to a file between two runs.
+type Damage = (&'static str, fn(&Path));
+
 /// Every file below a directory.
 fn files(below: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -106,7 +109,6 @@ async fn damage_to_any_file_of_the_state_costs_time_and_no_answer() {
     // All files that a run leaves, each damaged in each way; the next run starts on what the one before has left.
     let all = files(&world.state());
     assert!(all.len() > 5, "{all:?}");
-    type Damage = (&'static str, fn(&Path));
     let damages: [Damage; 3] = [
         ("deleted", |path| std::fs::remove_file(path).unwrap()),
         ("cut in half", |path| {
