@@ -120,7 +120,33 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text.replace('\n', " ")
 }
 
-/// What reading the mirror failed with.
+/// What reading the mirror failed with: damage, unless this machine could not read at all.
 pub(super) fn damaged(what: &str, error: &gix::Error) -> Error {
-    Error::Damaged(format!("{what}: {}", chain(error)))
+    let text = format!("{what}: {}", chain(error));
+    if machine(error).is_some() { Error::Local(text) } else { Error::Damaged(text) }
+}
+
+/// A failure of this machine and of nothing that is stored on it: no memory, no handles, no space, no permission.
+pub(super) fn machine(error: &gix::Error) -> Option<&std::io::Error> {
+    use std::io::ErrorKind;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            // Too many open files, in this process or on the machine, have no kind of their own.
+            let handles = matches!(io.raw_os_error(), Some(23 | 24));
+            let kinds = matches!(
+                io.kind(),
+                ErrorKind::OutOfMemory
+                    | ErrorKind::PermissionDenied
+                    | ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+                    | ErrorKind::ReadOnlyFilesystem
+            );
+            if handles || kinds {
+                return Some(io);
+            }
+        }
+        cause = error.source();
+    }
+    None
 }

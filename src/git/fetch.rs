@@ -21,7 +21,7 @@ use gix::protocol::{Handshake, LsRefsCommand};
 use gix_pack::bundle::write;
 use gix_transport::Service;
 
-use super::error::{chain, damaged};
+use super::error::{chain, damaged, machine};
 use super::mirror::{KEPT, Mirror, Owner, lock, set, tips};
 use super::transport::{self, Address, Conversation, Patience, Pool};
 use super::tree::read;
@@ -45,7 +45,7 @@ impl Mirror {
     /// [`Error::MissingBranch`] and brings nothing.
     pub fn fetch(&self, remote: &Remote, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, Error> {
         let mut pool = lock(&self.fetching);
-        let patience = Patience::new(request.deadline, stop);
+        let mut patience = Patience::new(request.deadline, stop);
         patience.check()?;
         let address = Address::parse(&remote.url)?;
         if !self.is_ours() && !place::is_free(&self.directory)? {
@@ -54,6 +54,9 @@ impl Mirror {
             return Err(Error::Local(text));
         }
         let mut renewed = self.renew(self.reason_to_renew(remote))?;
+        if renewed.is_some() {
+            patience = again(request, stop);
+        }
         let mut fetched = self.fetch_once(&mut pool, &address, remote, request, &patience, &mut renewed);
         let stale = |error: &Error| {
             matches!(error, Error::Refused(_) | Error::NotFound(_) | Error::Protocol(_) | Error::Unreachable(_))
@@ -66,6 +69,7 @@ impl Mirror {
             && renewed.is_none()
         {
             renewed = self.renew(Some(why.clone()))?;
+            patience = again(request, stop);
             fetched = self.fetch_once(&mut pool, &address, remote, request, &patience, &mut renewed);
         }
         // Whoever runs the fetches joins packs when there is time; this is for when there never is.
@@ -179,6 +183,11 @@ impl Mirror {
         let heads = heads.into_iter().map(|(branch, id)| (branch, id.to_string())).collect();
         Ok(Fetched { heads, moved, pack_bytes, expected_found, renewed: None })
     }
+}
+
+/// Everything has to come again, which takes the time of a first clone whatever the caller expected.
+fn again(request: &FetchRequest, stop: &Arc<AtomicBool>) -> Patience {
+    Patience::new(request.deadline.max(limits::GIT_CLONE_DEADLINE), stop)
 }
 
 /// Says hello. The credential, if there is one, has been sent along: nothing is asked for twice.
@@ -358,35 +367,15 @@ fn bring(
         },
     );
     received.map_err(|error| {
-        // A disk that is full, or an object of ours that is broken, is no fault of the remote.
-        match local_cause(&error) {
-            Some(cause) => cause,
+        // A disk that is full is no fault of the remote.
+        match machine(&error) {
+            Some(io) => Error::Local(format!("the mirror cannot be written: {io}")),
             None => conversation.explain(&error),
         }
     })?;
     let outcome = written.ok_or_else(|| Error::Protocol("it sent no pack".to_owned()))?;
     let size = outcome.data_path.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len());
     Ok(Some(Pack { bytes: size, keep: outcome.keep_path }))
-}
-
-/// A failure to write, told apart from a failure to read what the remote sends.
-fn local_cause(error: &gix::Error) -> Option<Error> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<std::io::Error>()
-            && matches!(
-                io.kind(),
-                std::io::ErrorKind::StorageFull
-                    | std::io::ErrorKind::QuotaExceeded
-                    | std::io::ErrorKind::ReadOnlyFilesystem
-                    | std::io::ErrorKind::PermissionDenied
-            )
-        {
-            return Some(Error::Local(format!("the mirror cannot be written: {io}")));
-        }
-        cause = error.source();
-    }
-    None
 }
 
 /// What we say that we have: every tip, and its ancestors at growing distance, because a remote whose branch was

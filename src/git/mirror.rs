@@ -111,6 +111,9 @@ impl Mirror {
 
     /// What can be found wrong at a glance: references, the commits they name with their root trees, ends of packs.
     fn check(&self) -> Result<(), Error> {
+        if let Some(why) = place::damage_of(&self.directory) {
+            return Err(Error::Damaged(why));
+        }
         if place::remote_of(&self.directory).is_none() {
             return Err(Error::Damaged("it does not say what it is a mirror of".to_owned()));
         }
@@ -131,10 +134,13 @@ impl Mirror {
         Ok(self.repository.load().as_ref().map(|repository| repository.to_thread_local()))
     }
 
-    /// Keeps an account of damage for the next fetch.
+    /// Keeps an account of damage: for the next fetch, and for whoever opens the mirror next.
     pub(super) fn note<T>(&self, read: Result<T, Error>) -> Result<T, Error> {
         if let Err(Error::Damaged(why)) = &read {
             lock(&self.damage).get_or_insert_with(|| why.clone());
+            if self.is_ours() {
+                place::note_damage(&self.directory, why);
+            }
         }
         read
     }

@@ -20,6 +20,8 @@ use crate::limits;
 
 /// The file that makes a directory one of ours, with the remote that it mirrors.
 const MARK: &str = "yardarm-remote";
+/// The file that says that a reader found damage, and which.
+const DAMAGE: &str = "yardarm-damaged";
 
 /// How every mirror is opened: nothing of the machine's Git configuration matters, and there is room for its packs.
 fn options() -> gix::open::Options {
@@ -63,6 +65,17 @@ pub(super) fn create(directory: &Path, remote: &str, format: Kind) -> Result<Thr
 /// The remote that the directory is a mirror of; absent if it is none of ours.
 pub(super) fn remote_of(directory: &Path) -> Option<String> {
     fs::read_to_string(directory.join(MARK)).ok()
+}
+
+/// What a reader found wrong that cannot be seen at a glance.
+pub(super) fn damage_of(directory: &Path) -> Option<String> {
+    fs::read_to_string(directory.join(DAMAGE)).ok()
+}
+
+/// Writes down what a reader found wrong.
+pub(super) fn note_damage(directory: &Path, why: &str) {
+    // If that cannot be written, it is found again.
+    let _ = fs::write(directory.join(DAMAGE), why);
 }
 
 /// Whether nothing is there: no such directory, or an empty one.

@@ -48,6 +48,8 @@ pub trait Repository: Send {
     fn entries(&self, commit: &str, directory: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Entry>, git::Error>;
     /// [`Mirror::blob`].
     fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error>;
+    /// [`Mirror::compact`].
+    fn compact(&self, stop: &AtomicBool) -> Result<(), git::Error>;
     /// [`Mirror::keep`].
     fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
 }
@@ -161,6 +163,9 @@ macro_rules! repository {
             }
             fn blob(&self, id: &str, limit: usize) -> Result<Vec<u8>, git::Error> {
                 self.mirror.blob(id, limit)
+            }
+            fn compact(&self, stop: &AtomicBool) -> Result<(), git::Error> {
+                self.mirror.compact(stop).map(drop)
             }
             fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
                 self.mirror.keep(name, commit)

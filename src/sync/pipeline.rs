@@ -173,7 +173,12 @@ impl Pipeline {
             self.empty = matches!(error, git::Error::Damaged(_));
         })?;
         let heads = fetched.heads.clone();
-        Ok(self.report(Some(fetched), fetched_at, took, live_at, &heads))
+        let report = self.report(Some(fetched), fetched_at, took, live_at, &heads);
+        // What was fetched is served; now there is time.
+        if let Err(error) = self.repository()?.compact(stop) {
+            tracing::warn!(storage = %self.plan.name, %error, "packs of the mirror could not be joined");
+        }
+        Ok(report)
     }
 
     /// Makes every environment equal to its branch, and answers since when: what is tidied up afterwards is not on the

@@ -205,6 +205,10 @@ impl Repository for Fake {
         Ok(text.as_bytes().to_vec())
     }
 
+    fn compact(&self, _stop: &AtomicBool) -> Result<(), git::Error> {
+        Ok(())
+    }
+
     fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
         let mut remote = self.lock();
         match commit {
