@@ -188,6 +188,8 @@ pub enum Credential {
         key: KeySource,
         /// `insecure_ignore_host_key`.
         ignore_host_key: bool,
+        /// The one file of host keys that counts; absent = those of the user that the process runs as, and the machine's.
+        known_hosts: Option<PathBuf>,
     },
     /// A GitHub App installation.
     GithubApp {

@@ -361,6 +361,7 @@ fn a_key_is_no_credential_for_http_and_a_token_none_for_ssh() {
         passphrase: None,
         key: KeySource::Path("/none".into()),
         ignore_host_key: true,
+        known_hosts: None,
     };
     let http = with(remote("http://127.0.0.1:1/flags.git"), key.clone(), None);
     let mirror = mirror(home.path());

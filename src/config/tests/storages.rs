@@ -165,12 +165,30 @@ fn credentials_are_checked() {
     assert!(told.contains("any server can pass itself off"), "{told}");
     assert!(told.contains("credentials.d: no storage and no environment uses this credential"), "{told}");
     assert!(told.contains("credentials.d.basic: does not count, because the type is `access_token`"), "{told}");
-    let Some(Credential::Ssh { user, passphrase: None, key: KeySource::Path(path), ignore_host_key: true }) =
-        &config.storages["default"].credential
+    let Some(Credential::Ssh {
+        user,
+        passphrase: None,
+        key: KeySource::Path(path),
+        ignore_host_key: true,
+        known_hosts: None,
+    }) = &config.storages["default"].credential
     else {
         panic!("{config:?}")
     };
     assert_eq!((user.as_str(), path.to_str()), ("git", Some("/key")));
+
+    let pinned = text.replace("insecure_ignore_host_key: true", "known_hosts: /hosts");
+    let config = world.load(&pinned).unwrap();
+    let credential = &config.storages["default"].credential;
+    assert!(
+        matches!(credential, Some(Credential::Ssh { known_hosts: Some(file), .. }) if file == std::path::Path::new("/hosts")),
+        "{credential:?}"
+    );
+    for (keys, told) in [("known_hosts: /hosts", "no host key is looked at"), ("known_hosts: '/a\"b'", "quotation marks")] {
+        let text = text.replace("private_key_path: /key", &format!("private_key_path: /key, {keys}"));
+        let findings = world.load(&text).unwrap_err();
+        assert!(findings.iter().any(|finding| finding.message.contains(told)), "{findings:?}");
+    }
 }
 
 #[test]
