@@ -192,6 +192,46 @@ fn credentials_are_checked() {
 }
 
 #[test]
+fn a_reload_sees_whether_a_credential_is_another() {
+    let ssh = |keys: &str| format!("{{type: ssh, ssh: {{{keys}}}}}");
+    let app = |keys: &str| {
+        format!("{{type: github_app, github_app: {{private_key_bytes: k, installation_id: 1, {keys}}}}}")
+    };
+    let all = [
+        "{type: access_token, access_token: a}".to_owned(),
+        "{type: access_token, access_token: b}".to_owned(),
+        "{type: basic, basic: {username: a, password: a}}".to_owned(),
+        "{type: basic, basic: {username: a, password: b}}".to_owned(),
+        "{type: basic, basic: {username: b, password: a}}".to_owned(),
+        ssh("private_key_path: /a"),
+        ssh("private_key_path: /b"),
+        ssh("private_key_bytes: /a"),
+        ssh("private_key_bytes: /b"),
+        ssh("private_key_path: /a, password: a"),
+        ssh("private_key_path: /a, password: b"),
+        ssh("private_key_path: /a, user: b"),
+        ssh("private_key_path: /a, known_hosts: /b"),
+        ssh("private_key_path: /a, insecure_ignore_host_key: true"),
+        app("client_id: a"),
+        app("client_id: b"),
+        app("client_id: a, api_url: 'https://github.example/api/v3'"),
+    ];
+    let world = World::with(&[], &[("/a", "KEY"), ("/b", "KEY")]);
+    let load = |credential: &String| {
+        let remote = if credential.contains("type: ssh") { "ssh://git.example/x" } else { "https://git.example/x" };
+        let text =
+            format!("storage: {{default: {{remote: '{remote}', credentials: c}}}}\ncredentials: {{c: {credential}}}");
+        let config = world.load(&text).unwrap_or_else(|findings| panic!("{credential}: {findings:?}"));
+        config.storages["default"].credential.clone().unwrap()
+    };
+    for (a, left) in all.iter().enumerate() {
+        for (b, right) in all.iter().enumerate() {
+            assert_eq!(load(left) == load(right), a == b, "{left} {right}");
+        }
+    }
+}
+
+#[test]
 fn certificate_authorities_are_read() {
     let world = World::with(&[], &[("/ca.pem", "x\n-----BEGIN CERTIFICATE-----\n"), ("/not.pem", "x")]);
     let load = |keys: &str| world.load(&format!("storage: {{default: {{remote: 'https://git.example/x', {keys}}}}}"));
