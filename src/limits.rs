@@ -35,7 +35,8 @@ pub const WEBHOOK_SECRETS: usize = 8;
 
 /// Body of a webhook: GitHub and GitLab send at most 25 MB.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
-/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back.
+/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back. The last
+/// quarter is for bodies up to [`WEBHOOK_INLINE_BYTES`].
 pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 /// A body that has not arrived by then will not be waited for: providers send it in one go.
 pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
