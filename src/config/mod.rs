@@ -152,7 +152,7 @@ pub struct Webhook {
 /// `fetch_policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FetchPolicy {
-    /// A first fetch that fails with nothing to serve stops the start.
+    /// In Flipt, a first fetch that fails with nothing to serve stops the start. Here it does not: `/ready` says so.
     #[default]
     Strict,
     /// Start anyway and keep trying.

@@ -79,7 +79,7 @@ static STORAGE: &[Key] = &[
         "fetch_policy",
         Shape::Word(&["strict", "lenient"]),
         "strict",
-        "`strict`: a first fetch that fails with nothing to serve stops the start. `lenient`: start anyway and keep trying.",
+        "`strict` and `lenient` do the same: a first fetch that fails never ends the process; `/ready` answers 503, and it keeps trying.",
     ),
     key("backend", Shape::Section(BACKEND), "", "Where the mirror lives."),
     key("signature", Shape::Section(SIGNATURE), "", "Author of commits where no person is known."),
