@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// Flag files below one environment's directory; the largest known monorepo has some hundreds.
 pub const FLAG_FILES: usize = 50_000;
+/// Threads that parse flag files, each holding one text; more than the cores of a small machine are no use.
+pub const FLAG_READERS: usize = 4;
+/// Fewer new files than this are parsed where they are read: a thread costs more than a small file.
+pub const FLAG_FILES_ALONE: usize = 8;
 /// Nesting of a YAML or JSON document; a flag with a deep attachment needs about twelve.
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
@@ -31,7 +35,8 @@ pub const WEBHOOK_SECRETS: usize = 8;
 
 /// Body of a webhook: GitHub and GitLab send at most 25 MB.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
-/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back.
+/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back. The last
+/// quarter is for bodies up to [`WEBHOOK_INLINE_BYTES`].
 pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 /// A body that has not arrived by then will not be waited for: providers send it in one go.
 pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
