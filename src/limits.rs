@@ -213,6 +213,8 @@ pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
 pub const GIT_HAVE_DISTANCE: u32 = 256;
 /// Pause in which records that are written behind come together; a crash loses that much history.
 pub const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// How far what the disk knows of the last fetch may be behind: writing it costs two syncs, and age is told in minutes.
+pub const STORE_FETCH_PAUSE: Duration = Duration::from_secs(60);
 /// Changes of delivery records between intake and the store; past it a change is not written.
 pub const STORE_QUEUE: usize = 4_096;
 /// How long a start waits for its first snapshots before the service manager is told that it is ready all the same: a
