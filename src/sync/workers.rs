@@ -96,11 +96,7 @@ impl Job {
 }
 
 fn policy(storage: &config::Storage) -> Policy {
-    Policy {
-        interval: storage.poll_interval,
-        ceiling: storage.poll_ceiling,
-        webhooks: storage.webhook.is_some(),
-    }
+    Policy { interval: storage.poll_interval, ceiling: storage.poll_ceiling, webhooks: storage.webhook.is_some() }
 }
 
 impl Running {
@@ -181,14 +177,7 @@ impl Workers {
         board.get(storage, clock.now()).is_some_and(|storage| storage.failure.is_some())
     }
 
-    fn start(
-        &self,
-        plan: Plan,
-        job: Job,
-        source: Arc<dyn Source>,
-        slot: Arc<Slot>,
-        old: Option<Running>,
-    ) -> Running {
+    fn start(&self, plan: Plan, job: Job, source: Arc<dyn Source>, slot: Arc<Slot>, old: Option<Running>) -> Running {
         let Seams { environments, board, store, observer, clock } = self.seams.clone();
         let pulse = Arc::new(Pulse::default());
         let policy = job.policy;

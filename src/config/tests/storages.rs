@@ -184,7 +184,9 @@ fn credentials_are_checked() {
         matches!(credential, Some(Credential::Ssh { known_hosts: Some(file), .. }) if file == std::path::Path::new("/hosts")),
         "{credential:?}"
     );
-    for (keys, told) in [("known_hosts: /hosts", "no host key is looked at"), ("known_hosts: '/a\"b'", "quotation marks")] {
+    for (keys, told) in
+        [("known_hosts: /hosts", "no host key is looked at"), ("known_hosts: '/a\"b'", "quotation marks")]
+    {
         let text = text.replace("private_key_path: /key", &format!("private_key_path: /key, {keys}"));
         let findings = world.load(&text).unwrap_err();
         assert!(findings.iter().any(|finding| finding.message.contains(told)), "{findings:?}");
@@ -194,9 +196,8 @@ fn credentials_are_checked() {
 #[test]
 fn a_reload_sees_whether_a_credential_is_another() {
     let ssh = |keys: &str| format!("{{type: ssh, ssh: {{{keys}}}}}");
-    let app = |keys: &str| {
-        format!("{{type: github_app, github_app: {{private_key_bytes: k, installation_id: 1, {keys}}}}}")
-    };
+    let app =
+        |keys: &str| format!("{{type: github_app, github_app: {{private_key_bytes: k, installation_id: 1, {keys}}}}}");
     let all = [
         "{type: access_token, access_token: a}".to_owned(),
         "{type: access_token, access_token: b}".to_owned(),
