@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::{Exit, Process, print, read_config, referred};
 use crate::config::{self, Config, Excerpts, Finding};
 use crate::telemetry::{log, systemd};
-use crate::{app, clock, demo};
+use crate::{app, clock, demo, limits};
 
 /// Runs the daemon until a signal ends it.
 pub(super) fn run(config: Option<PathBuf>, process: &mut Process<'_>) -> Exit {
@@ -39,7 +39,7 @@ pub(super) fn run(config: Option<PathBuf>, process: &mut Process<'_>) -> Exit {
     log_panics();
     tell(&config.warnings, file.as_deref());
     let environment = process.environment.clone();
-    let reload: app::Reload = Box::new(move || {
+    let reload: app::Reload = Arc::new(move || {
         let config = match load(file.as_deref(), &environment) {
             Ok(config) => config,
             Err(message) => {
@@ -64,7 +64,10 @@ pub(super) fn demo(once: bool, port: u16, process: &mut Process<'_>) -> Exit {
 
 fn block_on<E: Error + 'static>(future: impl Future<Output = Result<(), E>>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("yardarm").build()?;
-    Ok(runtime.block_on(future)?)
+    let result = runtime.block_on(future);
+    // Not by dropping it, which waits without end for what a thread does on a disk or a network that does not answer.
+    runtime.shutdown_timeout(limits::RUNTIME_PAUSE);
+    Ok(result?)
 }
 
 fn finish(result: Result<(), Box<dyn Error>>, process: &mut Process<'_>) -> Exit {

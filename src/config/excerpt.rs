@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Finding;
-use super::keys::{self, FILE, Key, Shape};
+use super::keys::{self, Key, Shape};
 use super::substitute::is_reference;
+use super::table::FILE;
 use crate::{limits, yaml};
 
 /// The lines of one file, ready to be shown.

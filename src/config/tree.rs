@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::keys::{self, FILE, Key, Shape};
+use super::keys::{self, Key, Shape};
 use super::report::{Report, Spot};
+use super::table::FILE;
 use crate::yaml;
 
 /// Where a value comes from.

@@ -6,6 +6,7 @@
 //!
 //! Everything here blocks; callers are on a blocking thread.
 
+mod ahead;
 pub mod backend;
 mod compact;
 mod credential;

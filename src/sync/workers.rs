@@ -297,7 +297,12 @@ fn plan(config: &Config, storage: &config::Storage, known: &[Arc<serve::Environm
         });
         Planned { environment, hazards: wanted.hazards }
     });
-    Plan { name: storage.name.clone(), branch: storage.branch.clone(), environments: environments.collect() }
+    Plan {
+        name: storage.name.clone(),
+        remote: url(storage).unwrap_or_default(),
+        branch: storage.branch.clone(),
+        environments: environments.collect(),
+    }
 }
 
 /// What a storage follows.

@@ -59,6 +59,44 @@ fn an_announced_commit_is_looked_for_and_may_be_anything() {
     }
     let aside = push(&repository, "topic", 3);
     assert_eq!(found(&aside), Some(false));
+    assert_eq!(mirror.heads().unwrap(), [("main".to_owned(), second)].into());
+}
+
+#[test]
+fn an_announced_commit_is_fetched_while_the_branches_are_listed() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (repository, first) = flags(&server, "flags.git");
+    let mirror = mirror(home.path());
+    let remote = server.remote("flags.git");
+    fetch(&mirror, &remote, &["main"]).unwrap();
+    server.asked();
+
+    // Each is asked once, whichever arrives first; nothing is left to be asked afterwards.
+    let second = push(&repository, "main", 2);
+    let request = request(&["main"], Some(&second), LONG);
+    let fetched = mirror.fetch(&remote, &request, &Arc::default()).unwrap();
+    let moved = Moved { branch: "main".into(), old: Some(first), new: Some(second.clone()), forced: false };
+    assert_eq!((fetched.moved, fetched.expected_found), (vec![moved], Some(true)));
+    assert!(fetched.pack_bytes > 0);
+    let mut asked = server.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, ["fetch", "ls-refs"]);
+    assert!(features(&mirror, &second).contains("Flag 2"));
+
+    // What is here already is not asked for again.
+    mirror.fetch(&remote, &request, &Arc::default()).unwrap();
+    assert_eq!(server.asked(), ["ls-refs"]);
+
+    // A commit that is no tip moves nothing; the branch comes as it would have without the announcement.
+    let aside = push(&repository, "topic", 3);
+    let third = push(&repository, "main", 4);
+    let request = crate::git_server::request(&["main"], Some(&aside), LONG);
+    let fetched = mirror.fetch(&remote, &request, &Arc::default()).unwrap();
+    assert_eq!(fetched.expected_found, Some(false));
+    assert_eq!(mirror.heads().unwrap(), [("main".to_owned(), third)].into());
+    let packs = std::fs::read_dir(home.path().join("mirror/objects/pack")).unwrap().flatten();
+    let kept = packs.filter(|file| file.path().extension().is_some_and(|end| end == "keep"));
+    assert_eq!(kept.count(), 0, "such a pack is never joined with others");
 }
 
 #[test]

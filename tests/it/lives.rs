@@ -12,6 +12,7 @@ async fn a_cold_start_without_the_remote_serves_the_last_good_state_and_says_how
     let pushed = world.push(&[(SHOP, &features(NAMESPACE, "kept"))]).await;
     world.stop_daemon().await;
     world.forge.misbehave(Kind::Any, Fault::Status(502));
+    let started = jiff::Timestamp::now();
     world.start_daemon().await;
     // Before the first answer of the network, and after its failure.
     assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "kept");
@@ -23,6 +24,11 @@ async fn a_cold_start_without_the_remote_serves_the_last_good_state_and_says_how
     assert_eq!(production["fromDisk"], true, "{production:#}");
     assert_eq!(production["commit"], *pushed.after.as_ref().unwrap(), "{production:#}");
     assert!(production["since"].is_string(), "{production:#}");
+    // How old it is: the remote was last fetched from in the run before.
+    let stale = production["stalenessSeconds"].as_f64().unwrap_or_else(|| panic!("{production:#}"));
+    let fetched: jiff::Timestamp = status["lastFetch"].as_str().unwrap().parse().unwrap();
+    assert!(stale > 0.0 && fetched < started, "{fetched} {started} {production:#}");
+    assert!(world.metric("yardarm_storage_staleness_seconds", &[]).await > 0.0);
 
     world.forge.recover();
     let confirmed = |ready: &serde_json::Value| ready["environments"][0]["fromDisk"] == false;

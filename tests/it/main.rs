@@ -19,6 +19,7 @@ mod webhooks_hostile;
 
 mod contents;
 mod deliveries;
+mod intake;
 mod lives;
 mod remotes;
 mod signals;

@@ -332,6 +332,30 @@ impl World {
         pushed: &Pushed,
         encoding: Encoding,
     ) -> Vec<Delivery> {
+        let secret = self.secret();
+        self.hooked(place, pushed, encoding, &secret, |sender, hook, push| sender.deliveries(hook, push))
+    }
+
+    /// What the provider sends for a push when its webhook has another secret.
+    pub fn deliveries_under(&self, secret: &str, pushed: &Pushed) -> Vec<Delivery> {
+        let place = self.forge.place();
+        self.hooked(place, pushed, Encoding::Json, secret, |sender, hook, push| sender.deliveries(hook, push))
+    }
+
+    /// What the provider sends when somebody tries the webhook; nothing where it cannot be tried.
+    pub fn test_delivery(&self, pushed: &Pushed) -> Option<Delivery> {
+        let (place, secret) = (self.forge.place(), self.secret());
+        self.hooked(place, pushed, Encoding::Json, &secret, |sender, hook, push| sender.test_delivery(hook, push))
+    }
+
+    fn hooked<T>(
+        &self,
+        place: &yardarm::demo::dialect::Repository,
+        pushed: &Pushed,
+        encoding: Encoding,
+        secret: &str,
+        make: impl FnOnce(Sender, &Hook<'_>, &Push<'_>) -> T,
+    ) -> T {
         let id = format!("{:08}-world", self.deliveries.fetch_add(1, Ordering::Relaxed));
         let person = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned(), login: "ada".to_owned() };
         let commits: Vec<Commit> = pushed
@@ -356,9 +380,8 @@ impl World {
             pusher: &person,
             at: pushed.at,
         };
-        let secret = self.secret();
-        let hook = Hook { secret: &secret, id: &id, encoding, at: Timestamp::now() };
-        self.sender.deliveries(&hook, &push)
+        let hook = Hook { secret, id: &id, encoding, at: Timestamp::now() };
+        make(self.sender, &hook, &push)
     }
 
     /// Sends a delivery to the storage's endpoint.
