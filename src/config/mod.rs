@@ -218,26 +218,23 @@ pub enum KeySource {
 // Whether a reload changed them. Both sides are our own: nobody measures how long it takes.
 impl PartialEq for Credential {
     fn eq(&self, other: &Self) -> bool {
-        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
         match (self, other) {
-            (Self::Basic { username, password }, Self::Basic { username: other, password: theirs }) => {
-                username == other && same(password, theirs)
+            (Self::Basic { username, password }, Self::Basic { username: name, password: word }) => {
+                username == name && password.expose_secret() == word.expose_secret()
             }
-            (Self::AccessToken(token), Self::AccessToken(theirs)) => same(token, theirs),
+            (Self::AccessToken(token), Self::AccessToken(other)) => token.expose_secret() == other.expose_secret(),
             (
                 Self::Ssh { user, passphrase, key, ignore_host_key, known_hosts },
-                Self::Ssh { user: u, passphrase: p, key: k, ignore_host_key: i, known_hosts: h },
+                Self::Ssh { user: name, passphrase: phrase, key: source, ignore_host_key: ignore, known_hosts: hosts },
             ) => {
-                let phrases = match (passphrase, p) {
-                    (Some(a), Some(b)) => same(a, b),
-                    (a, b) => a.is_none() && b.is_none(),
-                };
-                phrases && (user, key, ignore_host_key, known_hosts) == (u, k, i, h)
+                let exposed = |phrase: &Option<SecretString>| phrase.as_ref().map(|p| p.expose_secret().to_owned());
+                exposed(passphrase) == exposed(phrase)
+                    && (user, key, ignore_host_key, known_hosts) == (name, source, ignore, hosts)
             }
             (
                 Self::GithubApp { client_id, installation_id, key, api_url },
-                Self::GithubApp { client_id: c, installation_id: i, key: k, api_url: a },
-            ) => (client_id, installation_id, key, api_url) == (c, i, k, a),
+                Self::GithubApp { client_id: client, installation_id: number, key: source, api_url: url },
+            ) => (client_id, installation_id, key, api_url) == (client, number, source, url),
             _ => false,
         }
     }

@@ -18,7 +18,7 @@ use yardarm::provider::Provider;
 use crate::git_server::{Fault, Server, fetch, fetch_within, flags, mirror, push, remote, request};
 
 /// Well above what a deadline of 300 ms may become on a machine that is busy, and far below what the faults would take.
-const PROMPT: Duration = Duration::from_secs(5);
+const PROMPT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
 
 fn leftovers(home: &std::path::Path) -> Vec<String> {
@@ -63,7 +63,7 @@ fn a_server_that_trickles_ends_at_the_total_deadline() {
     flags(&server, "flags.git");
     let mirror = mirror(home.path());
     for what in ["capabilities", "ls-refs", "fetch"] {
-        server.fault(what, Fault::Trickle(Duration::from_millis(40)));
+        server.fault(what, Fault::Trickle(Duration::from_millis(100)));
         let started = Instant::now();
         let ended = fetch_within(&mirror, &server.remote("flags.git"), &["main"], SHORT);
         assert!(matches!(ended, Err(Error::Deadline(SHORT))), "{what}: {ended:?}");

@@ -284,5 +284,5 @@ fn an_ssh_server_that_says_nothing_ends_at_the_deadline() {
     let started = Instant::now();
     let ended = fetch_within(&mirror, &remote(&url), &["main"], deadline);
     assert!(matches!(ended, Err(Error::Deadline(_))), "{ended:?}");
-    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }

@@ -180,6 +180,11 @@ pub(super) fn explain(said: &str) -> Error {
     {
         return Error::Local(format!("ssh: {line} Its host key must be in known_hosts"));
     }
+    if let Some(line) = has(&["dubious ownership"]) {
+        // Git's own advice follows over several lines; it is for the user that we run as.
+        let advice = "git config --system --add safe.directory <path> lets Git read what belongs to another user";
+        return Error::Local(format!("{line}; {advice}"));
+    }
     if let Some(line) = has(&[
         "permission denied",
         "too many authentication failures",
@@ -298,6 +303,10 @@ mod tests {
             ("git@github.com: Permission denied (publickey).", "refused"),
             ("Load key \"/x\": error in libcrypto\r\ngit@h: Permission denied (publickey).", "refused"),
             ("No ED25519 host key is known for h\nHost key verification failed.", "local"),
+            (
+                "fatal: detected dubious ownership in repository at '/x'\nTo add an exception, call:\n\tgit config",
+                "local",
+            ),
             ("ssh: connect to host h port 22: Connection refused", "unreachable"),
             ("ssh: Could not resolve hostname h: Name or service not known", "unreachable"),
             ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "missing"),
