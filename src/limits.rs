@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// Flag files below one environment's directory; the largest known monorepo has some hundreds.
 pub const FLAG_FILES: usize = 50_000;
+/// Threads that parse flag files, each holding one text; more than the cores of a small machine are no use.
+pub const FLAG_READERS: usize = 4;
+/// Fewer new files than this are parsed where they are read: a thread costs more than a small file.
+pub const FLAG_FILES_ALONE: usize = 8;
 /// Nesting of a YAML or JSON document; a flag with a deep attachment needs about twelve.
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
@@ -31,7 +35,8 @@ pub const WEBHOOK_SECRETS: usize = 8;
 
 /// Body of a webhook: GitHub and GitLab send at most 25 MB.
 pub const WEBHOOK_BODY_BYTES: usize = 25 * 1024 * 1024;
-/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back.
+/// Bytes of webhook bodies held at one time over all deliveries; past it a delivery is told to come back. The last
+/// quarter is for bodies up to [`WEBHOOK_INLINE_BYTES`].
 pub const WEBHOOK_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 /// A body that has not arrived by then will not be waited for: providers send it in one go.
 pub const WEBHOOK_BODY_DEADLINE: Duration = Duration::from_secs(10);
@@ -208,6 +213,8 @@ pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
 pub const GIT_HAVE_DISTANCE: u32 = 256;
 /// Pause in which records that are written behind come together; a crash loses that much history.
 pub const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// How far what the disk knows of the last fetch may be behind: writing it costs two syncs, and age is told in minutes.
+pub const STORE_FETCH_PAUSE: Duration = Duration::from_secs(60);
 /// Changes of delivery records between intake and the store; past it a change is not written.
 pub const STORE_QUEUE: usize = 4_096;
 /// How long a start waits for its first snapshots before the service manager is told that it is ready all the same: a

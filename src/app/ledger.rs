@@ -55,6 +55,8 @@ impl Observer for Ledger {
         live: Timestamp,
         held: Option<&str>,
     ) {
+        // Before the record says so: whoever has read that it is done finds it done.
+        self.finished(&delivery.id, Ok(()));
         let since = |step: Timestamp| Duration::try_from(step.duration_since(delivery.received)).unwrap_or_default();
         self.deliveries.update(&delivery.id, |record| {
             record.steps.fetched = Some(since(fetched).as_secs_f64() * 1e3);
@@ -63,7 +65,6 @@ impl Observer for Ledger {
             record.error = held.map(str::to_owned);
         });
         self.metrics.live(storage, since(live));
-        self.finished(&delivery.id, Ok(()));
     }
 
     fn delivery_failed(&self, _storage: &str, delivery: &Covered, error: &str) {

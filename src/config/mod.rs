@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
@@ -190,6 +190,8 @@ pub enum Credential {
         key: KeySource,
         /// `insecure_ignore_host_key`.
         ignore_host_key: bool,
+        /// The one file of host keys that counts; absent = those of the user that the process runs as, and the machine's.
+        known_hosts: Option<PathBuf>,
     },
     /// A GitHub App installation.
     GithubApp {
@@ -211,6 +213,44 @@ pub enum KeySource {
     Path(PathBuf),
     /// Its text.
     Text(SecretString),
+}
+
+// Whether a reload changed them. Both sides are our own: nobody measures how long it takes.
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        match (self, other) {
+            (Self::Basic { username, password }, Self::Basic { username: other, password: theirs }) => {
+                username == other && same(password, theirs)
+            }
+            (Self::AccessToken(token), Self::AccessToken(theirs)) => same(token, theirs),
+            (
+                Self::Ssh { user, passphrase, key, ignore_host_key, known_hosts },
+                Self::Ssh { user: u, passphrase: p, key: k, ignore_host_key: i, known_hosts: h },
+            ) => {
+                let phrases = match (passphrase, p) {
+                    (Some(a), Some(b)) => same(a, b),
+                    (a, b) => a.is_none() && b.is_none(),
+                };
+                phrases && (user, key, ignore_host_key, known_hosts) == (u, k, i, h)
+            }
+            (
+                Self::GithubApp { client_id, installation_id, key, api_url },
+                Self::GithubApp { client_id: c, installation_id: i, key: k, api_url: a },
+            ) => (client_id, installation_id, key, api_url) == (c, i, k, a),
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for KeySource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Path(path), Self::Path(other)) => path == other,
+            (Self::Text(text), Self::Text(other)) => text.expose_secret() == other.expose_secret(),
+            _ => false,
+        }
+    }
 }
 
 /// One environment.

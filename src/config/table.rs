@@ -175,6 +175,12 @@ static SSH: &[Key] = &[
     key("password", Shape::Secret, "none", "Passphrase of the key, if it has one."),
     key("private_key_path", Shape::Path, "", "File of the key. Excludes `private_key_bytes`."),
     key("private_key_bytes", Shape::Secret, "", "The key itself."),
+    key(
+        "known_hosts",
+        Shape::Path,
+        "",
+        "Ours: a file of host keys, and the only one that counts. Else those of the user and of the machine do.",
+    ),
     key("insecure_ignore_host_key", Shape::Bool, "false", "Do not verify the host's key."),
 ];
 

@@ -44,7 +44,7 @@ struct EnvironmentReadiness {
     since: Option<Timestamp>,
     /// It was read from disk and not confirmed by the remote in this run.
     from_disk: bool,
-    /// Seconds since the remote was last reached; absent if it was not in this run.
+    /// Seconds since the remote was last fetched from, in this run or in an earlier one; absent if it never was.
     staleness_seconds: Option<f64>,
 }
 

@@ -15,9 +15,15 @@ type Key = (Arc<str>, Arc<str>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    Running { since: Timestamp, record: Arc<str> },
+    Running {
+        since: Timestamp,
+        record: Arc<str>,
+    },
     Done,
-    Failed,
+    /// Its run failed. Whoever ran it may try again by itself, and then says so under the same record.
+    Failed {
+        record: Arc<str>,
+    },
 }
 
 /// What is to be done with a delivery.
@@ -53,18 +59,22 @@ impl Seen {
         match self.states.get(&key) {
             Some(State::Done) => return Begin::Done,
             Some(State::Running { since, .. }) if now.duration_since(*since) < lost_after() => return Begin::Running,
-            Some(State::Running { .. } | State::Failed) | None => {}
+            Some(State::Running { .. } | State::Failed { .. }) | None => {}
         }
         self.runs.insert(Arc::clone(record), key.clone());
         self.note(key, State::Running { since: now, record: Arc::clone(record) });
         Begin::Run
     }
 
-    /// The run under `record` has ended.
+    /// The run under `record` has ended. One that failed may be reported again, when it was tried again and succeeded.
     pub(super) fn finished(&mut self, record: &str, succeeded: bool) {
-        let Some(key) = self.runs.remove(record) else { return };
-        if let Some(state) = self.states.get_mut(&key) {
-            *state = if succeeded { State::Done } else { State::Failed };
+        let Some((record, key)) = self.runs.remove_entry(record) else { return };
+        let Some(state) = self.states.get_mut(&key) else { return };
+        if succeeded {
+            *state = State::Done;
+        } else {
+            *state = State::Failed { record: Arc::clone(&record) };
+            self.runs.insert(record, key);
         }
     }
 
@@ -76,12 +86,12 @@ impl Seen {
     fn note(&mut self, key: Key, state: State) {
         match self.states.insert(key.clone(), state) {
             None => self.order.push_back(key),
-            Some(State::Running { record, .. }) => drop(self.runs.remove(&record)),
-            Some(State::Done | State::Failed) => {}
+            Some(State::Running { record, .. } | State::Failed { record }) => drop(self.runs.remove(&record)),
+            Some(State::Done) => {}
         }
         while self.order.len() > self.capacity {
             let Some(oldest) = self.order.pop_front() else { break };
-            if let Some(State::Running { record, .. }) = self.states.remove(&oldest) {
+            if let Some(State::Running { record, .. } | State::Failed { record }) = self.states.remove(&oldest) {
                 self.runs.remove(&record);
             }
         }
@@ -115,6 +125,25 @@ mod tests {
         seen.finished("r4", true);
         assert_eq!(begin(&mut seen, "r6", 4), Begin::Done);
         seen.finished("unknown", false);
+    }
+
+    #[test]
+    fn a_run_that_failed_and_then_succeeded_by_itself_is_done() {
+        let mut seen = Seen::new(2);
+        let storage: Arc<str> = "flags".into();
+        assert_eq!(seen.begin(&storage, "id", &"r1".into(), at(0)), Begin::Run);
+        seen.finished("r1", false);
+        seen.finished("r1", false);
+        seen.finished("r1", true);
+        assert_eq!(seen.begin(&storage, "id", &"r2".into(), at(1)), Begin::Done);
+        assert!(seen.runs.is_empty());
+        // What failed and is never heard of again is forgotten with its id.
+        for number in 0..10 {
+            let record: Arc<str> = format!("n{number}").into();
+            assert_eq!(seen.begin(&storage, &record, &record, at(2)), Begin::Run);
+            seen.finished(&record, false);
+            assert!(seen.runs.len() <= 2 && seen.states.len() <= 2);
+        }
     }
 
     #[test]

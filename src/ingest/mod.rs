@@ -245,7 +245,7 @@ impl Ingest {
             hints,
             clock,
             bounds,
-            gate: Gate::new(bounds.in_flight),
+            gate: Gate::new(bounds.in_flight, limits::WEBHOOK_INLINE_BYTES),
             seen: Mutex::new(Seen::new(limits::DEDUPE_IDS)),
             draining: AtomicBool::new(false),
             refusals: Throttle::new(limits::REFUSAL_LOG_INTERVAL),

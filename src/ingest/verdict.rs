@@ -118,12 +118,21 @@ pub fn too_large(cap: usize) -> Verdict {
 /// Decides the rest, with the body. The outcome is [`Outcome::Accepted`] whether or not the delivery was seen before.
 #[must_use]
 pub fn judge(endpoint: &Endpoint, head: &Head<'_>, admitted: &Admitted, body: &[u8]) -> Verdict {
-    let payload = if admitted.form { payload::of_form(body) } else { Some(Cow::Borrowed(body)) };
-    let signed = match endpoint.scheme().form() {
-        Signed::Body => body,
-        Signed::Payload => payload.as_deref().unwrap_or_default(),
+    // A form is decoded before its sender is known only where the decoded field is what is signed.
+    let decoded = || if admitted.form { payload::of_form(body) } else { Some(Cow::Borrowed(body)) };
+    let verify = |signed: &[u8]| admitted.claim.verify(&endpoint.secrets, signed);
+    let (payload, verified) = match endpoint.scheme().form() {
+        Signed::Payload => {
+            let payload = decoded();
+            let verified = verify(payload.as_deref().unwrap_or_default());
+            (payload, verified)
+        }
+        Signed::Body => match verify(body) {
+            Ok(scheme) => (decoded(), Ok(scheme)),
+            Err(refusal) => (None, Err(refusal)),
+        },
     };
-    let verified = match admitted.claim.verify(&endpoint.secrets, signed) {
+    let verified = match verified {
         Ok(scheme) => scheme,
         Err(refusal) => return Verdict::unauthorized(refusal),
     };

@@ -127,8 +127,15 @@ pub fn of_form(body: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !value.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(Cow::Borrowed(value));
     }
-    let spaced: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    Some(Cow::Owned(percent_encoding::percent_decode(&spaced).collect()))
+    // A plus is a space before it is decoded; `%2B` stays a plus.
+    let mut decoded = Vec::with_capacity(value.len());
+    for (number, piece) in value.split(|byte| *byte == b'+').enumerate() {
+        if number > 0 {
+            decoded.push(b' ');
+        }
+        decoded.extend(percent_encoding::percent_decode(piece));
+    }
+    Some(Cow::Owned(decoded))
 }
 
 /// `text`, if it is short and can be shown to a person as it is: what may go into records, logs and the status API.
@@ -330,6 +337,7 @@ mod tests {
         assert_eq!(of_form(b"x=1&payload=%2B&payload=2").as_deref(), Some(&b"+"[..]));
         assert_eq!(of_form(b"payload=").as_deref(), Some(&b""[..]));
         assert_eq!(of_form(b"payload=%zz%").as_deref(), Some(&b"%zz%"[..]));
+        assert_eq!(of_form(b"payload=%+41+%2").as_deref(), Some(&b"% 41 %2"[..]));
         assert_eq!(of_form(b"payloads=1"), None);
         assert_eq!(of_form(b""), None);
     }

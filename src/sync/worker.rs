@@ -134,7 +134,14 @@ impl Worker {
     async fn restore(&mut self) {
         let restored = self.blocking(|pipeline, _| pipeline.restore()).await;
         match restored {
-            Ok(report) => self.show(|storage| storage.head.clone_from(&report.head)),
+            Ok(report) => {
+                // How old that is was written down by an earlier run.
+                let last = self.pipeline.as_ref().and_then(Pipeline::last_fetch);
+                self.show(|storage| {
+                    storage.head.clone_from(&report.head);
+                    storage.last_fetch = storage.last_fetch.max(last);
+                });
+            }
             // The first fetch makes it anew, or says what is wrong.
             Err(Failure::Git(error)) => {
                 tracing::warn!(storage = %self.name, %error, "nothing could be served from disk");

@@ -8,6 +8,7 @@ mod git_faults;
 mod git_fetch;
 mod git_mirror;
 mod git_server;
+mod git_ssh;
 mod http;
 mod packaging;
 mod process;
@@ -18,6 +19,7 @@ mod webhooks_hostile;
 
 mod contents;
 mod deliveries;
+mod intake;
 mod lives;
 mod remotes;
 mod signals;

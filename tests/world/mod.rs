@@ -53,6 +53,7 @@ pub struct Plan {
     environment: String,
     rest: String,
     format: program::Format,
+    empty: bool,
 }
 
 impl Plan {
@@ -67,6 +68,7 @@ impl Plan {
             environment: String::new(),
             rest: String::new(),
             format: program::Format::Sha1,
+            empty: false,
         }
     }
 
@@ -112,6 +114,12 @@ impl Plan {
         self
     }
 
+    /// The repository has no commit yet.
+    pub fn empty(mut self) -> Self {
+        self.empty = true;
+        self
+    }
+
     /// The world with an empty daemon's place: the forge runs, the first commit is there.
     pub fn forge_only(self) -> World {
         let directory = tempfile::Builder::new().prefix("yardarm-world-").tempdir().unwrap();
@@ -130,7 +138,9 @@ impl Plan {
             directory: Some(directory),
         };
         world.text = self.text(&world);
-        world.commit("main", &[(SHOP, &features(NAMESPACE, "first"))]);
+        if !self.empty {
+            world.commit("main", &[(SHOP, &features(NAMESPACE, "first"))]);
+        }
         world
     }
 
@@ -322,6 +332,30 @@ impl World {
         pushed: &Pushed,
         encoding: Encoding,
     ) -> Vec<Delivery> {
+        let secret = self.secret();
+        self.hooked(place, pushed, encoding, &secret, |sender, hook, push| sender.deliveries(hook, push))
+    }
+
+    /// What the provider sends for a push when its webhook has another secret.
+    pub fn deliveries_under(&self, secret: &str, pushed: &Pushed) -> Vec<Delivery> {
+        let place = self.forge.place();
+        self.hooked(place, pushed, Encoding::Json, secret, |sender, hook, push| sender.deliveries(hook, push))
+    }
+
+    /// What the provider sends when somebody tries the webhook; nothing where it cannot be tried.
+    pub fn test_delivery(&self, pushed: &Pushed) -> Option<Delivery> {
+        let (place, secret) = (self.forge.place(), self.secret());
+        self.hooked(place, pushed, Encoding::Json, &secret, |sender, hook, push| sender.test_delivery(hook, push))
+    }
+
+    fn hooked<T>(
+        &self,
+        place: &yardarm::demo::dialect::Repository,
+        pushed: &Pushed,
+        encoding: Encoding,
+        secret: &str,
+        make: impl FnOnce(Sender, &Hook<'_>, &Push<'_>) -> T,
+    ) -> T {
         let id = format!("{:08}-world", self.deliveries.fetch_add(1, Ordering::Relaxed));
         let person = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned(), login: "ada".to_owned() };
         let commits: Vec<Commit> = pushed
@@ -346,9 +380,8 @@ impl World {
             pusher: &person,
             at: pushed.at,
         };
-        let secret = self.secret();
-        let hook = Hook { secret: &secret, id: &id, encoding, at: Timestamp::now() };
-        self.sender.deliveries(&hook, &push)
+        let hook = Hook { secret, id: &id, encoding, at: Timestamp::now() };
+        make(self.sender, &hook, &push)
     }
 
     /// Sends a delivery to the storage's endpoint.
