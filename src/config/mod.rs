@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
@@ -218,7 +218,7 @@ pub enum KeySource {
 // Whether a reload changed them. Both sides are our own: nobody measures how long it takes.
 impl PartialEq for Credential {
     fn eq(&self, other: &Self) -> bool {
-        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        let same = |one: &SecretString, two: &SecretString| one.expose_secret() == two.expose_secret();
         match (self, other) {
             (Self::Basic { username, password }, Self::Basic { username: other, password: theirs }) => {
                 username == other && same(password, theirs)
@@ -226,18 +226,22 @@ impl PartialEq for Credential {
             (Self::AccessToken(token), Self::AccessToken(theirs)) => same(token, theirs),
             (
                 Self::Ssh { user, passphrase, key, ignore_host_key, known_hosts },
-                Self::Ssh { user: u, passphrase: p, key: k, ignore_host_key: i, known_hosts: h },
+                Self::Ssh {
+                    user: their_user,
+                    passphrase: their_passphrase,
+                    key: their_key,
+                    ignore_host_key: they_ignore,
+                    known_hosts: they_know,
+                },
             ) => {
-                let phrases = match (passphrase, p) {
-                    (Some(a), Some(b)) => same(a, b),
-                    (a, b) => a.is_none() && b.is_none(),
-                };
-                phrases && (user, key, ignore_host_key, known_hosts) == (u, k, i, h)
+                let phrase = passphrase.as_ref().map(ExposeSecret::expose_secret);
+                phrase == their_passphrase.as_ref().map(ExposeSecret::expose_secret)
+                    && (user, key, ignore_host_key, known_hosts) == (their_user, their_key, they_ignore, they_know)
             }
             (
                 Self::GithubApp { client_id, installation_id, key, api_url },
-                Self::GithubApp { client_id: c, installation_id: i, key: k, api_url: a },
-            ) => (client_id, installation_id, key, api_url) == (c, i, k, a),
+                Self::GithubApp { client_id: their_id, installation_id: theirs, key: their_key, api_url: their_url },
+            ) => (client_id, installation_id, key, api_url) == (their_id, theirs, their_key, their_url),
             _ => false,
         }
     }
