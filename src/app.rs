@@ -160,12 +160,12 @@ impl Daemon {
     /// What is served of what stays goes on being served. Listeners and the state directory stay as they are until a
     /// restart. A certificate that cannot be used is logged, and then nothing is taken over.
     pub async fn reload(&self, config: Config) {
-        if let (Some(certificate), Some(tls)) = (self.listening.certificate(), config.server.tls.clone()) {
-            if let Ok(Err(error)) = spawn_blocking(move || certificate.renew(&tls)).await {
-                let why = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::error!(%error, why, "the certificate cannot be used, and nothing of the configuration changes");
-                return;
-            }
+        if let (Some(certificate), Some(tls)) = (self.listening.certificate(), config.server.tls.clone())
+            && let Ok(Err(error)) = spawn_blocking(move || certificate.renew(&tls)).await
+        {
+            let why = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, why, "the certificate cannot be used, and nothing of the configuration changes");
+            return;
         }
         let asked = Fixed::of(&config);
         let fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
