@@ -15,10 +15,15 @@ type Key = (Arc<str>, Arc<str>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    Running { since: Timestamp, record: Arc<str> },
+    Running {
+        since: Timestamp,
+        record: Arc<str>,
+    },
     Done,
     /// Its run failed. Whoever ran it may try again by itself, and then says so under the same record.
-    Failed { record: Arc<str> },
+    Failed {
+        record: Arc<str>,
+    },
 }
 
 /// What is to be done with a delivery.
