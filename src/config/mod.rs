@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
@@ -218,23 +218,30 @@ pub enum KeySource {
 // Whether a reload changed them. Both sides are our own: nobody measures how long it takes.
 impl PartialEq for Credential {
     fn eq(&self, other: &Self) -> bool {
+        let same = |one: &SecretString, two: &SecretString| one.expose_secret() == two.expose_secret();
         match (self, other) {
-            (Self::Basic { username, password }, Self::Basic { username: name, password: word }) => {
-                username == name && password.expose_secret() == word.expose_secret()
+            (Self::Basic { username, password }, Self::Basic { username: other, password: theirs }) => {
+                username == other && same(password, theirs)
             }
-            (Self::AccessToken(token), Self::AccessToken(other)) => token.expose_secret() == other.expose_secret(),
+            (Self::AccessToken(token), Self::AccessToken(theirs)) => same(token, theirs),
             (
                 Self::Ssh { user, passphrase, key, ignore_host_key, known_hosts },
-                Self::Ssh { user: name, passphrase: phrase, key: source, ignore_host_key: ignore, known_hosts: hosts },
+                Self::Ssh {
+                    user: their_user,
+                    passphrase: their_passphrase,
+                    key: their_key,
+                    ignore_host_key: they_ignore,
+                    known_hosts: they_know,
+                },
             ) => {
-                let exposed = |phrase: &Option<SecretString>| phrase.as_ref().map(|p| p.expose_secret().to_owned());
-                exposed(passphrase) == exposed(phrase)
-                    && (user, key, ignore_host_key, known_hosts) == (name, source, ignore, hosts)
+                let phrase = passphrase.as_ref().map(ExposeSecret::expose_secret);
+                phrase == their_passphrase.as_ref().map(ExposeSecret::expose_secret)
+                    && (user, key, ignore_host_key, known_hosts) == (their_user, their_key, they_ignore, they_know)
             }
             (
                 Self::GithubApp { client_id, installation_id, key, api_url },
-                Self::GithubApp { client_id: client, installation_id: number, key: source, api_url: url },
-            ) => (client_id, installation_id, key, api_url) == (client, number, source, url),
+                Self::GithubApp { client_id: their_id, installation_id: theirs, key: their_key, api_url: their_url },
+            ) => (client_id, installation_id, key, api_url) == (their_id, theirs, their_key, their_url),
             _ => false,
         }
     }

@@ -63,7 +63,8 @@ pub(super) async fn ready(state: Data<State>) -> HttpResponse {
             ready,
             commit: served.commit.as_ref().map(ToString::to_string),
             since: served.commit.is_some().then_some(served.since),
-            from_disk: entry.is_some_and(|entry| entry.from_disk),
+            // What is served before its worker has told the board comes from the disk.
+            from_disk: entry.map_or(served.commit.is_some(), |entry| entry.from_disk),
             staleness_seconds: storage.and_then(|storage| storage.staleness_seconds),
         });
     }

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
-use actix_web::dev::{Server, ServerHandle, Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{RequestHead, Server, ServerHandle, Service, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::web::ServiceConfig;
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpResponse, HttpServer};
 use arc_swap::ArcSwap;
 use futures_util::future::{Either, ready};
 use rustls::ServerConfig;
@@ -278,8 +278,9 @@ fn app<R: Fn(&mut ServiceConfig)>(
     App::new().configure(routes).wrap_fn(move |mut request, service| {
         let chunked = Chunked::of(&mut request);
         let cors = state.settings.load().cors.clone();
-        let answer = cors.as_ref().and_then(|cors| cors::preflight(cors, request.head()));
-        let preflight = answer.is_some();
+        let preflight = cors.as_ref().and_then(|cors| cors::preflight(cors, request.head()));
+        let answer = ambiguous(request.head()).or(preflight);
+        let is_early = answer.is_some();
         let origin = cors.as_ref().and_then(|_| request.headers().get(header::ORIGIN).cloned());
         let response = match answer {
             Some(answer) => Either::Left(ready(Ok(request.into_response(answer)))),
@@ -287,7 +288,7 @@ fn app<R: Fn(&mut ServiceConfig)>(
         };
         async move {
             let mut response = response.await?;
-            if let Some(cors) = cors.filter(|_| !preflight) {
+            if let Some(cors) = cors.filter(|_| !is_early) {
                 let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
                 cors::decorate(&cors, origin, response.headers_mut());
             }
@@ -297,4 +298,13 @@ fn app<R: Fn(&mut ServiceConfig)>(
             })
         }
     })
+}
+
+/// A request that says both how long its body is and that it comes in chunks. A proxy in front may have believed the
+/// one where the server below believes the other, and what is the end of a body to one is a request to the other. So
+/// nobody believes either (RFC 9112, section 6.3).
+fn ambiguous(head: &RequestHead) -> Option<HttpResponse> {
+    let has = |name| head.headers().contains_key(name);
+    (has(header::TRANSFER_ENCODING) && has(header::CONTENT_LENGTH))
+        .then(|| HttpResponse::BadRequest().force_close().finish())
 }

@@ -132,16 +132,12 @@ impl Worker {
 
     /// Serves what is on the disk, before the network is asked.
     async fn restore(&mut self) {
+        // How old it is was written down by an earlier run, and is told before anything of it is served.
+        let last = self.pipeline.as_ref().and_then(Pipeline::last_fetch);
+        self.board.update(&self.name, |storage| storage.last_fetch = storage.last_fetch.max(last));
         let restored = self.blocking(|pipeline, _| pipeline.restore()).await;
         match restored {
-            Ok(report) => {
-                // How old that is was written down by an earlier run.
-                let last = self.pipeline.as_ref().and_then(Pipeline::last_fetch);
-                self.show(|storage| {
-                    storage.head.clone_from(&report.head);
-                    storage.last_fetch = storage.last_fetch.max(last);
-                });
-            }
+            Ok(report) => self.show(|storage| storage.head.clone_from(&report.head)),
             // The first fetch makes it anew, or says what is wrong.
             Err(Failure::Git(error)) => {
                 tracing::warn!(storage = %self.name, %error, "nothing could be served from disk");

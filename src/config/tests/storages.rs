@@ -54,6 +54,9 @@ fn remotes_of_every_form_are_read() {
         "a b:c",
         "https://[::1/x",
         "ext::sh -c x",
+        "https://git.example/x.git?private_token=t",
+        "https://git.example/x.git#t",
+        "user:password@git.example:x.git",
     ] {
         one_error(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
     }

@@ -18,11 +18,11 @@ use yardarm::http::serve::BindError;
 use super::server::{Server, environment, state};
 use super::wire;
 
-fn file(name: &str) -> PathBuf {
+pub(super) fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tls").join(name)
 }
 
-fn config(certificate: &str, key: &str) -> config::Server {
+pub(super) fn config(certificate: &str, key: &str) -> config::Server {
     let tls = config::Tls { certificate: file(certificate), key: file(key) };
     config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: Some(tls), webhook: None }
 }
