@@ -217,6 +217,14 @@ pub const STORE_PAUSE: Duration = Duration::from_millis(200);
 pub const STORE_FETCH_PAUSE: Duration = Duration::from_secs(60);
 /// Changes of delivery records between intake and the store; past it a change is not written.
 pub const STORE_QUEUE: usize = 4_096;
+/// How long a start waits for its first snapshots before the service manager is told that it is ready all the same: a
+/// provider that is away must not hold up the start of a machine. Above [`GIT_LIST_DEADLINE`], so that the reason is
+/// known by then.
+pub const READY_GRACE: Duration = Duration::from_secs(60);
+/// How often it is looked whether they are there.
+pub const READY_GLANCE: Duration = Duration::from_millis(20);
+/// Time for what threads still do at the end of the process, after the drain.
+pub const RUNTIME_PAUSE: Duration = Duration::from_secs(1);
 /// How often the line of status that the service manager shows is looked at.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// One answer of the daemon to the demo or a scenario; it takes milliseconds.

@@ -125,7 +125,7 @@ fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, r
         draft.storage.webhook = environments::webhook(&draft, own, &announcements, report);
         if environments.iter().any(|environment| environment.storage == draft.storage.name) {
             storages.insert(Arc::clone(&draft.storage.name), draft.storage);
-        } else {
+        } else if section.is_some() {
             report.warning(&spot, "no environment uses this storage; it is not opened");
         }
     }

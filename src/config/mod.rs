@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
@@ -152,7 +152,7 @@ pub struct Webhook {
 /// `fetch_policy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FetchPolicy {
-    /// A first fetch that fails with nothing to serve stops the start.
+    /// In Flipt, a first fetch that fails with nothing to serve stops the start. Here it does not: `/ready` says so.
     #[default]
     Strict,
     /// Start anyway and keep trying.
@@ -190,6 +190,8 @@ pub enum Credential {
         key: KeySource,
         /// `insecure_ignore_host_key`.
         ignore_host_key: bool,
+        /// The one file of host keys that counts; absent = those of the user that the process runs as, and the machine's.
+        known_hosts: Option<PathBuf>,
     },
     /// A GitHub App installation.
     GithubApp {
@@ -211,6 +213,48 @@ pub enum KeySource {
     Path(PathBuf),
     /// Its text.
     Text(SecretString),
+}
+
+// Whether a reload changed them. Both sides are our own: nobody measures how long it takes.
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |one: &SecretString, two: &SecretString| one.expose_secret() == two.expose_secret();
+        match (self, other) {
+            (Self::Basic { username, password }, Self::Basic { username: other, password: theirs }) => {
+                username == other && same(password, theirs)
+            }
+            (Self::AccessToken(token), Self::AccessToken(theirs)) => same(token, theirs),
+            (
+                Self::Ssh { user, passphrase, key, ignore_host_key, known_hosts },
+                Self::Ssh {
+                    user: their_user,
+                    passphrase: their_passphrase,
+                    key: their_key,
+                    ignore_host_key: they_ignore,
+                    known_hosts: they_know,
+                },
+            ) => {
+                let phrase = passphrase.as_ref().map(ExposeSecret::expose_secret);
+                phrase == their_passphrase.as_ref().map(ExposeSecret::expose_secret)
+                    && (user, key, ignore_host_key, known_hosts) == (their_user, their_key, they_ignore, they_know)
+            }
+            (
+                Self::GithubApp { client_id, installation_id, key, api_url },
+                Self::GithubApp { client_id: their_id, installation_id: theirs, key: their_key, api_url: their_url },
+            ) => (client_id, installation_id, key, api_url) == (their_id, theirs, their_key, their_url),
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for KeySource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Path(path), Self::Path(other)) => path == other,
+            (Self::Text(text), Self::Text(other)) => text.expose_secret() == other.expose_secret(),
+            _ => false,
+        }
+    }
 }
 
 /// One environment.

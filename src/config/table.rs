@@ -79,7 +79,7 @@ static STORAGE: &[Key] = &[
         "fetch_policy",
         Shape::Word(&["strict", "lenient"]),
         "strict",
-        "`strict`: a first fetch that fails with nothing to serve stops the start. `lenient`: start anyway and keep trying.",
+        "`strict` and `lenient` do the same: a first fetch that fails never ends the process; `/ready` answers 503, and it keeps trying.",
     ),
     key("backend", Shape::Section(BACKEND), "", "Where the mirror lives."),
     key("signature", Shape::Section(SIGNATURE), "", "Author of commits where no person is known."),
@@ -175,6 +175,12 @@ static SSH: &[Key] = &[
     key("password", Shape::Secret, "none", "Passphrase of the key, if it has one."),
     key("private_key_path", Shape::Path, "", "File of the key. Excludes `private_key_bytes`."),
     key("private_key_bytes", Shape::Secret, "", "The key itself."),
+    key(
+        "known_hosts",
+        Shape::Path,
+        "",
+        "Ours: a file of host keys, and the only one that counts. Else those of the user and of the machine do.",
+    ),
     key("insecure_ignore_host_key", Shape::Bool, "false", "Do not verify the host's key."),
 ];
 

@@ -48,6 +48,11 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// The fields as they came.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// The same fields, free of what they were borrowed from.
     #[must_use]
     pub fn into_owned(self) -> Headers<'static> {

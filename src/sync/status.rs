@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::fault::Class;
 use crate::flags::problem::Problem;
+use crate::serve;
 
 /// What makes a storage move at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -50,6 +51,15 @@ pub struct Storage {
     pub failure: Option<Failure>,
     /// Its environments, branch environments included.
     pub environments: Vec<Environment>,
+}
+
+impl Storage {
+    /// Whether an environment of this storage has a snapshot. One without a remote has it from the start, and no commit
+    /// before the first edit.
+    #[must_use]
+    pub fn serves(&self, environment: &serve::Environment) -> bool {
+        environment.load().commit.is_some() || (self.remote.is_none() && self.failure.is_none())
+    }
 }
 
 /// A fetch that failed.

@@ -378,6 +378,49 @@ fn a_walk_sees_files_only_in_their_order_and_costs_the_directory() {
     assert_eq!(mirror.blob(&entry.blob, 6).unwrap(), b"three\n");
 }
 
+/// Whatever else is in the repository is not even looked at: here it is gone, and nobody misses it.
+#[test]
+fn nothing_beside_the_directory_is_read() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (repository, _) = flags(&server, "flags.git");
+    let names: Vec<String> = (0..300).map(|number| format!("services/{}/file-{number}.yaml", number % 7)).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), Some(name.as_bytes()))).collect();
+    repository.commit(&Commit { branch: "main", files: &files, message: "services", seconds: 1_700_000_003 }).unwrap();
+    let tip = push(&repository, "main", 4);
+    let at = home.path().join("mirror");
+    drop(fetch(&mirror(home.path()), &server.remote("flags.git"), &["main"]).unwrap());
+
+    // Each object becomes a file of its own; those of the services, trees and blobs, are removed.
+    let git = Repository::at(&at);
+    let outside = git.git(["rev-list", "--objects", "--no-object-names", &format!("{tip}:services")]).unwrap();
+    let packs = at.join("objects/pack");
+    let aside = home.path().join("aside");
+    std::fs::rename(&packs, &aside).unwrap();
+    std::fs::create_dir(&packs).unwrap();
+    for pack in std::fs::read_dir(&aside).unwrap().map(|entry| entry.unwrap().path()) {
+        if pack.extension().is_some_and(|kind| kind == "pack") {
+            let mut unpack = yardarm::git::program::command();
+            unpack.arg("--git-dir").arg(&at).args(["unpack-objects", "-q"]);
+            assert!(unpack.stdin(std::fs::File::open(&pack).unwrap()).status().unwrap().success());
+        }
+    }
+    assert!(outside.lines().count() > 300);
+    for id in outside.lines() {
+        std::fs::remove_file(at.join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+    }
+    let (mirror, opened) = Mirror::open(&at).unwrap();
+    assert_eq!(opened, yardarm::git::Opened::Existing);
+    assert!(mirror.tree_id(&tip, "production").unwrap().is_some());
+    assert!(features(&mirror, &tip).contains("Flag 4"));
+    let next = push(&repository, "main", 5);
+    let fetched = fetch(&mirror, &server.remote("flags.git"), &["main"]).unwrap();
+    assert_eq!((fetched.heads["main"].as_str(), fetched.renewed), (next.as_str(), None));
+    assert!(features(&mirror, &next).contains("Flag 5"));
+    // It is really gone.
+    let walk = mirror.entries(&next, "services", &|_| true);
+    assert!(matches!(walk, Err(Error::Damaged(_))), "{walk:?}");
+}
+
 #[test]
 fn a_commit_is_kept_under_any_name_and_let_go() {
     let (server, home) = (Server::start(), tempfile::tempdir().unwrap());

@@ -87,6 +87,34 @@ async fn a_damaged_mirror_is_made_anew_while_the_last_good_state_is_served() {
     world.end().await;
 }
 
+/// The same under the feet of a running daemon: whoever asks meanwhile gets the last good state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_that_is_damaged_while_the_daemon_runs_is_made_anew_and_nobody_notices() {
+    let world = Plan::of(Sender::Forgejo).start().await;
+    world.push(&[(SHOP, &features(NAMESPACE, "before the damage"))]).await;
+    let state = world.path().join("state");
+    let mut damaged = 0;
+    spoil(&state, &mut damaged);
+    assert!(damaged > 0, "no pack or object was found below the state directory");
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "before the damage");
+    // The first clone of the new mirror fails, too.
+    world.forge.misbehave_times(Kind::Fetch, Fault::CutAfter(60), 2);
+    let pushed = world.commit("main", &[(SHOP, &features(NAMESPACE, "after the damage"))]);
+    world.announce(&pushed).await;
+    let said = crate::world::asking(async || {
+        let said = world.banner(ENVIRONMENT, NAMESPACE).await;
+        assert!(said == "before the damage" || said == "after the damage", "{said}");
+        said == "after the damage"
+    });
+    assert!(said.await, "{:#}", world.status().await);
+    assert_eq!(world.outside.get("/ready").await.unwrap().status, 200);
+    world.until("the failure is over", |storage| storage["failure"].is_null()).await;
+    let aside = std::fs::read_dir(state.join("mirrors")).unwrap().map(|entry| entry.unwrap().file_name());
+    let aside: Vec<_> = aside.filter(|name| name.to_string_lossy().contains(".bad-")).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
+    world.end().await;
+}
+
 /// Overwrites every pack and object below a directory.
 fn spoil(directory: &std::path::Path, count: &mut usize) {
     for entry in std::fs::read_dir(directory).unwrap() {

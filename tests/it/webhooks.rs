@@ -4,17 +4,21 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use actix_web::{App, HttpServer};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use yardarm::http::webhooks;
 use yardarm::ingest::deliveries::Log;
 use yardarm::ingest::{Bounds, Endpoint, Hint, Hints, Ingest, Outcome};
 use yardarm::provider::{Provider, remote};
 use yardarm::{clock, limits};
+
+use super::webhooks_fixtures::{Fixture, fixtures};
 
 #[derive(Default)]
 struct Kept(Mutex<Vec<Hint>>);
@@ -38,6 +42,10 @@ struct Listener {
 const KEY: &str = "a key for tests";
 
 fn listener(bounds: Bounds) -> Listener {
+    listener_of(endpoints(), bounds, Arc::new(clock::System))
+}
+
+fn endpoints() -> Vec<Endpoint> {
     let endpoint = |storage: &str, provider, secret: &str| Endpoint {
         storage: storage.into(),
         provider,
@@ -46,15 +54,18 @@ fn listener(bounds: Bounds) -> Listener {
         branches: vec!["main".into()],
         environments: vec![format!("{storage} environment").into()],
     };
-    let endpoints = vec![
+    vec![
         endpoint("flags", Provider::Github, KEY),
         endpoint("gitea", Provider::Gitea, KEY),
         endpoint("lab", Provider::Gitlab, KEY),
         endpoint("center", Provider::BitbucketDataCenter, KEY),
         endpoint("none", Provider::Github, ""),
-    ];
+    ]
+}
+
+fn listener_of(endpoints: Vec<Endpoint>, bounds: Bounds, clock: Arc<dyn clock::Clock>) -> Listener {
     let (log, hints) = (Arc::new(Log::new()), Arc::new(Kept::default()));
-    let ingest = Ingest::with_bounds(endpoints, log.clone(), hints.clone(), Arc::new(clock::System), bounds);
+    let ingest = Ingest::with_bounds(endpoints, log.clone(), hints.clone(), clock, bounds);
     let ingest = Arc::new(ingest);
     let (sender, receiver) = mpsc::channel();
     let takes = Arc::clone(&ingest);
@@ -385,4 +396,107 @@ fn a_connection_is_kept_for_the_next_delivery() {
     for record in records {
         assert!(record.steps.verified.unwrap() >= 0.0 && record.steps.answered >= record.steps.verified);
     }
+}
+
+/// A clock that stands where it is put.
+#[derive(Default)]
+struct Still(AtomicI64);
+
+impl clock::Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_second(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// Every recorded and made delivery, by HTTP and as its headers were: what is recorded of it is what it is, pushes,
+/// events of proposals and all the rest of every provider.
+#[test]
+fn every_fixture_over_the_wire() {
+    let clock = Arc::new(Still::default());
+    let listener = listener_of(Vec::new(), Bounds::default(), clock.clone());
+    let by_hand = ["content-length", "host", "connection"];
+    for provider in Provider::ALL {
+        let (mut proposals, mut pushes) = (0, 0);
+        for (number, fixture) in fixtures(provider).into_iter().enumerate() {
+            let what = format!("{}/{}", provider.name(), fixture.name);
+            // A storage of its own, so that its records and ids are.
+            let storage = format!("{}-{number}", provider.name());
+            let endpoint = Endpoint { storage: storage.as_str().into(), ..fixture.endpoint(provider) };
+            listener.ingest.set_endpoints(vec![endpoint.clone()]);
+            clock.0.store(fixture.at, Ordering::Relaxed);
+            let lines = fixture.headers.iter().filter(|(name, _)| !by_hand.contains(&&*name.to_ascii_lowercase()));
+            let lines: String = lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let expected = fixture.decide(&endpoint, fixture.body.as_bytes());
+            let answer =
+                listener.send(request("POST", &format!("/webhooks/{storage}"), &lines, &fixture.body).as_bytes());
+            assert_eq!(answer.status, expected.status, "{what}: {}", expected.detail);
+            assert_eq!(answer.body.is_empty(), expected.verified.is_none(), "{what}: {}", answer.body);
+            let records = listener.log.list(&storage, 9);
+            let [record] = records.as_slice() else { panic!("{what}: {records:?}") };
+            assert_eq!((record.outcome, &record.event), (expected.outcome, &expected.event), "{what}");
+            assert_eq!((&record.delivery_id, record.verified), (&expected.delivery_id, expected.verified), "{what}");
+            if fixture.is_proposal() {
+                assert_eq!(record.status, 200, "{what}");
+                assert!(matches!(record.outcome, Outcome::Ignored | Outcome::OtherRepository), "{what}: {record:?}");
+                assert!(record.detail.contains("proposal") || record.outcome == Outcome::OtherRepository, "{what}");
+                proposals += 1;
+            }
+            let hints = std::mem::take(&mut *listener.hints.0.lock().unwrap());
+            assert_eq!(hints.len(), usize::from(record.outcome == Outcome::Accepted), "{what}");
+            pushes += hints.len();
+            // Sent again, a push that has an id is known.
+            if record.outcome == Outcome::Accepted && record.delivery_id.is_some() {
+                let again =
+                    listener.send(request("POST", &format!("/webhooks/{storage}"), &lines, &fixture.body).as_bytes());
+                assert_eq!(again.status, 200, "{what}: again");
+            }
+        }
+        assert!(proposals >= 5 && pushes >= 3, "{}: {proposals} proposals, {pushes} pushes", provider.name());
+    }
+}
+
+/// A captured delivery of the signed form is worth nothing once it was used, nor once it is old.
+#[test]
+fn a_signed_delivery_cannot_be_replayed() {
+    let clock = Arc::new(Still::default());
+    let listener = listener_of(Vec::new(), Bounds::default(), clock.clone());
+    let is_signed = |fixture: &Fixture| fixture.headers().get("webhook-signature").value().is_some();
+    let mut replayed = 0;
+    for fixture in fixtures(Provider::Gitlab).into_iter().filter(is_signed) {
+        let endpoint = fixture.endpoint(Provider::Gitlab);
+        if fixture.decide(&endpoint, fixture.body.as_bytes()).status != 202
+            || endpoint.scheme().name() != "standard-webhooks"
+        {
+            continue;
+        }
+        listener.ingest.set_endpoints(vec![Endpoint { storage: fixture.name.as_str().into(), ..endpoint }]);
+        let path = format!("/webhooks/{}", fixture.name);
+        let send = |at: i64, id: &str| {
+            clock.0.store(at, Ordering::Relaxed);
+            let by_hand = ["content-length", "host", "connection"];
+            let lines = fixture.headers.iter().filter(|(name, _)| !by_hand.contains(&&*name.to_ascii_lowercase()));
+            let own =
+                lines.map(|(name, value)| (name, if name.eq_ignore_ascii_case("webhook-id") { id } else { value }));
+            let lines: String = own.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            listener.send(request("POST", &path, &lines, &fixture.body).as_bytes()).status
+        };
+        let headers = fixture.headers();
+        let id = headers.get("webhook-id").value().unwrap();
+        let stamp: i64 = headers.get("webhook-timestamp").value().unwrap().parse().unwrap();
+        assert_eq!(send(stamp + 301, id), 401, "stale");
+        assert_eq!(send(stamp - 301, id), 401, "from the future");
+        assert_eq!(send(stamp, "another-id"), 401, "the id is signed");
+        assert_eq!(send(stamp, id), 202, "what was refused before did not use up the id");
+        assert_eq!(send(stamp, id), 200, "while it is worked on");
+        let records = listener.log.list(&fixture.name, 9);
+        let ran = records.iter().find(|record| record.outcome == Outcome::Accepted).unwrap();
+        listener.ingest.finished(&ran.id, Ok(()));
+        for later in [0, 1, 299, 300] {
+            assert_eq!(send(stamp + later, id), 200, "replayed after {later} s");
+        }
+        assert_eq!(send(stamp + 301, id), 401);
+        assert_eq!(listener.hints.0.lock().unwrap().drain(..).count(), 1);
+        replayed += 1;
+    }
+    assert!(replayed > 0, "no signed push among the fixtures");
 }

@@ -17,9 +17,9 @@ pub(crate) struct Fixture {
     pub(crate) name: String,
     secret: String,
     #[serde(default)]
-    at: i64,
+    pub(crate) at: i64,
     expect: Expect,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
@@ -79,6 +79,10 @@ impl Fixture {
 
     pub(crate) fn is_form(&self) -> bool {
         self.headers().get("content-type").value() == Some("application/x-www-form-urlencoded")
+    }
+
+    pub(crate) fn is_proposal(&self) -> bool {
+        self.expect.proposal.is_some()
     }
 
     pub(crate) fn is_authentic(&self) -> bool {

@@ -4,6 +4,7 @@ mod assemble;
 mod documents;
 mod golden;
 mod hostile;
+mod members;
 mod operators;
 
 use std::path::{Path, PathBuf};

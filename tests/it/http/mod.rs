@@ -1,6 +1,8 @@
 //! The HTTP surface, asked over a real socket.
 
+mod bodies;
 mod bounds;
+mod framing;
 mod golden;
 mod server;
 mod streams;
