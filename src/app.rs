@@ -34,7 +34,7 @@ use crate::http::serve::{self as listen, BindError, Listening};
 use crate::http::{Settings, State};
 use crate::ingest::deliveries::Log;
 use crate::ingest::{Delivery, Endpoint, Ingest};
-use crate::serve::Environments;
+use crate::serve::{self, Environments};
 use crate::store::{Opened, Store};
 use crate::sync::status::{Board, Mode};
 use crate::sync::workers::{Seams, Workers};
@@ -42,8 +42,9 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::systemd;
 use crate::{limits, net};
 
-/// Reads the configuration anew, for SIGHUP; none = it cannot be used, which has been logged, and nothing changes.
-pub type Reload = Box<dyn Fn() -> Option<Config> + Send + Sync>;
+/// Reads the configuration anew, for SIGHUP; none = it cannot be used, which has been logged, and nothing changes. It
+/// may block: files can be on a disk that does not answer.
+pub type Reload = Arc<dyn Fn() -> Option<Config> + Send + Sync>;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -155,10 +156,17 @@ impl Daemon {
         self.listening.webhook_address()
     }
 
-    /// Takes over another configuration: storages, environments, secrets, tokens, cross-origin rules. What is served
-    /// of what stays goes on being served. Listeners and the state directory stay as they are until a restart.
-    #[expect(clippy::unused_async, reason = "waiting for the workers of before may move here; callers are prepared")]
+    /// Takes over another configuration: storages, environments, secrets, tokens, cross-origin rules, the certificate.
+    /// What is served of what stays goes on being served. Listeners and the state directory stay as they are until a
+    /// restart. A certificate that cannot be used is logged, and then nothing is taken over.
     pub async fn reload(&self, config: Config) {
+        if let (Some(certificate), Some(tls)) = (self.listening.certificate(), config.server.tls.clone())
+            && let Ok(Err(error)) = spawn_blocking(move || certificate.renew(&tls)).await
+        {
+            let why = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, why, "the certificate cannot be used, and nothing of the configuration changes");
+            return;
+        }
         let asked = Fixed::of(&config);
         let fixed = self.fixed.lock().unwrap_or_else(PoisonError::into_inner);
         for key in fixed.differences(&asked) {
@@ -198,6 +206,17 @@ impl Daemon {
         &self.http.environments
     }
 
+    /// Whether every environment is served, or it is known why it is not: what the first run of a storage brings, from
+    /// disk or from the remote.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        let storages = self.http.board.all(self.http.clock.now());
+        self.http.environments.all().iter().filter(|environment| environment.base.is_none()).all(|environment| {
+            let storage = storages.iter().find(|storage| storage.name == environment.storage);
+            storage.is_none_or(|storage| storage.failure.is_some() || storage.serves(environment))
+        })
+    }
+
     /// Whether every worker turns as it promised.
     #[must_use]
     pub fn alive(&self) -> bool {
@@ -209,7 +228,8 @@ impl Daemon {
     pub fn summary(&self) -> String {
         let storages = self.http.board.all(self.http.clock.now());
         let environments = self.http.environments.all();
-        let unserved = environments.iter().filter(|e| e.base.is_none() && e.load().commit.is_none()).count();
+        let serves = |e: &serve::Environment| storages.iter().any(|s| s.name == e.storage && s.serves(e));
+        let unserved = environments.iter().filter(|e| e.base.is_none() && !serves(e)).count();
         let webhooks = storages.iter().filter(|storage| storage.mode == Mode::Webhook).count();
         let failing: Vec<&str> = storages.iter().filter(|s| s.failure.is_some()).map(|s| &*s.name).collect();
         let mut line = format!(
@@ -226,7 +246,9 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until a signal ends it. `watchdog` is how often the service manager wants to hear of it
+/// Runs the daemon until a signal ends it. The service manager is told that it is ready when there is something to
+/// serve ([`Daemon::settled`]), so that whoever is started or restarted after it finds flags; a remote that does not
+/// answer delays that by [`limits::READY_GRACE`] at most. `watchdog` is how often the service manager wants to hear of it
 /// (`telemetry::systemd::watchdog_interval`).
 ///
 /// # Errors
@@ -243,24 +265,45 @@ pub async fn run(
     let mut hangup = listen(SignalKind::hangup())?;
     let daemon = Daemon::start(config, clock).await?;
     let mut told = daemon.summary();
-    systemd::ready(&told);
+    systemd::status(&told);
 
+    let (started, mut ready) = (Instant::now(), false);
+    let mut glance = interval(limits::READY_GLANCE);
+    let mut reading: Option<JoinHandle<Option<Config>>> = None;
     let mut beat = interval(watchdog.unwrap_or(limits::STATUS_INTERVAL).max(Duration::from_millis(1)));
     let mut look = interval(limits::STATUS_INTERVAL);
-    for timer in [&mut beat, &mut look] {
+    for timer in [&mut glance, &mut beat, &mut look] {
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let signal = loop {
         select! {
             _ = terminate.recv() => break "SIGTERM",
             _ = interrupt.recv() => break "SIGINT",
-            _ = hangup.recv() => {
-                systemd::reloading();
-                if let Some(config) = reload() {
+            _ = glance.tick(), if !ready => {
+                if daemon.settled() || started.elapsed() >= limits::READY_GRACE {
+                    ready = true;
+                    told = daemon.summary();
+                    systemd::ready(&told);
+                }
+            }
+            // One at a time; one that is asked for meanwhile comes after it, for the file may have changed again.
+            _ = hangup.recv(), if reading.is_none() => {
+                tracing::info!("reading the configuration anew");
+                if ready {
+                    systemd::reloading();
+                }
+                let reload = reload.clone();
+                reading = Some(spawn_blocking(move || reload()));
+            }
+            read = outcome(&mut reading) => {
+                reading = None;
+                if let Some(config) = read {
                     daemon.reload(config).await;
                 }
-                told = daemon.summary();
-                systemd::ready(&told);
+                if ready {
+                    told = daemon.summary();
+                    systemd::ready(&told);
+                }
             }
             _ = beat.tick(), if watchdog.is_some() => {
                 if daemon.alive() {
@@ -284,6 +327,15 @@ pub async fn run(
     Ok(())
 }
 
+/// What a reload read; it comes never where none is under way.
+async fn outcome(reading: &mut Option<JoinHandle<Option<Config>>>) -> Option<Config> {
+    let Some(task) = reading else { return std::future::pending().await };
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "bug: reading the configuration panicked, and nothing changes");
+        None
+    })
+}
+
 /// What of a configuration a running process cannot change.
 #[derive(Debug)]
 struct Fixed {
@@ -298,13 +350,12 @@ impl Fixed {
 
     /// Keys that differ.
     fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let tls = |server: &config::Server| server.tls.clone().map(|tls| (tls.certificate, tls.key));
         let (ours, theirs) = (&self.server, &other.server);
         let all = [
             ("server.host", ours.host != theirs.host),
             ("server.port", ours.port != theirs.port),
             ("server.webhook", ours.webhook != theirs.webhook),
-            ("server.protocol", tls(ours) != tls(theirs)),
+            ("server.protocol", ours.tls.is_some() != theirs.tls.is_some()),
             ("state.directory", self.state_directory != other.state_directory),
         ];
         all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const FLAG_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// Flag files below one environment's directory; the largest known monorepo has some hundreds.
 pub const FLAG_FILES: usize = 50_000;
+/// Threads that parse flag files, each holding one text; more than the cores of a small machine are no use.
+pub const FLAG_READERS: usize = 4;
+/// Fewer new files than this are parsed where they are read: a thread costs more than a small file.
+pub const FLAG_FILES_ALONE: usize = 8;
 /// Nesting of a YAML or JSON document; a flag with a deep attachment needs about twelve.
 pub const YAML_DEPTH: usize = 128;
 /// Nodes of one YAML file after its aliases are expanded; 100,000 flags in one file are about four million.
@@ -209,8 +213,18 @@ pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
 pub const GIT_HAVE_DISTANCE: u32 = 256;
 /// Pause in which records that are written behind come together; a crash loses that much history.
 pub const STORE_PAUSE: Duration = Duration::from_millis(200);
+/// How far what the disk knows of the last fetch may be behind: writing it costs two syncs, and age is told in minutes.
+pub const STORE_FETCH_PAUSE: Duration = Duration::from_secs(60);
 /// Changes of delivery records between intake and the store; past it a change is not written.
 pub const STORE_QUEUE: usize = 4_096;
+/// How long a start waits for its first snapshots before the service manager is told that it is ready all the same: a
+/// provider that is away must not hold up the start of a machine. Above [`GIT_LIST_DEADLINE`], so that the reason is
+/// known by then.
+pub const READY_GRACE: Duration = Duration::from_secs(60);
+/// How often it is looked whether they are there.
+pub const READY_GLANCE: Duration = Duration::from_millis(20);
+/// Time for what threads still do at the end of the process, after the drain.
+pub const RUNTIME_PAUSE: Duration = Duration::from_secs(1);
 /// How often the line of status that the service manager shows is looked at.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// One answer of the daemon to the demo or a scenario; it takes milliseconds.

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::future::Future;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Exit, Process, print, read_config, referred};
 use crate::config::{self, Config, Excerpts, Finding};
 use crate::telemetry::{log, systemd};
-use crate::{app, clock, demo};
+use crate::{app, clock, demo, limits};
 
 /// Runs the daemon until a signal ends it.
 pub(super) fn run(config: Option<PathBuf>, process: &mut Process<'_>) -> Exit {
     let file = config.or_else(|| {
-        let found = places(&process.environment).into_iter().find(|path| path.exists());
+        let found = places(&process.environment).into_iter().find(|path| is_there(&path.metadata()));
         if found.is_none() {
             print(process.err, "yardarm: no configuration file found; serving one storage in memory on loopback\n");
         }
@@ -39,17 +40,24 @@ pub(super) fn run(config: Option<PathBuf>, process: &mut Process<'_>) -> Exit {
     log_panics();
     tell(&config.warnings, file.as_deref());
     let environment = process.environment.clone();
-    let reload: app::Reload = Box::new(move || {
-        let config = match load(file.as_deref(), &environment) {
+    let followed = Mutex::new(config.log.clone());
+    let reload: app::Reload = Arc::new(move || {
+        let loaded = load(file.as_deref(), &environment);
+        let mut followed = followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(config) = &loaded {
+            followed.clone_from(&config.log);
+        }
+        // Whatever the file says: who rotated the log asks for a new one, and what follows belongs there.
+        if let Err(error) = log.reload(&followed) {
+            tracing::error!("the log stays where it is: {}", chain(&error));
+        }
+        let config = match loaded {
             Ok(config) => config,
             Err(message) => {
                 tracing::error!("the configuration cannot be used, and nothing changes:\n{}", message.trim_end());
                 return None;
             }
         };
-        if let Err(error) = log.reload(&config.log) {
-            tracing::error!("the log stays where it is: {}", chain(&error));
-        }
         tell(&config.warnings, file.as_deref());
         Some(config)
     });
@@ -64,7 +72,10 @@ pub(super) fn demo(once: bool, port: u16, process: &mut Process<'_>) -> Exit {
 
 fn block_on<E: Error + 'static>(future: impl Future<Output = Result<(), E>>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("yardarm").build()?;
-    Ok(runtime.block_on(future)?)
+    let result = runtime.block_on(future);
+    // Not by dropping it, which waits without end for what a thread does on a disk or a network that does not answer.
+    runtime.shutdown_timeout(limits::RUNTIME_PAUSE);
+    Ok(result?)
 }
 
 fn finish(result: Result<(), Box<dyn Error>>, process: &mut Process<'_>) -> Exit {
@@ -87,6 +98,12 @@ fn places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
         .into_iter()
         .chain([PathBuf::from("/etc/yardarm/config.yml")])
         .collect()
+}
+
+/// Whether a look at a place says that there is a file. One that may not be looked at counts: to pass over it would serve
+/// something else than what is written there, without a word.
+fn is_there<T>(look: &io::Result<T>) -> bool {
+    look.as_ref().map_or_else(|error| error.kind() == io::ErrorKind::PermissionDenied, |_| true)
 }
 
 /// Reads the configuration; the error is the text that tells an operator everything at once.
@@ -156,6 +173,13 @@ mod tests {
             [PathBuf::from("/x/yardarm/config.yml"), system.clone()]
         );
         assert_eq!(places(&variables(&[("XDG_CONFIG_HOME", "relative")])), [system]);
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_looked_at_is_not_passed_over() {
+        let failed = |kind| Err::<(), _>(io::Error::from(kind));
+        assert!(is_there(&Ok(())) && is_there(&failed(io::ErrorKind::PermissionDenied)));
+        assert!(!is_there(&failed(io::ErrorKind::NotFound)) && !is_there(&failed(io::ErrorKind::NotADirectory)));
     }
 
     #[test]

@@ -136,7 +136,16 @@ fn read(section: &Section, files: &Files<'_>, report: &mut Report) -> Option<Cre
             }
             let user = ssh.text("user").filter(|user| !user.is_empty()).unwrap_or("git").to_owned();
             let passphrase = ssh.secret("password").filter(|p| !p.expose_secret().is_empty()).cloned();
-            Some(Credential::Ssh { user, passphrase, key: key(ssh, files, report)?, ignore_host_key })
+            let known_hosts = ssh.text("known_hosts").filter(|path| !path.is_empty()).map(PathBuf::from);
+            if known_hosts.is_some() && ignore_host_key {
+                report.error(&ssh.spot("known_hosts"), "no host key is looked at with `insecure_ignore_host_key`");
+            }
+            // `ssh` takes it in quotation marks, and knows no way to write one inside of them.
+            if known_hosts.as_ref().is_some_and(|path| path.to_string_lossy().contains(['"', '\n'])) {
+                report.error(&ssh.spot("known_hosts"), "a path with quotation marks cannot be handed to `ssh`");
+            }
+            let key = key(ssh, files, report)?;
+            Some(Credential::Ssh { user, passphrase, key, ignore_host_key, known_hosts })
         }
         _ => {
             let Some(app) = section.section("github_app") else {

@@ -1,13 +1,14 @@
 //! The line that a finding is about, underlined, for a terminal or a CI log. Secrets that stand in the file are never
-//! shown: whatever the table of keys calls a secret is covered, as is userinfo in URLs, wherever it stands in the line.
+//! shown: whatever the table of keys calls a secret is covered, as are userinfo and queries in URLs, wherever they stand in the line.
 
 use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Finding;
-use super::keys::{self, FILE, Key, Shape};
+use super::keys::{self, Key, Shape};
 use super::substitute::is_reference;
+use super::table::FILE;
 use crate::{limits, yaml};
 
 /// The lines of one file, ready to be shown.
@@ -112,12 +113,12 @@ fn token(line: &str, start: usize) -> usize {
 }
 
 /// Whether a line of a file that is no YAML may be shown: a key alone, or one that never holds a secret, with a value
-/// that has nothing of userinfo.
+/// that has nothing of userinfo or a query.
 fn is_harmless(line: &str) -> bool {
     let Some((key, value)) = line.split_once(':') else { return false };
     let key = key.trim().trim_start_matches("- ").trim_matches(['"', '\'']);
     let is_word = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    is_word && (value.trim().is_empty() || (keys::is_open(FILE, key) && !value.contains(['@', '{', '[', '#'])))
+    is_word && (value.trim().is_empty() || (keys::is_open(FILE, key) && !value.contains(['@', '{', '[', '#', '?'])))
 }
 
 impl Cover {
@@ -167,12 +168,20 @@ impl Cover {
             self.starts.push(at);
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             self.texts.extend(lines.map(SecretString::from));
-        } else if let Some((_, after)) = text.split_once("://") {
-            let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-            if let Some((userinfo, _)) = authority.rsplit_once('@').filter(|(userinfo, _)| !userinfo.is_empty()) {
-                self.texts.push(SecretString::from(userinfo));
-            }
+            return;
         }
+        let Some((_, after)) = text.split_once("://") else {
+            // user:password@host:path
+            let userinfo = text.split_once('@').map(|(userinfo, _)| userinfo).filter(|userinfo| userinfo.contains(':'));
+            self.texts.extend(userinfo.map(SecretString::from));
+            return;
+        };
+        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+        if let Some((userinfo, _)) = authority.rsplit_once('@').filter(|(userinfo, _)| !userinfo.is_empty()) {
+            self.texts.push(SecretString::from(userinfo));
+        }
+        let query = after.split_once(['?', '#']).map(|(_, query)| query).filter(|query| !query.is_empty());
+        self.texts.extend(query.map(SecretString::from));
     }
 }
 

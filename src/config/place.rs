@@ -63,6 +63,10 @@ impl Remote {
         if path.is_empty() {
             return Err("a URL without the path of a repository".to_owned());
         }
+        // It would be shown wherever the remote is.
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("the URL of a repository has no `?` and no `#`; a token belongs into `credentials`".to_owned());
+        }
         let user = (scheme == "ssh" && !url.username().is_empty()).then(|| url.username().to_owned());
         Ok(Self { scheme, host, port: url.port(), user, path })
     }
@@ -76,6 +80,11 @@ impl Remote {
         };
         if host.is_empty() || path.is_empty() || host.contains(['/', ' ']) || text.contains(char::is_whitespace) {
             return Err(none());
+        }
+        if user.is_none() && path.split('/').next().is_some_and(|first| first.contains('@')) {
+            return Err(
+                "ssh takes no password in a remote; write user@host:path, with a credential of type `ssh`".to_owned()
+            );
         }
         let path = path.trim_start_matches('/').to_owned();
         Ok(Self { scheme: "ssh", host: host.to_ascii_lowercase(), port: None, user, path })

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{FILE, Key, Shape, Status};
+use super::keys::{Key, Shape, Status};
+use super::table::FILE;
 
 /// The reference, in Markdown.
 #[must_use]

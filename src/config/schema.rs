@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{FILE, Key, Shape, Status};
+use super::keys::{Key, Shape, Status};
+use super::table::FILE;
 
 /// The schema, draft 2020-12.
 #[must_use]

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::keys::{self, FILE, Key, Shape};
+use super::keys::{self, Key, Shape};
 use super::report::{Report, Spot};
+use super::table::FILE;
 use crate::yaml;
 
 /// Where a value comes from.
@@ -107,8 +108,8 @@ fn resolve(keys: &'static [Key], rest: &str, item: Option<&Item>) -> Option<Vec<
             (Shape::Section(_) | Shape::Map(_), None) => None,
             (Shape::Section(below), Some(after)) => resolve(below, after, child),
             (Shape::Map(below), Some(after)) => resolve_name(below, after, child),
-            // Whatever stands below is not looked at: naming the key itself is enough.
-            (Shape::Any, Some(_)) => Some(Vec::new()),
+            // What stands below is looked at for `enabled` alone, which one variable more must not take away.
+            (Shape::Any, Some(after)) => Some(vec![Step::Chosen(after.to_lowercase())]),
             (_, _) if after.is_empty() => Some(Vec::new()),
             (_, _) => None,
         }?;

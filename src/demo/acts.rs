@@ -229,5 +229,6 @@ async fn eventually(mut holds: impl AsyncFnMut() -> Result<bool, Error>) -> Resu
 }
 
 fn milliseconds(from: Timestamp, to: Timestamp) -> f64 {
-    to.duration_since(from).as_secs_f64() * 1_000.0
+    // A client may have it before the record of it is written.
+    (to.duration_since(from).as_secs_f64() * 1_000.0).max(0.0)
 }

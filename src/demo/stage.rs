@@ -178,8 +178,8 @@ fn configuration(forge: &Forge, secrets: &BTreeMap<&str, String>, port: u16, sta
         // Writing to a `String` does not fail.
         let _ = write!(
             storages,
-            "  {name}:\n    remote: \"{}\"\n    branch: {name}\n    poll_interval: {poll}\n    webhook:\n      \
-             provider: {}\n      secrets: [\"{secret}\"]\n",
+            "  {name}:\n    remote: \"{}\"\n    branch: {name}\n    poll_interval: {poll}\n    poll_ceiling: 30s\n    \
+             webhook:\n      provider: {}\n      secrets: [\"{secret}\"]\n",
             forge.url(sender),
             sender.provider().name(),
         );

@@ -69,7 +69,7 @@ pub(super) fn addresses(out: &mut dyn Write, stage: &Stage) -> io::Result<()> {
          \n  deliveries curl -s {base}/api/v2/storages/{environment}/deliveries\
          \n  metrics    curl -s {base}/metrics\
          \n  ready      curl -s {base}/ready\
-         \n  git        git clone -b {environment} {git}   (a push to it is found by polling)"
+         \n  git        git clone -b {environment} {git}   (a push to it is found by polling, within 33 s)"
     )?;
     out.flush()
 }

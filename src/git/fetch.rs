@@ -21,9 +21,10 @@ use gix::protocol::{Handshake, LsRefsCommand};
 use gix_pack::bundle::write;
 use gix_transport::Service;
 
+use super::ahead::{self, Ahead};
 use super::error::{chain, damaged, machine};
 use super::mirror::{KEPT, Mirror, Owner, lock, set, tips};
-use super::transport::{self, Address, Conversation, Patience, Pool};
+use super::transport::{self, Address, Conversation, Patience, Pool, Start};
 use super::tree::read;
 use super::{Error, FetchRequest, Fetched, Moved, Remote, Renewed, place};
 use crate::clock::{Clock as _, System};
@@ -114,8 +115,13 @@ impl Mirror {
         patience: &Patience,
         renewed: &mut Option<Renewed>,
     ) -> Result<Fetched, Error> {
+        let mut ahead = None;
         let mut conversation = match address {
-            Address::Http(url) => pool.converse(url, remote, patience, System.now())?,
+            Address::Http(url) => {
+                let start = pool.start(url, remote, patience, System.now())?;
+                ahead = self.ahead(&start, request)?;
+                start.converse(patience)?
+            }
             Address::Path(path) => transport::local(path, patience)?,
             Address::Ssh(place) => {
                 let scratch = place::beside(&self.directory, "ssh");
@@ -124,7 +130,14 @@ impl Mirror {
         };
         let mut handshake = handshake(&mut conversation)?;
         let format = format(&handshake)?;
-        let heads = select(&mut conversation, &mut handshake, &request.branches)?;
+        let list = || select(&mut conversation, &mut handshake, &request.branches);
+        let (heads, early) = ahead::beside(ahead, patience, list);
+        let mut pack_bytes = 0;
+        if let Some(pack) = early {
+            self.reopen()?;
+            pack_bytes += pack.settle()?;
+        }
+        let heads = heads?;
         if self.repository.load().as_ref().is_some_and(|repository| repository.objects.object_hash() != format) {
             *renewed = self.renew(Some(format!("its ids are not made as the remote makes them, by {format}")))?;
         }
@@ -169,12 +182,8 @@ impl Mirror {
         let targets = changed.into_iter().map(|(branch, id)| (format!("refs/heads/{branch}"), id));
         set(&repository, targets.collect())?;
         agree(&repository, &heads)?;
-        let mut pack_bytes = 0;
         if let Some(pack) = pack {
-            pack_bytes = pack.bytes;
-            if let Some(keep) = pack.keep {
-                place::remove(&keep)?;
-            }
+            pack_bytes += pack.settle()?;
         }
         let expected_found = match &request.expected {
             Some(expected) => Some(is_on(&repository, expected, &heads)?),
@@ -185,13 +194,30 @@ impl Mirror {
     }
 }
 
+impl Mirror {
+    /// What can be fetched while the remote is asked for its branches: an announced commit that is not here yet, from a
+    /// remote whose capabilities are known.
+    fn ahead(&self, start: &Start, request: &FetchRequest) -> Result<Option<Ahead>, Error> {
+        let announced = request.expected.as_deref().and_then(|commit| ObjectId::from_hex(commit.as_bytes()).ok());
+        let (Some(commit), Some(repository), true) = (announced, self.repository.load_full(), start.is_warm()) else {
+            return Ok(None);
+        };
+        let local = repository.to_thread_local();
+        let before = tips(&local, "refs/heads/")?;
+        if before.is_empty() || commit.kind() != local.object_hash() || local.has_object(commit) {
+            return Ok(None);
+        }
+        Ok(Some(Ahead { commit, before, repository, start: start.clone() }))
+    }
+}
+
 /// Everything has to come again, which takes the time of a first clone whatever the caller expected.
 fn again(request: &FetchRequest, stop: &Arc<AtomicBool>) -> Patience {
     Patience::new(request.deadline.max(limits::GIT_CLONE_DEADLINE), stop)
 }
 
 /// Says hello. The credential, if there is one, has been sent along: nothing is asked for twice.
-fn handshake(conversation: &mut Conversation) -> Result<Handshake, Error> {
+pub(super) fn handshake(conversation: &mut Conversation) -> Result<Handshake, Error> {
     let handshake =
         gix::protocol::handshake(&mut conversation.wire, Service::UploadPack, |_| Ok(None), Vec::new(), &mut Discard);
     handshake.map_err(|error| conversation.explain(&error))
@@ -304,13 +330,23 @@ fn changes(
 }
 
 /// A pack that was written.
-struct Pack {
+pub(super) struct Pack {
     bytes: u64,
     keep: Option<std::path::PathBuf>,
 }
 
+impl Pack {
+    /// Lets it be joined with others, and says how large it is.
+    fn settle(self) -> Result<u64, Error> {
+        if let Some(keep) = self.keep {
+            place::remove(&keep)?;
+        }
+        Ok(self.bytes)
+    }
+}
+
 /// Fetches the tips that are not here, with everything they need. `None` if all of them are.
-fn bring(
+pub(super) fn bring(
     conversation: &mut Conversation,
     handshake: &mut Handshake,
     repository: &gix::Repository,

@@ -6,6 +6,7 @@
 //!
 //! Everything here blocks; callers are on a blocking thread.
 
+mod ahead;
 pub mod backend;
 mod compact;
 mod credential;
@@ -29,7 +30,7 @@ use crate::config::Credential;
 use crate::provider::Provider;
 
 /// Where to fetch from and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Remote {
     /// https, http, ssh (both forms), file, or a path. Without userinfo.
     pub url: String,

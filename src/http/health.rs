@@ -44,7 +44,7 @@ struct EnvironmentReadiness {
     since: Option<Timestamp>,
     /// It was read from disk and not confirmed by the remote in this run.
     from_disk: bool,
-    /// Seconds since the remote was last reached; absent if it was not in this run.
+    /// Seconds since the remote was last fetched from, in this run or in an earlier one; absent if it never was.
     staleness_seconds: Option<f64>,
 }
 
@@ -56,15 +56,15 @@ pub(super) async fn ready(state: Data<State>) -> HttpResponse {
         let served = environment.load();
         let storage = storages.iter().find(|storage| storage.name == environment.storage);
         let entry = storage.and_then(|s| s.environments.iter().find(|entry| entry.name == environment.name));
-        // A storage without a remote has a snapshot from the start, and no commit before the first edit.
-        let ready = served.commit.is_some() || storage.is_some_and(|s| s.remote.is_none() && s.failure.is_none());
+        let ready = storage.is_some_and(|storage| storage.serves(environment));
         environments.push(EnvironmentReadiness {
             name: environment.name.to_string(),
             storage: environment.storage.to_string(),
             ready,
             commit: served.commit.as_ref().map(ToString::to_string),
             since: served.commit.is_some().then_some(served.since),
-            from_disk: entry.is_some_and(|entry| entry.from_disk),
+            // What is served before its worker has told the board comes from the disk.
+            from_disk: entry.map_or(served.commit.is_some(), |entry| entry.from_disk),
             staleness_seconds: storage.and_then(|storage| storage.staleness_seconds),
         });
     }

@@ -104,22 +104,11 @@ impl From<&Config> for Settings {
 pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     move |config| {
         config.app_data(Data::from(state.clone()));
-        // The order is that of the load: the router looks at one after the other.
-        let (get, post) = (Method::GET, Method::POST);
-        route(config, &post, "/evaluate/v1/boolean", &evaluation::boolean);
-        route(config, &post, "/evaluate/v1/variant", &evaluation::variant);
-        route(config, &post, "/evaluate/v1/batch", &evaluation::batch);
-        route(config, &post, "/ofrep/v1/evaluate/flags", &ofrep::bulk);
-        route(config, &post, "/ofrep/v1/evaluate/flags/{key}", &ofrep::single);
-        route(config, &get, "/internal/v1/evaluation/snapshot/namespace/{namespace}", &snapshot::internal);
-        let namespace = "/client/v2/environments/{environment}/namespaces/{namespace}";
-        route(config, &get, &format!("{namespace}/snapshot"), &snapshot::client);
-        route(config, &get, &format!("{namespace}/stream"), &stream::client);
-        route(config, &get, "/ofrep/v1/_stream/{environment}/{namespace}/events", &stream::ofrep);
-        route(config, &get, "/api/v1/namespaces/{namespace}/flags", &list::in_namespace);
-        route(config, &get, "/api/v1/flags", &list::by_query);
-        route(config, &get, "/health", &health::health);
-        route(config, &get, "/ready", &health::ready);
+        // The router looks at one after the other: first what is asked for most, then everything once more with a
+        // slash at its end, which hardly anybody sends.
+        for end in ["", "/"] {
+            api(config, end);
+        }
         // Some scrapers look whether there is something before they ask for it.
         config.service(
             web::resource("/metrics")
@@ -127,25 +116,43 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
                 .route(web::head().to(health::scrape))
                 .default_service(web::to(wrong_method)),
         );
-        route(config, &get, "/api/v2/storages", &status::storages);
-        route(config, &get, "/api/v2/storages/{storage}", &status::storage);
-        route(config, &get, "/api/v2/storages/{storage}/deliveries", &status::deliveries);
-        route(config, &post, "/ofrep/v1/evaluate/flags/", &ofrep::without_key);
+        route(config, &Method::POST, "/ofrep/v1/evaluate/flags//".to_owned(), ofrep::without_key);
         config.default_service(web::to(unknown_path));
     }
 }
 
-/// One path, with and without a slash at its end.
-fn route<H, A>(config: &mut ServiceConfig, method: &Method, path: &str, handler: &H)
+/// Every path but one, ending so.
+fn api(config: &mut ServiceConfig, end: &str) {
+    let (get, post) = (&Method::GET, &Method::POST);
+    let path = |path: &str| format!("{path}{end}");
+    route(config, post, path("/evaluate/v1/boolean"), evaluation::boolean);
+    route(config, post, path("/evaluate/v1/variant"), evaluation::variant);
+    route(config, post, path("/evaluate/v1/batch"), evaluation::batch);
+    route(config, get, path("/internal/v1/evaluation/snapshot/namespace/{namespace}"), snapshot::internal);
+    route(config, post, path("/ofrep/v1/evaluate/flags"), ofrep::bulk);
+    route(config, post, path("/ofrep/v1/evaluate/flags/{key}"), ofrep::single);
+    let namespace = "/client/v2/environments/{environment}/namespaces/{namespace}";
+    route(config, get, path(&format!("{namespace}/snapshot")), snapshot::client);
+    route(config, get, path(&format!("{namespace}/stream")), stream::client);
+    route(config, get, path("/ofrep/v1/_stream/{environment}/{namespace}/events"), stream::ofrep);
+    route(config, get, path("/api/v1/namespaces/{namespace}/flags"), list::in_namespace);
+    route(config, get, path("/api/v1/flags"), list::by_query);
+    route(config, get, path("/health"), health::health);
+    route(config, get, path("/ready"), health::ready);
+    route(config, get, path("/api/v2/storages"), status::storages);
+    route(config, get, path("/api/v2/storages/{storage}"), status::storage);
+    route(config, get, path("/api/v2/storages/{storage}/deliveries"), status::deliveries);
+}
+
+/// One path.
+fn route<H, A>(config: &mut ServiceConfig, method: &Method, path: String, handler: H)
 where
     H: Handler<A>,
     A: FromRequest + 'static,
     H::Output: Responder + 'static,
 {
-    for path in [path.to_owned(), format!("{path}/")] {
-        let right = web::method(method.clone()).to(handler.clone());
-        config.service(web::resource(path).route(right).default_service(web::to(wrong_method)));
-    }
+    let right = web::method(method.clone()).to(handler);
+    config.service(web::resource(path).route(right).default_service(web::to(wrong_method)));
 }
 
 async fn unknown_path(request: HttpRequest) -> HttpResponse {

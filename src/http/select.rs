@@ -58,7 +58,8 @@ pub(super) fn named_or_header(
     headers: &HeaderMap,
     named: &str,
 ) -> Result<Arc<Environment>, Failure> {
-    environments.get(named).map_or_else(|| by_header(environments, headers), Ok)
+    let found = if named.is_empty() { None } else { environments.get(named) };
+    found.map_or_else(|| by_header(environments, headers), Ok)
 }
 
 /// The environment of a list of flags: the header, then the query, then the default one.

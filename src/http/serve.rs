@@ -11,10 +11,13 @@ use actix_web::dev::{RequestHead, Server, ServerHandle, Service, ServiceFactory,
 use actix_web::http::header;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, HttpServer};
+use arc_swap::ArcSwap;
 use futures_util::future::{Either, ready};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::task::JoinHandle;
 
@@ -66,6 +69,7 @@ impl BindError {
 pub struct Listening {
     address: SocketAddr,
     webhook_address: Option<SocketAddr>,
+    certificate: Option<Arc<Certificate>>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     ticker: JoinHandle<()>,
     state: Arc<State>,
@@ -83,7 +87,8 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
         (Some(listener), Some(config)) => Some(local(listener, &config.host, config.port)?),
         _ => None,
     };
-    let tls = server.tls.as_ref().map(tls).transpose()?;
+    let certificate = server.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
+    let tls = certificate.clone().map(tls).transpose()?;
     let api = routes(state.clone());
     let webhooks = webhooks::routes(state.ingest.clone());
     let servers = if let (Some(listener), Some(config)) = (webhook, &server.webhook) {
@@ -108,7 +113,7 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
             streams.tick();
         }
     });
-    Ok(Listening { address, webhook_address, servers, ticker, state: state.clone() })
+    Ok(Listening { address, webhook_address, certificate, servers, ticker, state: state.clone() })
 }
 
 impl Listening {
@@ -122,6 +127,12 @@ impl Listening {
     #[must_use]
     pub const fn webhook_address(&self) -> Option<SocketAddr> {
         self.webhook_address
+    }
+
+    /// The certificate, where https is spoken.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Arc<Certificate>> {
+        self.certificate.clone()
     }
 
     /// Stops: no new connections, streams end, requests under way are finished within
@@ -170,7 +181,32 @@ fn local(listener: &TcpListener, host: &str, port: u16) -> Result<SocketAddr, Bi
     listener.local_addr().map_err(|source| BindError::Address { host: host.to_owned(), port, source })
 }
 
-fn tls(config: &config::Tls) -> Result<ServerConfig, BindError> {
+/// The certificate and key that handshakes are answered with; a reload renews them under the listeners.
+#[derive(Debug)]
+pub struct Certificate(ArcSwap<CertifiedKey>);
+
+impl Certificate {
+    fn read(config: &config::Tls) -> Result<Self, BindError> {
+        certified(config).map(|key| Self(ArcSwap::from_pointee(key)))
+    }
+
+    /// Reads both files anew, for the handshakes from now on; connections that stand go on.
+    ///
+    /// # Errors
+    /// Files that cannot be used: then nothing changes.
+    pub fn renew(&self, config: &config::Tls) -> Result<(), BindError> {
+        self.0.store(Arc::new(certified(config)?));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+fn certified(config: &config::Tls) -> Result<CertifiedKey, BindError> {
     let failed = |path: &PathBuf| {
         let path = path.clone();
         move |source| BindError::Pem { path, source }
@@ -179,12 +215,14 @@ fn tls(config: &config::Tls) -> Result<ServerConfig, BindError> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(failed(&config.certificate))?;
     let key = PrivateKeyDer::from_pem_file(&config.key).map_err(failed(&config.key))?;
-    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider()).map_err(BindError::Tls)
+}
+
+fn tls(certificate: Arc<Certificate>) -> Result<ServerConfig, BindError> {
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(BindError::Tls)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(BindError::Tls)
+        .map_err(BindError::Tls)?;
+    Ok(config.with_no_client_auth().with_cert_resolver(certificate))
 }
 
 fn start(

@@ -39,7 +39,9 @@ enum Form {
 /// `GET /client/v2/environments/{environment}/namespaces/{namespace}/stream`
 pub(super) async fn client(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let accepted = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let form = if accepted.contains(EVENT_STREAM) { Form::Events } else { Form::Lines };
+    // Alone in the list, as event sources send it: who takes JSON as well is told in lines, as by Flipt.
+    let alone = accepted.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(EVENT_STREAM);
+    let form = if alone && !accepted.contains(',') { Form::Events } else { Form::Lines };
     stream(&state, &request, Surface::Evaluation, form)
 }
 

@@ -12,7 +12,7 @@
 //! store's own seal holds. A store without a file (first flush): doubt. A marker (the process died while opening,
 //! which is how an allocation that a damaged file asks for ends): doubt.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
@@ -22,7 +22,7 @@ use std::sync::{Arc, mpsc};
 
 use super::record::{self, Kind};
 use super::seal::{self, Seal};
-use super::{Manifest, Opened, Place, quarantine};
+use super::{Fetch, Manifest, Opened, Pending, Place, quarantine};
 use crate::ingest::Delivery;
 use crate::limits;
 
@@ -62,6 +62,7 @@ impl std::fmt::Debug for Engine {
 pub(super) struct Content {
     pub(super) deliveries: Vec<Delivery>,
     pub(super) manifests: Vec<(Place, Manifest)>,
+    pub(super) fetches: Vec<(Arc<str>, Fetch)>,
 }
 
 #[derive(Debug, Clone)]
@@ -191,6 +192,7 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
                 continue;
             }
             Kind::Delivery => content.deliveries.extend(record::delivery(payload)),
+            Kind::Fetch(storage) => content.fetches.extend(record::fetch(payload).map(|fetch| (storage, fetch))),
             Kind::Manifest(place) => match manifests.last_mut() {
                 Some((last, whole)) if *last == place => whole.extend_from_slice(payload),
                 _ => manifests.push((place, payload.to_vec())),
@@ -218,29 +220,32 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
 }
 
 impl Engine {
+    /// Number of the last write.
+    #[cfg(test)]
+    pub(super) const fn sequence(&self) -> u64 {
+        self.seal.sequence
+    }
+
     /// Writes one batch, whole or not at all, and flushes it.
-    pub(super) fn write(
-        &mut self,
-        deliveries: &BTreeMap<Vec<u8>, Arc<Delivery>>,
-        manifests: &HashMap<Place, Option<Manifest>>,
-    ) -> Result<(), Error> {
-        catch_unwind(AssertUnwindSafe(|| self.write_unguarded(deliveries, manifests)))
+    pub(super) fn write(&mut self, pending: &Pending) -> Result<(), Error> {
+        catch_unwind(AssertUnwindSafe(|| self.write_unguarded(pending)))
             .unwrap_or_else(|panic| Err(Error::Panicked(panic_text(&*panic))))
     }
 
-    fn write_unguarded(
-        &mut self,
-        deliveries: &BTreeMap<Vec<u8>, Arc<Delivery>>,
-        manifests: &HashMap<Place, Option<Manifest>>,
-    ) -> Result<(), Error> {
+    fn write_unguarded(&mut self, pending: &Pending) -> Result<(), Error> {
         let mut batch = sled::Batch::default();
-        for (key, delivery) in deliveries {
+        for (storage, fetch) in &pending.fetches {
+            if let Some(payload) = record::fetch_payload(fetch) {
+                self.insert(&mut batch, record::fetch_key(storage), &payload);
+            }
+        }
+        for (key, delivery) in &pending.deliveries {
             if let Some(payload) = record::delivery_payload(delivery) {
                 self.insert(&mut batch, key.clone(), &payload);
                 self.drop_oldest(&mut batch, &delivery.storage);
             }
         }
-        for (place, manifest) in manifests {
+        for (place, manifest) in &pending.manifests {
             let parts = manifest.as_ref().map(|m| record::manifest_parts(place, m)).unwrap_or_default();
             let prefix = record::manifest_prefix(place);
             let keep = parts.len();

@@ -1,7 +1,7 @@
 //! What makes a restart fast and a history visible; never the truth (I1).
 //!
-//! The store keeps the record of the last deliveries and, of each environment, where its last good state stands in
-//! the mirror. Both are written behind: whoever hands something in never waits for a disk. Both are read once, when
+//! The store keeps the record of the last deliveries; of each environment, where its last good state stands in the
+//! mirror; and of each storage, when its remote was last reached. All of it is written behind: whoever hands something in never waits for a disk. Both are read once, when
 //! the store is opened. Deleting or damaging the directory costs history and time: flags come from Git.
 //!
 //! The engine is sled 0.34, which is fast and survives kills, but which panics on damaged files, sometimes opens them
@@ -74,6 +74,15 @@ pub enum Opened {
     },
 }
 
+/// The last fetch of a storage that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Where from: a storage that was pointed elsewhere has not been fetched yet.
+    pub remote: String,
+    /// When it had ended.
+    pub at: Timestamp,
+}
+
 /// The store. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -86,6 +95,14 @@ struct Inner {
     bell: Notify,
     engine: Mutex<Option<Engine>>,
     manifests: Mutex<HashMap<Place, Manifest>>,
+    fetches: Mutex<HashMap<Arc<str>, Known>>,
+}
+
+/// A fetch as it is known, and as of when it is on the disk or on its way there.
+#[derive(Debug, Clone)]
+struct Known {
+    fetch: Fetch,
+    written: Option<Timestamp>,
 }
 
 /// (storage, environment).
@@ -96,6 +113,7 @@ type Place = (Arc<str>, Arc<str>);
 struct Pending {
     deliveries: BTreeMap<Vec<u8>, Arc<Delivery>>,
     manifests: HashMap<Place, Option<Manifest>>,
+    fetches: HashMap<Arc<str>, Fetch>,
     /// Deliveries that were not taken because too many waited.
     dropped: u64,
 }
@@ -113,6 +131,8 @@ impl Store {
     pub fn open(directory: &Path) -> (Self, Remembered, Opened) {
         let (engine, content, opened) = engine::open(directory);
         let store = Self::with(engine, content.manifests.into_iter().collect());
+        let known = |fetch: Fetch| Known { written: Some(fetch.at), fetch };
+        lock(&store.inner.fetches).extend(content.fetches.into_iter().map(|(storage, fetch)| (storage, known(fetch))));
         (store, Remembered { deliveries: content.deliveries }, opened)
     }
 
@@ -128,6 +148,7 @@ impl Store {
             bell: Notify::new(),
             engine: Mutex::new(engine),
             manifests: Mutex::new(manifests),
+            fetches: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -168,6 +189,32 @@ impl Store {
         self.inner.bell.notify_one();
     }
 
+    /// When a storage was last fetched from this remote, in this run or an earlier one.
+    #[must_use]
+    pub fn fetched(&self, storage: &str, remote: &str) -> Option<Timestamp> {
+        let fetches = lock(&self.inner.fetches);
+        fetches.get(storage).filter(|known| known.fetch.remote == remote).map(|known| known.fetch.at)
+    }
+
+    /// Hands in the last fetch of a storage. A quiet repository is fetched from every few seconds: what is on the disk
+    /// may be [`limits::STORE_FETCH_PAUSE`] behind, which a process that ends in order makes good.
+    pub fn put_fetch(&self, storage: &Arc<str>, fetch: Fetch) {
+        {
+            let mut fetches = lock(&self.inner.fetches);
+            let before = fetches.get(storage).filter(|known| known.fetch.remote == fetch.remote);
+            let written = before.and_then(|known| known.written);
+            let fresh = written
+                .is_some_and(|written| fetch.at.duration_since(written).unsigned_abs() < limits::STORE_FETCH_PAUSE);
+            let written = if fresh { written } else { Some(fetch.at) };
+            fetches.insert(storage.clone(), Known { fetch: fetch.clone(), written });
+            if fresh {
+                return;
+            }
+        }
+        lock(&self.inner.pending).fetches.insert(storage.clone(), fetch);
+        self.inner.bell.notify_one();
+    }
+
     /// Ends when something was handed in.
     pub async fn rung(&self) {
         self.inner.bell.notified().await;
@@ -182,10 +229,10 @@ impl Store {
             tracing::warn!(dropped = pending.dropped, "delivery records not kept: the disk is too slow");
         }
         let Some(open) = engine.as_mut() else { return };
-        if pending.deliveries.is_empty() && pending.manifests.is_empty() {
+        if pending.deliveries.is_empty() && pending.manifests.is_empty() && pending.fetches.is_empty() {
             return;
         }
-        if let Err(error) = open.write(&pending.deliveries, &pending.manifests) {
+        if let Err(error) = open.write(&pending) {
             tracing::error!(%error, "the state store failed; nothing more is kept until the next start");
             if let Some(broken) = engine.take() {
                 broken.abandon();
@@ -195,6 +242,11 @@ impl Store {
 
     /// Writes what was handed in and gives the directory free. What is handed in from now on is forgotten. Blocks.
     pub fn close(&self) {
+        for (storage, known) in &*lock(&self.inner.fetches) {
+            if known.written != Some(known.fetch.at) {
+                lock(&self.inner.pending).fetches.insert(storage.clone(), known.fetch.clone());
+            }
+        }
         self.flush();
         if let Some(engine) = lock(&self.inner.engine).take() {
             engine.close();

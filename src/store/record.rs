@@ -3,6 +3,7 @@
 //! ```text
 //! d <storage> 00 <received, microseconds, big endian> <id>   JSON of the delivery
 //! m <storage> 00 <environment> 00 <part, big endian>         a part of the JSON of the manifest
+//! f <storage>                                                JSON of the last fetch that succeeded
 //! s                                                          the seal
 //! ```
 //!
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Manifest, Place};
+use super::{Fetch, Manifest, Place};
 use crate::ingest::{Delivery, Outcome, Steps};
 use crate::limits;
 use crate::provider::Provider;
@@ -28,6 +29,8 @@ pub(super) enum Kind {
     Delivery,
     /// A part of the manifest of this environment.
     Manifest(Place),
+    /// The last fetch of this storage.
+    Fetch(Arc<str>),
     /// The seal.
     Seal,
 }
@@ -42,6 +45,7 @@ pub(super) fn kind(key: &[u8]) -> Option<Kind> {
             let place = (name(names.next()?)?, name(names.next()?)?);
             (names.next()?.len() == 4).then_some(Kind::Manifest(place))
         }
+        b'f' => Some(Kind::Fetch(name(rest)?)),
         b's' if rest.is_empty() => Some(Kind::Seal),
         _ => None,
     }
@@ -123,4 +127,19 @@ pub(super) fn manifest_parts(place: &Place, manifest: &Manifest) -> Vec<(Vec<u8>
 pub(super) fn manifest(whole: &[u8]) -> Option<Manifest> {
     let (length, json) = whole.split_first_chunk::<8>()?;
     (u64::from_be_bytes(*length) == json.len() as u64).then(|| serde_json::from_slice(json).ok())?
+}
+
+/// Key of the last fetch of a storage.
+pub(super) fn fetch_key(storage: &str) -> Vec<u8> {
+    [b"f", storage.as_bytes()].concat()
+}
+
+/// The payload of a fetch.
+pub(super) fn fetch_payload(fetch: &Fetch) -> Option<Vec<u8>> {
+    serde_json::to_vec(fetch).ok().filter(|json| json.len() <= limits::STORE_VALUE_BYTES)
+}
+
+/// What [`fetch_payload`] made.
+pub(super) fn fetch(payload: &[u8]) -> Option<Fetch> {
+    serde_json::from_slice(payload).ok()
 }

@@ -239,3 +239,33 @@ fn only_the_last_few_that_were_moved_aside_are_kept() {
     let bad = bad.filter(|entry| entry.file_name().to_string_lossy().starts_with("state.bad-")).count();
     assert_eq!(bad, limits::STORE_QUARANTINED);
 }
+
+#[test]
+fn the_last_fetch_is_remembered_of_its_remote_and_written_now_and_then() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let fetch = |second| Fetch { remote: "https://a".to_owned(), at: at(second) };
+    let (storage, _) = names();
+    let (store, ..) = Store::open(directory.path());
+    let flushed = |store: &Store| {
+        store.flush();
+        lock(&store.inner.engine).as_ref().unwrap().sequence()
+    };
+    store.put_fetch(&storage, fetch(1_000));
+    let first = flushed(&store);
+    store.put_fetch(&storage, fetch(1_001));
+    assert_eq!(
+        (flushed(&store), store.fetched(&storage, "https://a")),
+        (first, Some(at(1_001))),
+        "not each is written"
+    );
+    store.put_fetch(&storage, fetch(1_100));
+    assert_ne!(flushed(&store), first);
+    store.put_fetch(&storage, fetch(1_101));
+    store.close();
+    let (store, _, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(store.fetched(&storage, "https://a"), Some(at(1_101)), "the end of a run writes the last one");
+    assert_eq!(store.fetched(&storage, "https://b"), None);
+    assert_eq!(store.fetched("other", "https://a"), None);
+}

@@ -23,13 +23,15 @@ use crate::flags::snapshot::{self, Input};
 use crate::git::{self, FetchRequest, Fetched, Opened};
 use crate::limits;
 use crate::serve::{self, Environments, Served};
-use crate::store::Store;
+use crate::store::{Fetch, Store};
 
 /// What the configuration makes of one storage.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Its name.
     pub name: Arc<str>,
+    /// What it follows, as the status shows it.
+    pub remote: String,
     /// Its branch.
     pub branch: Arc<str>,
     /// Its configured environments.
@@ -166,6 +168,7 @@ impl Pipeline {
         let began = Instant::now();
         let fetched = self.repository()?.fetch(&request, stop)?;
         let (took, fetched_at) = (began.elapsed(), self.clock.now());
+        self.store.put_fetch(&self.plan.name, Fetch { remote: self.plan.remote.clone(), at: fetched_at });
         self.empty = fetched.heads.is_empty();
         self.tell_moves(&fetched);
         let live_at = self.follow(&fetched.heads, false).inspect_err(|error| {
@@ -290,6 +293,12 @@ impl Pipeline {
             let all: Vec<_> = environments.into_iter().map(|(_, environment)| environment).collect();
             self.table.set_branches(storage, &all);
         }
+    }
+
+    /// When the remote was last fetched from, in this run or in an earlier one.
+    #[must_use]
+    pub fn last_fetch(&self) -> Option<Timestamp> {
+        self.store.fetched(&self.plan.name, &self.plan.remote)
     }
 
     /// The environments as the status shows them.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::fault::Class;
 use crate::flags::problem::Problem;
+use crate::serve;
 
 /// What makes a storage move at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -34,7 +35,7 @@ pub struct Storage {
     pub mode: Mode,
     /// Tip of the branch as last seen on the remote, hex.
     pub head: Option<Arc<str>>,
-    /// End of the last fetch that succeeded.
+    /// End of the last fetch that succeeded, in this run or in an earlier one.
     pub last_fetch: Option<Timestamp>,
     /// Seconds since then.
     pub staleness_seconds: Option<f64>,
@@ -50,6 +51,15 @@ pub struct Storage {
     pub failure: Option<Failure>,
     /// Its environments, branch environments included.
     pub environments: Vec<Environment>,
+}
+
+impl Storage {
+    /// Whether an environment of this storage has a snapshot. One without a remote has it from the start, and no commit
+    /// before the first edit.
+    #[must_use]
+    pub fn serves(&self, environment: &serve::Environment) -> bool {
+        environment.load().commit.is_some() || (self.remote.is_none() && self.failure.is_none())
+    }
 }
 
 /// A fetch that failed.
@@ -80,12 +90,18 @@ pub struct Environment {
     pub from_disk: bool,
     /// When the served commit was taken.
     pub since: Option<Timestamp>,
-    /// Namespaces that are served, with their number of flags.
+    /// Namespaces that are served, by key, with their number of flags.
+    #[serde(serialize_with = "as_object")]
     pub namespaces: Vec<(Arc<str>, usize)>,
     /// Namespaces held at an earlier state.
     pub held: Vec<Arc<str>>,
     /// Errors and hazards.
     pub problems: Vec<Problem>,
+}
+
+/// `{"shop": 12}`
+fn as_object<S: serde::Serializer>(namespaces: &[(Arc<str>, usize)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(namespaces.iter().map(|(key, flags)| (&**key, flags)))
 }
 
 /// The status of every storage. Written once a run by its worker, read by whoever asks.

@@ -750,6 +750,47 @@ async fn a_reload_keeps_what_is_served_and_changes_what_changed() {
     world.stop().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reload_leaves_a_worker_alone_whose_job_stays_the_same() {
+    let (fake, first) = two();
+    let mut world = World::of(fake);
+    world.serves("staging", &first).await;
+    let second = world.fake.push("main", &[("production/default/features.yaml", &yaml("default", &["b"]))]);
+    world.hint("d1", Some(&second));
+    world.told("done d1", 1).await;
+    world.serves("staging", &second).await;
+    assert_eq!(world.status().mode, Mode::Webhook);
+    let opened = || world.fake.lock().opened;
+    let before = opened();
+    world.apply();
+    let third = world.fake.push("main", &[("production/default/features.yaml", &yaml("default", &["c"]))]);
+    world.hint("d2", Some(&third));
+    world.told("done d2", 1).await;
+    assert_eq!(opened(), before, "the worker started anew for nothing");
+    assert_eq!(world.status().mode, Mode::Webhook);
+
+    // One that fails starts anew: perhaps what it failed of is mended. A first success comes before the backoff's end.
+    world.fake.change(|remote| remote.down = Some(|| git::Error::Throttled(Duration::from_secs(3_000))));
+    world.hint("d3", None);
+    world.told("failed d3", 1).await;
+    world.fake.change(|remote| remote.down = None);
+    let asked = Instant::now();
+    world.apply();
+    world.told("done d3", 1).await;
+    assert!(asked.elapsed() < Duration::from_secs(1_000), "{:?}", asked.elapsed());
+    assert_eq!(opened(), before + 1);
+
+    // And so does one whose interval is another.
+    for storage in world.config.storages.values_mut() {
+        storage.poll_interval = Duration::from_secs(7);
+    }
+    world.apply();
+    world.told("fetch ok", world.count("fetch ok") + 1).await;
+    assert_eq!(world.fake.lock().opened, before + 2);
+    assert_eq!(world.fake.lock().most_running, 1, "one worker at a time");
+    world.stop().await;
+}
+
 mod any_order {
     use super::*;
     use proptest::prelude::*;

@@ -132,6 +132,9 @@ impl Worker {
 
     /// Serves what is on the disk, before the network is asked.
     async fn restore(&mut self) {
+        // How old it is was written down by an earlier run, and is told before anything of it is served.
+        let last = self.pipeline.as_ref().and_then(Pipeline::last_fetch);
+        self.board.update(&self.name, |storage| storage.last_fetch = storage.last_fetch.max(last));
         let restored = self.blocking(|pipeline, _| pipeline.restore()).await;
         match restored {
             Ok(report) => self.show(|storage| storage.head.clone_from(&report.head)),

@@ -57,10 +57,46 @@ pub struct Workers {
 }
 
 struct Running {
+    job: Job,
     stop: watch::Sender<bool>,
     halt: Arc<AtomicBool>,
     pulse: Arc<Pulse>,
     task: JoinHandle<()>,
+}
+
+/// What a worker was told to do. One whose job a reload does not change goes on, with all it knows of its remote: that
+/// webhooks are healthy, that it was asked to wait, a connection that is warm.
+struct Job {
+    branch: Arc<str>,
+    environments: Vec<Planned>,
+    policy: Policy,
+    path: Option<PathBuf>,
+    remote: Option<Remote>,
+}
+
+impl Job {
+    fn of(plan: &Plan, storage: &config::Storage, config: &Config) -> Self {
+        Self {
+            branch: plan.branch.clone(),
+            environments: plan.environments.clone(),
+            policy: policy(storage),
+            path: storage.path.clone(),
+            remote: remote(config, storage),
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        // An environment stays the same object as long as nothing of it changes.
+        let same = |(a, b): (&Planned, &Planned)| Arc::ptr_eq(&a.environment, &b.environment) && a.hazards == b.hazards;
+        (&self.branch, self.policy, &self.path, &self.remote)
+            == (&other.branch, other.policy, &other.path, &other.remote)
+            && self.environments.len() == other.environments.len()
+            && self.environments.iter().zip(&other.environments).all(same)
+    }
+}
+
+fn policy(storage: &config::Storage) -> Policy {
+    Policy { interval: storage.poll_interval, ceiling: storage.poll_ceiling, webhooks: storage.webhook.is_some() }
 }
 
 impl Running {
@@ -84,8 +120,9 @@ impl Workers {
         self.plans(config);
     }
 
-    /// Makes the workers those of `config`: the first time they start, later they start anew. What is served, the
-    /// slots and the status of what stays are kept. Must be called within a runtime.
+    /// Makes the workers those of `config`. One whose job stays the same goes on, unless it fails: whoever reloads then
+    /// has perhaps mended what it fails of. Of those that start anew, what is served, the slots and the status are kept.
+    /// Must be called within a runtime.
     pub fn apply(&self, config: &Config) {
         self.apply_from(config, &|storage| source(config, storage));
     }
@@ -106,7 +143,12 @@ impl Workers {
             };
             let slot = old_slots.get(&plan.name).cloned().unwrap_or_default();
             slots.insert(plan.name.clone(), slot.clone());
-            running.insert(plan.name.clone(), self.start(plan, storage, source, slot, old));
+            let (name, job) = (plan.name.clone(), Job::of(&plan, storage, config));
+            let worker = match old {
+                Some(old) if old.job.is(&job) && !old.task.is_finished() && !self.fails(&name) => old,
+                old => self.start(plan, job, source, slot, old),
+            };
+            running.insert(name, worker);
         }
         for gone in before.into_values() {
             retire(Some(gone));
@@ -130,21 +172,15 @@ impl Workers {
         plans
     }
 
-    fn start(
-        &self,
-        plan: Plan,
-        storage: &config::Storage,
-        source: Arc<dyn Source>,
-        slot: Arc<Slot>,
-        old: Option<Running>,
-    ) -> Running {
+    fn fails(&self, storage: &str) -> bool {
+        let Seams { board, clock, .. } = &self.seams;
+        board.get(storage, clock.now()).is_some_and(|storage| storage.failure.is_some())
+    }
+
+    fn start(&self, plan: Plan, job: Job, source: Arc<dyn Source>, slot: Arc<Slot>, old: Option<Running>) -> Running {
         let Seams { environments, board, store, observer, clock } = self.seams.clone();
         let pulse = Arc::new(Pulse::default());
-        let policy = Policy {
-            interval: storage.poll_interval,
-            ceiling: storage.poll_ceiling,
-            webhooks: storage.webhook.is_some(),
-        };
+        let policy = job.policy;
         let (name, stop) = (plan.name.clone(), watch::Sender::new(false));
         let halt = Arc::<AtomicBool>::default();
         let parts = Parts {
@@ -170,7 +206,7 @@ impl Workers {
             }
             worker::run(parts, stopped).await;
         });
-        Running { stop, halt, pulse, task }
+        Running { job, stop, halt, pulse, task }
     }
 
     /// A storage of this process only: nothing is in it, and that is current.
@@ -261,7 +297,12 @@ fn plan(config: &Config, storage: &config::Storage, known: &[Arc<serve::Environm
         });
         Planned { environment, hazards: wanted.hazards }
     });
-    Plan { name: storage.name.clone(), branch: storage.branch.clone(), environments: environments.collect() }
+    Plan {
+        name: storage.name.clone(),
+        remote: url(storage).unwrap_or_default(),
+        branch: storage.branch.clone(),
+        environments: environments.collect(),
+    }
 }
 
 /// What a storage follows.
@@ -272,20 +313,23 @@ fn url(storage: &config::Storage) -> Option<String> {
 
 /// Where a storage is fetched from; nothing for one of this process only.
 fn source(config: &Config, storage: &config::Storage) -> Option<Arc<dyn Source>> {
-    let Some(url) = storage.remote.clone() else {
+    let Some(remote) = remote(config, storage) else {
         return Some(Arc::new(Standing { directory: storage.path.clone()? }));
     };
+    let directory = mirror_directory(&config.state_directory, storage, &remote.url);
+    Some(Arc::new(Mirrored { directory, remote }))
+}
+
+fn remote(config: &Config, storage: &config::Storage) -> Option<Remote> {
     let scm = config.environments.iter().filter(|e| e.storage == storage.name).find_map(|e| e.scm.as_ref());
     let provider = storage.webhook.as_ref().map(|webhook| webhook.provider).or(scm.map(|scm| scm.provider));
-    let directory = mirror_directory(&config.state_directory, storage, &url);
-    let remote = Remote {
-        url,
+    Some(Remote {
+        url: storage.remote.clone()?,
         credential: storage.credential.clone(),
         provider,
         ca_certificate: storage.ca_certificate.clone(),
         insecure_skip_tls: storage.insecure_skip_tls,
-    };
-    Some(Arc::new(Mirrored { directory, remote }))
+    })
 }
 
 /// Where the mirror of a storage lives. Its name says which remote it follows, so that a storage that is pointed at

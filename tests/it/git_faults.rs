@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::signature::RsaKeyPair;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use yardarm::config::{Credential, KeySource};
 use yardarm::fault::Class;
 use yardarm::git::program::{Format, Repository};
@@ -15,7 +18,7 @@ use yardarm::provider::Provider;
 use crate::git_server::{Fault, Server, fetch, fetch_within, flags, mirror, push, remote, request};
 
 /// Well above what a deadline of 300 ms may become on a machine that is busy, and far below what the faults would take.
-const PROMPT: Duration = Duration::from_secs(5);
+const PROMPT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(300);
 
 fn leftovers(home: &std::path::Path) -> Vec<String> {
@@ -60,7 +63,7 @@ fn a_server_that_trickles_ends_at_the_total_deadline() {
     flags(&server, "flags.git");
     let mirror = mirror(home.path());
     for what in ["capabilities", "ls-refs", "fetch"] {
-        server.fault(what, Fault::Trickle(Duration::from_millis(40)));
+        server.fault(what, Fault::Trickle(Duration::from_millis(100)));
         let started = Instant::now();
         let ended = fetch_within(&mirror, &server.remote("flags.git"), &["main"], SHORT);
         assert!(matches!(ended, Err(Error::Deadline(SHORT))), "{what}: {ended:?}");
@@ -96,6 +99,39 @@ fn a_server_that_says_nothing_ends_at_the_deadline_or_when_told() {
         assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
     });
     assert!(started.elapsed() < PROMPT);
+}
+
+/// A name that resolves and a host that drops what is sent to it; and one that connects and never says a word of TLS.
+#[test]
+fn a_connection_that_does_not_come_about_ends_at_the_deadline() {
+    let home = tempfile::tempdir().unwrap();
+    let mirror = mirror(home.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let full = runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        socket.listen(1).unwrap()
+    });
+    let address = full.local_addr().unwrap();
+    // Nobody accepts: once its queue is full, the kernel drops what comes.
+    let mut waiting = Vec::new();
+    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, SHORT) {
+        waiting.push(stream);
+        assert!(waiting.len() < 64, "the queue never gets full");
+    }
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let urls = [
+        format!("http://localhost:{}/flags.git", address.port()),
+        format!("https://{address}/flags.git"),
+        format!("https://{}/flags.git", silent.local_addr().unwrap()),
+        format!("ssh://git@{address}/flags.git"),
+    ];
+    for url in urls {
+        let started = Instant::now();
+        let ended = fetch_within(&mirror, &remote(&url), &["main"], SHORT);
+        assert!(matches!(ended, Err(Error::Deadline(SHORT))), "{url}: {ended:?}");
+        assert!(started.elapsed() < PROMPT, "{url}: {:?}", started.elapsed());
+    }
 }
 
 #[test]
@@ -310,12 +346,8 @@ fn an_app_signs_for_a_token_and_uses_it_until_shortly_before_its_end() {
     let jwt = seen[0].authorization.clone().unwrap();
     let jwt = jwt.strip_prefix("Bearer ").unwrap();
     let (signed, signature) = jwt.rsplit_once('.').unwrap();
-    let der = std::process::Command::new("openssl")
-        .args(["rsa", "-in", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/git/github-app-key.pem")])
-        .args(["-RSAPublicKey_out", "-outform", "DER"])
-        .output()
-        .unwrap()
-        .stdout;
+    let PrivateKeyDer::Pkcs1(whole) = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap() else { panic!("{pem}") };
+    let der = RsaKeyPair::from_der(whole.secret_pkcs1_der()).unwrap().public().clone();
     let key = ring::signature::UnparsedPublicKey::new(&ring::signature::RSA_PKCS1_2048_8192_SHA256, der);
     key.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
     let claims = URL_SAFE_NO_PAD.decode(signed.split_once('.').unwrap().1).unwrap();
@@ -361,6 +393,7 @@ fn a_key_is_no_credential_for_http_and_a_token_none_for_ssh() {
         passphrase: None,
         key: KeySource::Path("/none".into()),
         ignore_host_key: true,
+        known_hosts: None,
     };
     let http = with(remote("http://127.0.0.1:1/flags.git"), key.clone(), None);
     let mirror = mirror(home.path());

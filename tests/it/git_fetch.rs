@@ -59,6 +59,44 @@ fn an_announced_commit_is_looked_for_and_may_be_anything() {
     }
     let aside = push(&repository, "topic", 3);
     assert_eq!(found(&aside), Some(false));
+    assert_eq!(mirror.heads().unwrap(), [("main".to_owned(), second)].into());
+}
+
+#[test]
+fn an_announced_commit_is_fetched_while_the_branches_are_listed() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (repository, first) = flags(&server, "flags.git");
+    let mirror = mirror(home.path());
+    let remote = server.remote("flags.git");
+    fetch(&mirror, &remote, &["main"]).unwrap();
+    server.asked();
+
+    // Each is asked once, whichever arrives first; nothing is left to be asked afterwards.
+    let second = push(&repository, "main", 2);
+    let request = request(&["main"], Some(&second), LONG);
+    let fetched = mirror.fetch(&remote, &request, &Arc::default()).unwrap();
+    let moved = Moved { branch: "main".into(), old: Some(first), new: Some(second.clone()), forced: false };
+    assert_eq!((fetched.moved, fetched.expected_found), (vec![moved], Some(true)));
+    assert!(fetched.pack_bytes > 0);
+    let mut asked = server.asked();
+    asked.sort_unstable();
+    assert_eq!(asked, ["fetch", "ls-refs"]);
+    assert!(features(&mirror, &second).contains("Flag 2"));
+
+    // What is here already is not asked for again.
+    mirror.fetch(&remote, &request, &Arc::default()).unwrap();
+    assert_eq!(server.asked(), ["ls-refs"]);
+
+    // A commit that is no tip moves nothing; the branch comes as it would have without the announcement.
+    let aside = push(&repository, "topic", 3);
+    let third = push(&repository, "main", 4);
+    let request = crate::git_server::request(&["main"], Some(&aside), LONG);
+    let fetched = mirror.fetch(&remote, &request, &Arc::default()).unwrap();
+    assert_eq!(fetched.expected_found, Some(false));
+    assert_eq!(mirror.heads().unwrap(), [("main".to_owned(), third)].into());
+    let packs = std::fs::read_dir(home.path().join("mirror/objects/pack")).unwrap().flatten();
+    let kept = packs.filter(|file| file.path().extension().is_some_and(|end| end == "keep"));
+    assert_eq!(kept.count(), 0, "such a pack is never joined with others");
 }
 
 #[test]
@@ -338,6 +376,49 @@ fn a_walk_sees_files_only_in_their_order_and_costs_the_directory() {
     let entry = &mirror.entries(&tip, "flags/a-b", &|_| true).unwrap()[0];
     assert!(matches!(mirror.blob(&entry.blob, 5), Err(Error::TooLarge(_))));
     assert_eq!(mirror.blob(&entry.blob, 6).unwrap(), b"three\n");
+}
+
+/// Whatever else is in the repository is not even looked at: here it is gone, and nobody misses it.
+#[test]
+fn nothing_beside_the_directory_is_read() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (repository, _) = flags(&server, "flags.git");
+    let names: Vec<String> = (0..300).map(|number| format!("services/{}/file-{number}.yaml", number % 7)).collect();
+    let files: Vec<_> = names.iter().map(|name| (name.as_str(), Some(name.as_bytes()))).collect();
+    repository.commit(&Commit { branch: "main", files: &files, message: "services", seconds: 1_700_000_003 }).unwrap();
+    let tip = push(&repository, "main", 4);
+    let at = home.path().join("mirror");
+    drop(fetch(&mirror(home.path()), &server.remote("flags.git"), &["main"]).unwrap());
+
+    // Each object becomes a file of its own; those of the services, trees and blobs, are removed.
+    let git = Repository::at(&at);
+    let outside = git.git(["rev-list", "--objects", "--no-object-names", &format!("{tip}:services")]).unwrap();
+    let packs = at.join("objects/pack");
+    let aside = home.path().join("aside");
+    std::fs::rename(&packs, &aside).unwrap();
+    std::fs::create_dir(&packs).unwrap();
+    for pack in std::fs::read_dir(&aside).unwrap().map(|entry| entry.unwrap().path()) {
+        if pack.extension().is_some_and(|kind| kind == "pack") {
+            let mut unpack = yardarm::git::program::command();
+            unpack.arg("--git-dir").arg(&at).args(["unpack-objects", "-q"]);
+            assert!(unpack.stdin(std::fs::File::open(&pack).unwrap()).status().unwrap().success());
+        }
+    }
+    assert!(outside.lines().count() > 300);
+    for id in outside.lines() {
+        std::fs::remove_file(at.join("objects").join(&id[..2]).join(&id[2..])).unwrap();
+    }
+    let (mirror, opened) = Mirror::open(&at).unwrap();
+    assert_eq!(opened, yardarm::git::Opened::Existing);
+    assert!(mirror.tree_id(&tip, "production").unwrap().is_some());
+    assert!(features(&mirror, &tip).contains("Flag 4"));
+    let next = push(&repository, "main", 5);
+    let fetched = fetch(&mirror, &server.remote("flags.git"), &["main"]).unwrap();
+    assert_eq!((fetched.heads["main"].as_str(), fetched.renewed), (next.as_str(), None));
+    assert!(features(&mirror, &next).contains("Flag 5"));
+    // It is really gone.
+    let walk = mirror.entries(&next, "services", &|_| true);
+    assert!(matches!(walk, Err(Error::Damaged(_))), "{walk:?}");
 }
 
 #[test]

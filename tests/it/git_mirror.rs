@@ -115,6 +115,17 @@ fn damage_that_a_reader_finds_is_repaired_by_the_next_fetch() {
     assert!(matches!(read, Err(Error::Damaged(_))), "{read:?}");
     let fetched = fetch(&mirror, &remote, &["main"]).unwrap();
     assert!(fetched.renewed.is_some());
+    assert_eq!(Mirror::open(&at).unwrap().1, Opened::Existing);
+    assert_eq!(mirror.blob(&entries[0].blob, 1 << 20).unwrap(), noise);
+
+    // Or the process ends in between: what was found is not forgotten.
+    overwrite(&files(&at, "pack")[0], &bytes);
+    let (mirror, opened) = Mirror::open(&at).unwrap();
+    assert_eq!(opened, Opened::Existing);
+    assert!(matches!(mirror.blob(&entries[0].blob, 1 << 20), Err(Error::Damaged(_))));
+    let (mirror, opened) = Mirror::open(&at).unwrap();
+    assert!(matches!(opened, Opened::Quarantined { .. }), "{opened:?}");
+    fetch(&mirror, &remote, &["main"]).unwrap();
     assert_eq!(mirror.blob(&entries[0].blob, 1 << 20).unwrap(), noise);
 
     // Objects that vanish meanwhile are found by the fetch itself.

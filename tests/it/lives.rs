@@ -12,6 +12,7 @@ async fn a_cold_start_without_the_remote_serves_the_last_good_state_and_says_how
     let pushed = world.push(&[(SHOP, &features(NAMESPACE, "kept"))]).await;
     world.stop_daemon().await;
     world.forge.misbehave(Kind::Any, Fault::Status(502));
+    let started = jiff::Timestamp::now();
     world.start_daemon().await;
     // Before the first answer of the network, and after its failure.
     assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "kept");
@@ -23,6 +24,11 @@ async fn a_cold_start_without_the_remote_serves_the_last_good_state_and_says_how
     assert_eq!(production["fromDisk"], true, "{production:#}");
     assert_eq!(production["commit"], *pushed.after.as_ref().unwrap(), "{production:#}");
     assert!(production["since"].is_string(), "{production:#}");
+    // How old it is: the remote was last fetched from in the run before.
+    let stale = production["stalenessSeconds"].as_f64().unwrap_or_else(|| panic!("{production:#}"));
+    let fetched: jiff::Timestamp = status["lastFetch"].as_str().unwrap().parse().unwrap();
+    assert!(stale > 0.0 && fetched < started, "{fetched} {started} {production:#}");
+    assert!(world.metric("yardarm_storage_staleness_seconds", &[]).await > 0.0);
 
     world.forge.recover();
     let confirmed = |ready: &serde_json::Value| ready["environments"][0]["fromDisk"] == false;
@@ -78,6 +84,34 @@ async fn a_damaged_mirror_is_made_anew_while_the_last_good_state_is_served() {
     world.announce(&pushed).await;
     world.live(&pushed).await;
     assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "after the damage");
+    world.end().await;
+}
+
+/// The same under the feet of a running daemon: whoever asks meanwhile gets the last good state.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mirror_that_is_damaged_while_the_daemon_runs_is_made_anew_and_nobody_notices() {
+    let world = Plan::of(Sender::Forgejo).start().await;
+    world.push(&[(SHOP, &features(NAMESPACE, "before the damage"))]).await;
+    let state = world.path().join("state");
+    let mut damaged = 0;
+    spoil(&state, &mut damaged);
+    assert!(damaged > 0, "no pack or object was found below the state directory");
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "before the damage");
+    // The first clone of the new mirror fails, too.
+    world.forge.misbehave_times(Kind::Fetch, Fault::CutAfter(60), 2);
+    let pushed = world.commit("main", &[(SHOP, &features(NAMESPACE, "after the damage"))]);
+    world.announce(&pushed).await;
+    let said = crate::world::asking(async || {
+        let said = world.banner(ENVIRONMENT, NAMESPACE).await;
+        assert!(said == "before the damage" || said == "after the damage", "{said}");
+        said == "after the damage"
+    });
+    assert!(said.await, "{:#}", world.status().await);
+    assert_eq!(world.outside.get("/ready").await.unwrap().status, 200);
+    world.until("the failure is over", |storage| storage["failure"].is_null()).await;
+    let aside = std::fs::read_dir(state.join("mirrors")).unwrap().map(|entry| entry.unwrap().file_name());
+    let aside: Vec<_> = aside.filter(|name| name.to_string_lossy().contains(".bad-")).collect();
+    assert_eq!(aside.len(), 1, "{aside:?}");
     world.end().await;
 }
 

@@ -8,6 +8,7 @@ mod git_faults;
 mod git_fetch;
 mod git_mirror;
 mod git_server;
+mod git_ssh;
 mod http;
 mod packaging;
 mod process;

@@ -53,7 +53,7 @@ fn the_unit_says_what_the_daemon_relies_on() {
     }
     let seconds = |key: &str| directives[key][0].parse::<u64>().unwrap();
     assert!(seconds("TimeoutStopSec") > yardarm::limits::DRAIN_DEADLINE.as_secs(), "killed before it has drained");
-    assert!(seconds("TimeoutStartSec") >= yardarm::limits::GIT_CLONE_DEADLINE.as_secs(), "killed during a first clone");
+    assert!(seconds("TimeoutStartSec") > 2 * yardarm::limits::READY_GRACE.as_secs(), "killed before it could be ready");
     assert!(seconds("WatchdogSec") >= 10);
     let files = directives["LimitNOFILE"][0].parse::<usize>().unwrap();
     assert!(files > 2 * yardarm::limits::STREAMS, "no room for the streams");

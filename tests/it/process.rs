@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// The time in which anything has to happen; a test that waits for it fails.
@@ -59,6 +60,21 @@ impl Service {
         assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
     }
 
+    /// What it ends with; one that does not is ended, and the answer is none.
+    fn end(&mut self) -> Option<i32> {
+        let process = self.child.id().to_string();
+        let (ended, waiting) = mpsc::channel::<()>();
+        let watch = std::thread::spawn(move || {
+            if waiting.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                Command::new("kill").args(["-s", "KILL", &process]).status().unwrap();
+            }
+        });
+        let code = self.child.wait().unwrap().code();
+        drop(ended);
+        watch.join().unwrap();
+        code
+    }
+
     fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
@@ -96,7 +112,8 @@ fn the_service_manager_follows_start_reload_and_end() {
         .filter(|(level, message)| level == "WARN" && message.contains("no use for this key"));
     assert_eq!(warned.count(), 1, "{}", service.log());
 
-    // A bad file changes nothing, and says why.
+    // A bad file changes nothing, and says why; in the new log, for that is opened all the same.
+    std::fs::rename(service.path("log"), service.path("log.0")).unwrap();
     std::fs::write(service.path("config.yml"), "environments: {default: {drectory: b}}").unwrap();
     service.signal("HUP");
     service.hear("RELOADING=1\nMONOTONIC_USEC=");
@@ -116,8 +133,55 @@ fn the_service_manager_follows_start_reload_and_end() {
 
     service.signal("TERM");
     service.hear("STOPPING=1");
-    assert_eq!(service.child.wait().unwrap().code(), Some(0), "{}", service.log());
+    assert_eq!(service.end(), Some(0), "{}", service.log());
     assert!(Path::new(&service.path("state")).exists());
+}
+
+/// A configuration on a disk that does not answer: a pipe that nobody writes to.
+#[test]
+fn a_file_that_is_slow_to_read_holds_nothing_up() {
+    let mut service = Service::start(&config("a"));
+    service.hear("READY=1");
+    let path = service.path("config.yml");
+    std::fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    service.signal("HUP");
+    service.hear("RELOADING=1");
+    service.hear("WATCHDOG=1");
+    service.hear("WATCHDOG=1");
+    // A second one while the first is under way comes after it.
+    service.signal("HUP");
+    service.hear("WATCHDOG=1");
+    let (written, done) = mpsc::channel();
+    let pipe = path.clone();
+    std::thread::spawn(move || written.send(std::fs::write(pipe, config("b"))));
+    done.recv_timeout(DEADLINE).unwrap().unwrap();
+    service.hear("READY=1");
+    service.hear("RELOADING=1");
+    service.signal("TERM");
+    service.hear("STOPPING=1");
+    assert_eq!(service.end(), Some(0), "{}", service.log());
+}
+
+#[test]
+fn ready_means_that_flags_are_served() {
+    let repository = tempfile::tempdir().unwrap();
+    std::fs::write(repository.path().join("features.yaml"), "version: \"1.6\"\nnamespace: default\n").unwrap();
+    for arguments in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "-m", "flags"]] {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        let git = Command::new("git").arg("-C").arg(repository.path()).args(identity).args(arguments).status();
+        assert!(git.unwrap().success(), "{arguments:?}");
+    }
+    let config = |remote: &str| format!("{}storage: {{default: {{remote: '{remote}'}}}}\n", config("''"));
+    let service = Service::start(&config(&format!("file://{}", repository.path().display())));
+    let ready = service.hear("READY=1");
+    assert!(ready.contains("serving 1 of 1 environments"), "{ready}");
+
+    // A remote that is away holds nothing up: why it is not served is known.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let service = Service::start(&config(&format!("http://{nobody}/flags.git")));
+    let ready = service.hear("READY=1");
+    assert!(ready.contains("serving 0 of 1 environments") && ready.contains("failing: default"), "{ready}");
 }
 
 #[test]

@@ -136,3 +136,37 @@ async fn a_repository_of_sha256_is_served_too() {
     assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "long ids");
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_repository_waits_for_its_first_push() {
+    let mut world = Plan::of(Sender::Gitea).empty().forge_only();
+    world.start_daemon().await;
+    let status = world.until("that it is empty is shown", |storage| storage["failure"].is_object()).await;
+    assert!(status["failure"]["message"].as_str().unwrap().contains("empty"), "{status:#}");
+    assert_eq!(world.outside.get("/ready").await.unwrap().status, 503);
+    let first = world.commit("main", &[(SHOP, &features(NAMESPACE, "the very first"))]);
+    world.announce(&first).await;
+    world.live(&first).await;
+    world.until("the failure is over", |storage| storage["failure"].is_null()).await;
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "the very first");
+    assert_eq!(world.outside.get("/ready").await.unwrap().status, 200);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_never_was_is_named_with_its_like_and_never_made() {
+    let mut world = Plan::of(Sender::Github).poll("1s").storage("branch: mian").forge_only();
+    world.start_daemon().await;
+    let status = world.until("the branch is missed", |storage| storage["failure"].is_object()).await;
+    let message = status["failure"]["message"].as_str().unwrap();
+    assert!(message.contains("\"mian\"") && message.contains("there is main"), "{message}");
+    assert_eq!(world.outside.get("/ready").await.unwrap().status, 503);
+    // Asked for again and again, and still nowhere.
+    world.until("it is looked for again", |storage| storage["failure"]["attempts"].as_u64() > Some(1)).await;
+    let branches = world.forge.repository().git(["for-each-ref", "--format=%(refname)"]).unwrap();
+    assert_eq!(branches.trim(), "refs/heads/main");
+    let made = world.branch("mian", "main");
+    world.live(&made).await;
+    world.until("the failure is over", |storage| storage["failure"].is_null()).await;
+    world.end().await;
+}

@@ -105,6 +105,19 @@ async fn sighup_takes_a_good_file_and_leaves_a_bad_one_alone() {
     let answer = process.outside.deliver(&format!("/webhooks/{STORAGE}"), &delivery).await.unwrap();
     assert_eq!(answer.status, 202);
     assert!(client.digest(&digest(&text), crate::world::DEADLINE).await.is_some(), "{}", said(&world));
+
+    // An environment that is taken away ends its streams, and those alone.
+    let staged = process.outside.listen(Form::Lines, "staging", "staging").await.unwrap();
+    assert!(staged.digest(&digest(&staging), crate::world::DEADLINE).await.is_some(), "{}", said(&world));
+    std::fs::write(&file, &good).unwrap();
+    process.signal("HUP");
+    assert!(staged.end(crate::world::DEADLINE).await, "the stream of an environment that is gone goes on");
+    assert_eq!(names().await, [ENVIRONMENT]);
+    let text = features(NAMESPACE, "after another reload");
+    let pushed = world.commit("main", &[(SHOP, &text)]);
+    let delivery = world.deliveries(&pushed).pop().unwrap();
+    assert_eq!(process.outside.deliver(&format!("/webhooks/{STORAGE}"), &delivery).await.unwrap().status, 202);
+    assert!(client.digest(&digest(&text), crate::world::DEADLINE).await.is_some(), "{}", said(&world));
     process.signal("TERM");
     assert_eq!(process.end().await, Some(0), "{}", said(&world));
     world.end().await;

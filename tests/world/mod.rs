@@ -31,7 +31,7 @@ use yardarm::demo::outside::{Answer, Form, Listener, Outside};
 use yardarm::git::program;
 
 /// Nothing here takes a second when all is well; a machine that is busy with other tests may take several.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 /// Storage of every world.
 pub const STORAGE: &str = "flags";
 /// Environment of every world.
@@ -53,6 +53,7 @@ pub struct Plan {
     environment: String,
     rest: String,
     format: program::Format,
+    empty: bool,
 }
 
 impl Plan {
@@ -67,6 +68,7 @@ impl Plan {
             environment: String::new(),
             rest: String::new(),
             format: program::Format::Sha1,
+            empty: false,
         }
     }
 
@@ -112,6 +114,12 @@ impl Plan {
         self
     }
 
+    /// The repository has no commit yet.
+    pub fn empty(mut self) -> Self {
+        self.empty = true;
+        self
+    }
+
     /// The world with an empty daemon's place: the forge runs, the first commit is there.
     pub fn forge_only(self) -> World {
         let directory = tempfile::Builder::new().prefix("yardarm-world-").tempdir().unwrap();
@@ -130,7 +138,9 @@ impl Plan {
             directory: Some(directory),
         };
         world.text = self.text(&world);
-        world.commit("main", &[(SHOP, &features(NAMESPACE, "first"))]);
+        if !self.empty {
+            world.commit("main", &[(SHOP, &features(NAMESPACE, "first"))]);
+        }
         world
     }
 

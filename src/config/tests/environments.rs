@@ -236,3 +236,9 @@ fn templates_are_checked() {
             .contains("templates.proposal_title: no template: there is no function `nope`")
     );
 }
+
+#[test]
+fn what_follows_from_another_problem_is_not_told() {
+    let findings = load_text("environments: {e: {storage: nothing}}").unwrap_err();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+}

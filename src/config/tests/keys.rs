@@ -199,7 +199,7 @@ fn the_table_is_whole() {
             }
         }
     }
-    walk(crate::config::keys::FILE, "");
+    walk(crate::config::table::FILE, "");
 }
 
 #[test]

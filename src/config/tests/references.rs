@@ -124,6 +124,23 @@ fn variables_override_keys() {
     assert_eq!(config.warnings, []);
 }
 
+/// As a container is configured: no file, and each setting a variable of its own.
+#[test]
+fn variables_that_ask_for_what_is_not_served_are_refused_like_the_file() {
+    let oidc = [
+        ("FLIPT_AUTHENTICATION_REQUIRED", "true"),
+        ("FLIPT_AUTHENTICATION_METHODS_OIDC_ENABLED", "true"),
+        ("FLIPT_AUTHENTICATION_METHODS_OIDC_PROVIDERS_X_ISSUER_URL", "https://x"),
+    ];
+    let refused = |world: World, text: &str| {
+        let errors = shown(&world.load(text).unwrap_err(), Severity::Error);
+        assert!(errors.len() == 1 && errors[0].contains("`oidc` is not supported"), "{errors:#?}");
+    };
+    refused(World::with(&oidc, &[]), "");
+    let file = "authentication: {methods: {oidc: {enabled: true}}}";
+    refused(World::with(&[oidc[0], oidc[2]], &[]), file);
+}
+
 #[test]
 fn names_with_underscores_can_be_made_by_variables() {
     let world = World::with(
@@ -182,6 +199,11 @@ storage:
     webhook: {provider: nope, secrets: [MARK-hook, '${env:HOOK}'], secrts: [MARK-typo]}
   other: {remote: 'https://MARKMARKMARKMARKMARKMARK@git.example/x.git', branch: ''}
   bad: {remote: 'htp://user:MARK-scheme@git.example/x'}
+  query: {remote: 'https://git.example/x?token=MARK-query'}
+  fragment: {remote: https://git.example/x#MARK-fragment}
+  open: {poll_interval: 1ms,
+    remote: https://git.example/x?token=MARK-open}
+  scp: {remote: 'user:MARK-scp@git.example:x'}
 credentials:
   c: {type: magic, access_token: MARK-token, basic: {username: u, password: MARK-password, x: 1}}
   k:

@@ -54,6 +54,9 @@ fn remotes_of_every_form_are_read() {
         "a b:c",
         "https://[::1/x",
         "ext::sh -c x",
+        "https://git.example/x.git?private_token=t",
+        "https://git.example/x.git#t",
+        "user:password@git.example:x.git",
     ] {
         one_error(&format!("storage: {{default: {{remote: '{remote}'}}}}"));
     }
@@ -165,12 +168,71 @@ fn credentials_are_checked() {
     assert!(told.contains("any server can pass itself off"), "{told}");
     assert!(told.contains("credentials.d: no storage and no environment uses this credential"), "{told}");
     assert!(told.contains("credentials.d.basic: does not count, because the type is `access_token`"), "{told}");
-    let Some(Credential::Ssh { user, passphrase: None, key: KeySource::Path(path), ignore_host_key: true }) =
-        &config.storages["default"].credential
+    let Some(Credential::Ssh {
+        user,
+        passphrase: None,
+        key: KeySource::Path(path),
+        ignore_host_key: true,
+        known_hosts: None,
+    }) = &config.storages["default"].credential
     else {
         panic!("{config:?}")
     };
     assert_eq!((user.as_str(), path.to_str()), ("git", Some("/key")));
+
+    let pinned = text.replace("insecure_ignore_host_key: true", "known_hosts: /hosts");
+    let config = world.load(&pinned).unwrap();
+    let credential = &config.storages["default"].credential;
+    assert!(
+        matches!(credential, Some(Credential::Ssh { known_hosts: Some(file), .. }) if file == std::path::Path::new("/hosts")),
+        "{credential:?}"
+    );
+    for (keys, told) in
+        [("known_hosts: /hosts", "no host key is looked at"), ("known_hosts: '/a\"b'", "quotation marks")]
+    {
+        let text = text.replace("private_key_path: /key", &format!("private_key_path: /key, {keys}"));
+        let findings = world.load(&text).unwrap_err();
+        assert!(findings.iter().any(|finding| finding.message.contains(told)), "{findings:?}");
+    }
+}
+
+#[test]
+fn a_reload_sees_whether_a_credential_is_another() {
+    let ssh = |keys: &str| format!("{{type: ssh, ssh: {{{keys}}}}}");
+    let app =
+        |keys: &str| format!("{{type: github_app, github_app: {{private_key_bytes: k, installation_id: 1, {keys}}}}}");
+    let all = [
+        "{type: access_token, access_token: a}".to_owned(),
+        "{type: access_token, access_token: b}".to_owned(),
+        "{type: basic, basic: {username: a, password: a}}".to_owned(),
+        "{type: basic, basic: {username: a, password: b}}".to_owned(),
+        "{type: basic, basic: {username: b, password: a}}".to_owned(),
+        ssh("private_key_path: /a"),
+        ssh("private_key_path: /b"),
+        ssh("private_key_bytes: /a"),
+        ssh("private_key_bytes: /b"),
+        ssh("private_key_path: /a, password: a"),
+        ssh("private_key_path: /a, password: b"),
+        ssh("private_key_path: /a, user: b"),
+        ssh("private_key_path: /a, known_hosts: /b"),
+        ssh("private_key_path: /a, insecure_ignore_host_key: true"),
+        app("client_id: a"),
+        app("client_id: b"),
+        app("client_id: a, api_url: 'https://github.example/api/v3'"),
+    ];
+    let world = World::with(&[], &[("/a", "KEY"), ("/b", "KEY")]);
+    let load = |credential: &String| {
+        let remote = if credential.contains("type: ssh") { "ssh://git.example/x" } else { "https://git.example/x" };
+        let text =
+            format!("storage: {{default: {{remote: '{remote}', credentials: c}}}}\ncredentials: {{c: {credential}}}");
+        let config = world.load(&text).unwrap_or_else(|findings| panic!("{credential}: {findings:?}"));
+        config.storages["default"].credential.clone().unwrap()
+    };
+    for (a, left) in all.iter().enumerate() {
+        for (b, right) in all.iter().enumerate() {
+            assert_eq!(load(left) == load(right), a == b, "{left} {right}");
+        }
+    }
 }
 
 #[test]

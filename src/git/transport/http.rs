@@ -46,14 +46,14 @@ struct Capabilities {
 }
 
 impl Pool {
-    /// Starts a conversation.
-    pub(in crate::git) fn converse(
+    /// Makes ready for conversations.
+    pub(in crate::git) fn start(
         &mut self,
         url: &Url,
         remote: &Remote,
         patience: &Patience,
         now: Timestamp,
-    ) -> Result<Conversation, Error> {
+    ) -> Result<Start, Error> {
         let trust = net::Trust { ca_certificate: remote.ca_certificate.clone(), insecure: remote.insecure_skip_tls };
         let client = match &self.client {
             Some((known, client)) if *known == trust => client.clone(),
@@ -69,24 +69,7 @@ impl Pool {
             credential::authorization(remote.credential.as_ref(), remote.provider, &mut self.token, &exchange)?;
         let authorization = authorization.as_ref().map(header).transpose()?;
         let remembered = self.capabilities.clone().filter(|known| known.asked == *url && known.until > Instant::now());
-        let talk = Talk(Rc::new(RefCell::new(State {
-            client,
-            asked: url.clone(),
-            authorization,
-            patience: patience.clone(),
-            now,
-            remembered,
-            learned: None,
-            base: None,
-            current: None,
-            received: 0,
-            limit: limits::GIT_LIST_BYTES,
-            failure: None,
-        })));
-        let address = gix::url::parse(gix::bstr::BStr::new(url.as_str()))
-            .map_err(|error| Error::Local(format!("the remote's URL: {}", crate::git::error::chain(&error))))?;
-        let wire = Transport::new_http(Wire(talk.clone()), address, Protocol::V2, false);
-        Ok(Conversation::over_http(Box::new(wire), talk))
+        Ok(Start { client, url: url.clone(), authorization, now, remembered })
     }
 
     /// Takes over what a conversation that went well has learned.
@@ -104,6 +87,45 @@ impl Pool {
         self.client = None;
         let known = self.token.take().is_some() | self.capabilities.take().is_some();
         std::mem::take(&mut self.warm) || known
+    }
+}
+
+/// All that a conversation begins with. Several may be had at once, on threads of their own.
+#[derive(Clone)]
+pub(in crate::git) struct Start {
+    client: Client,
+    url: Url,
+    authorization: Option<HeaderValue>,
+    now: Timestamp,
+    remembered: Option<Capabilities>,
+}
+
+impl Start {
+    /// Whether the server's capabilities are known: then a conversation begins with its first question.
+    pub(in crate::git) fn is_warm(&self) -> bool {
+        self.remembered.is_some()
+    }
+
+    /// Begins a conversation.
+    pub(in crate::git) fn converse(&self, patience: &Patience) -> Result<Conversation, Error> {
+        let talk = Talk(Rc::new(RefCell::new(State {
+            client: self.client.clone(),
+            asked: self.url.clone(),
+            authorization: self.authorization.clone(),
+            patience: patience.clone(),
+            now: self.now,
+            remembered: self.remembered.clone(),
+            learned: None,
+            base: None,
+            current: None,
+            received: 0,
+            limit: limits::GIT_LIST_BYTES,
+            failure: None,
+        })));
+        let address = gix::url::parse(gix::bstr::BStr::new(self.url.as_str()))
+            .map_err(|error| Error::Local(format!("the remote's URL: {}", crate::git::error::chain(&error))))?;
+        let wire = Transport::new_http(Wire(talk.clone()), address, Protocol::V2, false);
+        Ok(Conversation::over_http(Box::new(wire), talk))
     }
 }
 

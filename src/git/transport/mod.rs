@@ -17,7 +17,7 @@ use gix_transport::client::blocking_io::Transport;
 use url::Url;
 
 use super::Error;
-pub(super) use http::Pool;
+pub(super) use http::{Pool, Start};
 
 /// How long a conversation may take, and who may end it earlier.
 #[derive(Debug, Clone)]

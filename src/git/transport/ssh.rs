@@ -63,6 +63,11 @@ impl Place {
             ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
         } else {
             ssh.args(["-o", "StrictHostKeyChecking=yes"]);
+            if let Some(file) = &login.known_hosts {
+                // Percent signs are `ssh`'s own variables.
+                let file = file.to_string_lossy().replace('%', "%%");
+                ssh.args(["-o", &format!("UserKnownHostsFile=\"{file}\""), "-o", "GlobalKnownHostsFile=/dev/null"]);
+            }
         }
         if let Some(key) = &login.key {
             ssh.args(["-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i"]).arg(key);
@@ -97,6 +102,7 @@ pub(super) struct Login {
     key: Option<PathBuf>,
     askpass: Option<PathBuf>,
     ignore_host_key: bool,
+    known_hosts: Option<PathBuf>,
     files: Option<TempDir>,
 }
 
@@ -105,10 +111,15 @@ impl Login {
     /// begin with `scratch`.
     pub(super) fn prepare(credential: Option<&Credential>, scratch: &Path) -> Result<Self, Error> {
         let Some(credential) = credential else { return Ok(Self::default()) };
-        let Credential::Ssh { user, passphrase, key, ignore_host_key } = credential else {
+        let Credential::Ssh { user, passphrase, key, ignore_host_key, known_hosts } = credential else {
             return Err(Error::Local("the remote is reached over ssh, but its credential is no ssh key".to_owned()));
         };
-        let mut login = Self { user: Some(user.clone()), ignore_host_key: *ignore_host_key, ..Self::default() };
+        let mut login = Self {
+            user: Some(user.clone()),
+            ignore_host_key: *ignore_host_key,
+            known_hosts: known_hosts.clone(),
+            ..Self::default()
+        };
         if passphrase.is_some() || matches!(key, KeySource::Text(_)) {
             let parent = scratch.parent().unwrap_or(Path::new("."));
             let mut name = scratch.file_name().unwrap_or_default().to_owned();
@@ -168,6 +179,11 @@ pub(super) fn explain(said: &str) -> Error {
         has(&["host key verification failed", "remote host identification has changed", "no matching host key"])
     {
         return Error::Local(format!("ssh: {line} Its host key must be in known_hosts"));
+    }
+    if let Some(line) = has(&["dubious ownership"]) {
+        // Git's own advice follows over several lines; it is for the user that we run as.
+        let advice = "git config --system --add safe.directory <path> lets Git read what belongs to another user";
+        return Error::Local(format!("{line}; {advice}"));
     }
     if let Some(line) = has(&[
         "permission denied",
@@ -238,6 +254,7 @@ mod tests {
             passphrase: Some("open sesame".to_owned().into()),
             key: KeySource::Text("-----BEGIN KEY-----\nsecret\n-----END KEY-----".to_owned().into()),
             ignore_host_key: false,
+            known_hosts: Some("/keys of hosts/100%".into()),
         };
         let login = Login::prepare(Some(&credential), &scratch.path().join("flags.ssh")).unwrap();
         let command = place("ssh://git.example.com/flags.git").unwrap().command(&login);
@@ -245,6 +262,9 @@ mod tests {
         assert!(!line.contains("secret") && !line.contains("sesame"), "{line}");
         assert!(line.contains("StrictHostKeyChecking=yes") && line.contains("IdentitiesOnly=yes"), "{line}");
         assert!(!line.contains("BatchMode"), "a passphrase could not be asked for: {line}");
+        let known = r#"UserKnownHostsFile="/keys of hosts/100%%""#;
+        assert!(arguments(&command).iter().any(|argument| argument == known), "{line}");
+        assert!(line.contains("GlobalKnownHostsFile=/dev/null"), "{line}");
         assert!(!format!("{login:?}").contains("sesame"));
 
         let directory = login.files.as_ref().unwrap().path().to_owned();
@@ -266,6 +286,7 @@ mod tests {
             passphrase: None,
             key: KeySource::Path("/keys/flags".into()),
             ignore_host_key: true,
+            known_hosts: None,
         };
         let login = Login::prepare(Some(&credential), &scratch.path().join("flags.ssh")).unwrap();
         let line = arguments(&place("ssh://git.example.com/flags.git").unwrap().command(&login)).join(" ");
@@ -282,6 +303,10 @@ mod tests {
             ("git@github.com: Permission denied (publickey).", "refused"),
             ("Load key \"/x\": error in libcrypto\r\ngit@h: Permission denied (publickey).", "refused"),
             ("No ED25519 host key is known for h\nHost key verification failed.", "local"),
+            (
+                "fatal: detected dubious ownership in repository at '/x'\nTo add an exception, call:\n\tgit config",
+                "local",
+            ),
             ("ssh: connect to host h port 22: Connection refused", "unreachable"),
             ("ssh: Could not resolve hostname h: Name or service not known", "unreachable"),
             ("ERROR: Repository not found.\nfatal: Could not read from remote repository.", "missing"),

@@ -281,6 +281,27 @@ fn storages_tell_what_they_do() {
     let one = server.get("/api/v2/storages/flags").json();
     assert_eq!((&one["mode"], &one["stalenessSeconds"]), (&json!("poll"), &json!(null)));
     assert_eq!(server.get("/api/v2/storages/nope").status, 404);
+
+    // Served from the disk, and the worker has not told of it yet.
+    let ready = || server.get("/ready").json()["environments"][0].clone();
+    let (name, storage) =
+        (ready()["name"].as_str().unwrap().to_owned(), ready()["storage"].as_str().unwrap().to_owned());
+    assert_eq!((&*storage, ready()["fromDisk"].clone()), ("flags", json!(true)));
+    server.state.board.update("flags", |storage| {
+        storage.environments.push(status::Environment {
+            name: name.into(),
+            base: None,
+            commit: Some("c0ffee".into()),
+            from_disk: false,
+            since: None,
+            namespaces: vec![("shop".into(), 12), ("default".into(), 1)],
+            held: Vec::new(),
+            problems: Vec::new(),
+        });
+    });
+    assert_eq!(ready()["fromDisk"], false);
+    let one = server.get("/api/v2/storages/flags").json();
+    assert_eq!(one["environments"][0]["namespaces"], json!({"shop": 12, "default": 1}));
     let metrics = server.get("/metrics");
     assert!(metrics.text().contains("yardarm_storage_failing{storage=\"flags\"} 0\n"), "{}", metrics.text());
     assert!(metrics.text().ends_with("# EOF\n"));

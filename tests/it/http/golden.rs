@@ -4,6 +4,7 @@
 //! else that differs fails, and so does an entry of the table that no longer differs.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::Value;
@@ -45,6 +46,8 @@ const LINKED: &str =
     "a segment of another document is in the snapshot: without it clients evaluate otherwise than the server";
 const OTHERS: &str = "a flag of a bulk evaluation that fails does not fail the others";
 const STABLE: &str = "no targeting key is the entity \"\", not a random one: answers and tag stay the same";
+const SLASH: &str = "a slash at the end is passed over on every path";
+const ONE_CODING: &str = "gzip is the one coding that clients in use ask for";
 const HEADERS: &str = "the head of a request is bounded at 128 KiB, not at 1 MiB";
 
 #[rustfmt::skip]
@@ -112,6 +115,14 @@ const DIFFERENCES: &[Difference] = &[
     differs("errors", "long header", 431, "", HEADERS),
     differs("errors", "too long header", 431, "", HEADERS),
     differs("errors", "timeout header", 200, r#""enabled":true"#, "there is no gRPC behind, whose timeout it would be"),
+    differs("health-meta", "/health/*", 200, r#""status":"SERVING""#, SLASH),
+    differs("health-meta", "accept-encoding deflate", 200, r#""digest":"#, ONE_CODING),
+    differs("stream", "client: accept with parameter", 200, "id: ", "a media type with a parameter is that media type"),
+    differs("stream", "ofrep: accept list", 200, "id: ", "who takes events among others gets events"),
+    differs("stream", "ndjson gzip", 200, r#"{"result":{"#, "streams are not compressed: each would need a window of its own"),
+    differs("stream", "ndjson multi-document namespace", 200, r#""digest":"87a6f6093d82f2de3a86e62168423bae""#, LINKED),
+    differs("stream", "pretty", 200, r#"{"result":{"#, PRETTY),
+    differs("stream", "digest of 32*", 200, "", "the digest of a namespace of several documents has 32 characters"),
     differs("authentication", "malformed body", 401, r#""code":16"#, "nobody unknown has a body read"),
     differs("authentication", "metrics", 200, "", "metrics have the media type of OpenMetrics"),
 ];
@@ -164,6 +175,114 @@ fn authentication() {
     replay("authentication");
 }
 
+#[test]
+fn health() {
+    replay("health-meta");
+}
+
+/// The head and the first frame of every recorded stream. Where nothing came, not even a head, ours comes at once and
+/// the first frame does not.
+#[test]
+fn streams() {
+    let text = recorded_conversations("stream");
+    let mut servers = Servers::default();
+    let digest = servers.get("main").environment("default").load().flags.namespaces["json"].digest.clone();
+    let mut failures = Vec::new();
+    let mut used = vec![false; DIFFERENCES.len()];
+    let mut count = 0;
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let (name, request, want) = (line["name"].as_str().unwrap(), &line["request"], &line["response"]);
+        let path = request["path"].as_str().unwrap().replace("{{digest}}", &digest);
+        let headers = request["headers"].as_object().unwrap().iter();
+        let headers: Vec<_> =
+            headers.map(|(n, v)| (n.clone(), v.as_str().unwrap().replace("{{digest}}", &digest))).collect();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (&**n, &**v)).collect();
+        let server = servers.get(line["server"].as_str().unwrap());
+        let mut open = wire::open(server.address, "GET", &path, &headers, None);
+        count += 1;
+        let got = first_frame(server, &mut open, want["frames"].as_array().unwrap().is_empty());
+        let mut want = want.clone();
+        if want["status"].is_null() {
+            want["status"] = 200.into();
+            want["headers"]["Content-Type"] = wire::joined(&open.headers, "content-type").unwrap().into();
+        }
+        want["body"] = want["frames"].get(0).map_or_else(
+            || Value::String(String::new()),
+            |frame| {
+                let text = frame.as_str().unwrap_or_default();
+                serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+            },
+        );
+        let got = wire::Answer { status: open.status, headers: open.headers, body: got.into_bytes() };
+        let differences = compare(&want, &got);
+        judge("stream", name, &differences, &got, &mut used, &mut failures);
+    }
+    unused("stream", &used, &mut failures);
+    assert!(count > 40 && failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// What a stream tells first, without its own pause before coming back; nothing if it has nothing to tell until a
+/// keep-alive.
+fn first_frame(server: &Server, open: &mut wire::Open, silent: bool) -> String {
+    let events = wire::joined(&open.headers, "content-type").is_some_and(|mime| mime.starts_with("text/event-stream"));
+    if open.status != 200 {
+        let mut body = Vec::new();
+        open.read_to_end(&mut body);
+        return String::from_utf8(body).unwrap();
+    }
+    if events {
+        assert!(open.until("\n\n").starts_with("retry: "));
+    }
+    if silent {
+        for _ in 0..2 * yardarm::serve::streams::ROWS {
+            server.state.environments.streams().tick();
+        }
+        let alive = open.chunk().unwrap();
+        assert_eq!(alive, if events { &b":\n\n"[..] } else { b" " });
+        return String::new();
+    }
+    open.until(if events { "\n\n" } else { "\n" })
+}
+
+fn recorded_conversations(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(format!("{file}.jsonl"));
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// Whether an answer is as recorded, or differs as it is meant to.
+fn judge(
+    file: &str,
+    name: &str,
+    differences: &[String],
+    got: &wire::Answer,
+    used: &mut [bool],
+    failures: &mut Vec<String>,
+) {
+    let wanted = DIFFERENCES.iter().position(|d| {
+        d.file == file && d.name.strip_suffix('*').map_or(d.name == name, |begin| name.starts_with(begin))
+    });
+    match wanted {
+        None if differences.is_empty() => {}
+        None => failures.push(format!("{name}: {}", differences.join("; "))),
+        Some(n) => {
+            let want = &DIFFERENCES[n];
+            used[n] |= !differences.is_empty();
+            if got.status != want.status || !got.text().contains(want.body) {
+                failures.push(format!("{name} ({}): now {} {}", want.why, got.status, cut(&got.text())));
+            }
+        }
+    }
+}
+
+fn unused(file: &str, used: &[bool], failures: &mut Vec<String>) {
+    for (difference, used) in DIFFERENCES.iter().zip(used) {
+        if difference.file == file && !used {
+            failures.push(format!("{} does not differ any more", difference.name));
+        }
+    }
+}
+
 /// The servers that were recorded, started when first asked.
 #[derive(Default)]
 struct Servers(BTreeMap<String, Server>);
@@ -193,8 +312,7 @@ impl Servers {
 }
 
 fn replay(file: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(format!("{file}.jsonl"));
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = recorded_conversations(file);
     let mut servers = Servers::default();
     let mut etag = String::new();
     let mut failures = Vec::new();
@@ -208,31 +326,19 @@ fn replay(file: &str) {
         }
         count += 1;
         let name = line["name"].as_str().unwrap();
-        let got = ask(servers.get(line["server"].as_str().unwrap()), &line["request"], &etag);
+        let mut got = ask(servers.get(line["server"].as_str().unwrap()), &line["request"], &etag);
         if got.status == 200 {
             etag = got.header("etag").unwrap_or(etag);
         }
+        if got.header("content-encoding").as_deref() == Some("gzip") {
+            let mut plain = Vec::new();
+            flate2::read::GzDecoder::new(&*got.body).read_to_end(&mut plain).unwrap();
+            got.body = plain;
+        }
         let differences = compare(&line["response"], &got);
-        let wanted = DIFFERENCES.iter().position(|d| {
-            d.file == file && d.name.strip_suffix('*').map_or(d.name == name, |begin| name.starts_with(begin))
-        });
-        match wanted {
-            None if differences.is_empty() => {}
-            None => failures.push(format!("{name}: {}", differences.join("; "))),
-            Some(n) => {
-                let want = &DIFFERENCES[n];
-                used[n] |= !differences.is_empty();
-                if got.status != want.status || !got.text().contains(want.body) {
-                    failures.push(format!("{name} ({}): now {} {}", want.why, got.status, cut(&got.text())));
-                }
-            }
-        }
+        judge(file, name, &differences, &got, &mut used, &mut failures);
     }
-    for (difference, used) in DIFFERENCES.iter().zip(used) {
-        if difference.file == file && !used {
-            failures.push(format!("{} does not differ any more", difference.name));
-        }
-    }
+    unused(file, &used, &mut failures);
     assert!(count > 0);
     assert!(failures.is_empty(), "{} of {count} in {file}:\n{}", failures.len(), failures.join("\n"));
 }

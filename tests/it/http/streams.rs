@@ -1,8 +1,11 @@
 //! Streams: what a client gets, when, and what it never gets.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
+use sha1::{Digest as _, Sha1};
 use yardarm::http::Settings;
 use yardarm::limits;
 use yardarm::serve::Environment;
@@ -282,4 +285,57 @@ fn what_does_not_begin_says_why_in_the_form_of_the_stream() {
     assert!(answer.text().starts_with("{\"error\":{\"code\":5,") && answer.text().ends_with("}}\n"));
     let answer = server.send("GET", EVENTS, &[token], None);
     assert_eq!((answer.status, answer.header("content-type").as_deref()), (406, Some("text/plain; charset=utf-8")));
+}
+
+/// Swap first, then notify: whoever is told of a state and asks at once gets that state or a newer one, while others
+/// ask all the time. Flipt tells first: 3 of 120 such questions got the state of before.
+#[test]
+fn whoever_is_told_of_a_state_finds_it() {
+    const ROUNDS: usize = 200;
+    const SNAPSHOT: &str = "/internal/v1/evaluation/snapshot/namespace/default";
+    let (server, main) = server();
+    let texts: Vec<String> = (0..=ROUNDS).map(|n| flag(&format!("f{n}"), true)).collect();
+    let order = |n: usize, text: &String| (hex::encode(Sha1::digest(text)), n);
+    let order: HashMap<String, usize> = texts.iter().enumerate().map(|(n, text)| order(n, text)).collect();
+    publish(&main, &[("default/features.yaml", &texts[0])]);
+    let (done, ask) = (AtomicBool::new(false), || server.get(SNAPSHOT));
+    let read = |form: &str, tell: Option<mpsc::Sender<usize>>| {
+        let mut stream = if form == "events" { events(&server, EVENTS) } else { lines(&server, LINES) };
+        let (end, mark) = if form == "events" { ("\n\n", "\"etag\":\"") } else { ("\n", "\"digest\":\"") };
+        let mut rounds = 0;
+        loop {
+            let frame = stream.until(end);
+            let Some(at) = frame.find(mark) else { continue };
+            let told = order[&frame[at + mark.len()..][..40]];
+            let found = ask();
+            let found = (found.status, order[&found.header("etag").unwrap()]);
+            assert!(found.0 == 200 && found.1 >= told, "told of {told}, found {found:?}");
+            rounds += 1;
+            tell.iter().for_each(|tell| tell.send(told).unwrap());
+            if told == ROUNDS {
+                return rounds;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let (tell, told) = mpsc::channel();
+        let first = scope.spawn(move || read("events", Some(tell)));
+        let others = [scope.spawn(move || read("events", None)), scope.spawn(move || read("lines", None))];
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(ask().status, 200);
+                }
+            });
+        }
+        for (n, text) in texts.iter().enumerate() {
+            if n > 0 {
+                publish(&main, &[("default/features.yaml", text)]);
+            }
+            while told.recv_timeout(wire::DEADLINE).is_ok_and(|told| told < n) {}
+        }
+        assert_eq!(first.join().unwrap(), ROUNDS + 1);
+        let _ = others.map(|other| other.join().unwrap());
+        done.store(true, Ordering::Relaxed);
+    });
 }

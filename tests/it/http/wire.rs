@@ -117,7 +117,7 @@ impl Open {
         }
     }
 
-    fn read_to_end(&mut self, body: &mut Vec<u8>) {
+    pub(super) fn read_to_end(&mut self, body: &mut Vec<u8>) {
         if self.chunked {
             while let Some(chunk) = self.chunk() {
                 body.extend(chunk);

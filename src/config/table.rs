@@ -1,0 +1,350 @@
+//! Every key of the file. A new key is a line here; what is done with it stands where its section is built.
+
+use super::keys::{Key, Shape, Status};
+
+/// A key of Flipt that Yardarm acts on.
+const fn key(name: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Key {
+    Key { name, shape, default, doc, status: Status::Flipt }
+}
+
+/// A key that only Yardarm has.
+const fn own(name: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Key {
+    Key { name, shape, default, doc, status: Status::Own }
+}
+
+/// A key of Flipt that changes nothing here.
+const fn unused(name: &'static str, shape: Shape, why: &'static str) -> Key {
+    Key { name, shape, default: "", doc: "", status: Status::Unused(why) }
+}
+
+const PORT: Shape = Shape::Integer(0, 65_535);
+const NO_GRPC: &str = "there is no gRPC listener; every API is served over HTTP";
+const NO_LOGIN: &str = "only static tokens are served; this method is ignored while `authentication.required` is false";
+const NO_SIGNING: &str = "commits are not signed yet";
+
+/// The whole file.
+pub(super) static FILE: &[Key] = &[
+    key("version", Shape::Text, "2.0", "Version of the format; `2.0` is the only one."),
+    key("storage", Shape::Map(STORAGE), "one storage `default` in memory", "Git repositories, by name."),
+    key(
+        "environments",
+        Shape::Map(ENVIRONMENT),
+        "one environment `default`",
+        "What clients ask, by name: a directory of a storage.",
+    ),
+    key("credentials", Shape::Map(CREDENTIAL), "", "How to authenticate to Git servers and their APIs, by name."),
+    key("server", Shape::Section(SERVER), "", "Listeners."),
+    key("log", Shape::Section(LOG), "", "Logging."),
+    own("state", Shape::Section(STATE), "", "What Yardarm keeps on disk; all of it can be rebuilt from Git."),
+    key("cors", Shape::Section(CORS), "", "Cross-origin requests of browsers."),
+    key("authentication", Shape::Section(AUTHENTICATION), "", "Who may ask."),
+    key("evaluation", Shape::Section(EVALUATION), "", "Details of answers."),
+    key("templates", Shape::Section(TEMPLATES), "", "Texts of commits and proposals, in Go's template syntax."),
+    unused("authorization", Shape::Section(AUTHORIZATION), "policies are not evaluated yet"),
+    unused("metrics", Shape::Section(METRICS), "`/metrics` always serves Prometheus' format"),
+    unused("tracing", Shape::Section(TRACING), "traces are not exported"),
+    unused("ui", Shape::Section(UI), "there is no setting of the web interface"),
+    unused("meta", Shape::Section(META), "Yardarm neither looks for updates nor reports its use"),
+    unused("diagnostics", Shape::Section(DIAGNOSTICS), "there is no profiling endpoint"),
+    unused("analytics", Shape::Any, "evaluations are not recorded"),
+    unused("license", Shape::Section(LICENSE), "every function is free"),
+    unused(
+        "secrets",
+        Shape::Section(SECRETS),
+        "secrets come from `${env:NAME}`, `${file:/path}` and `${credential:NAME}`; no other provider is asked",
+    ),
+    unused("experimental", Shape::Any, "there is no experimental function"),
+];
+
+static STORAGE: &[Key] = &[
+    key(
+        "remote",
+        Shape::Text,
+        "none: a repository of this machine only",
+        "URL of the repository: `https://`, `http://`, `ssh://`, `user@host:path`, `file://`.",
+    ),
+    key("branch", Shape::Text, "main", "The branch that is served. It has to exist; Yardarm never creates it."),
+    key("poll_interval", Shape::Duration, "30s", "How often the remote is asked without a webhook. At least `1s`."),
+    own(
+        "poll_ceiling",
+        Shape::Duration,
+        "ten times `poll_interval`, at most `5m`",
+        "Longest pause between polls while webhooks prove healthy.",
+    ),
+    key("credentials", Shape::Text, "none", "Name of an entry of `credentials`."),
+    key("ca_cert_path", Shape::Path, "", "Certificate authority of the Git server, PEM. Excludes `ca_cert_bytes`."),
+    key("ca_cert_bytes", Shape::Text, "", "The same as text."),
+    key("insecure_skip_tls", Shape::Bool, "false", "Do not verify the Git server's certificate."),
+    key(
+        "fetch_policy",
+        Shape::Word(&["strict", "lenient"]),
+        "strict",
+        "`strict` and `lenient` do the same: a first fetch that fails never ends the process; `/ready` answers 503, and it keeps trying.",
+    ),
+    key("backend", Shape::Section(BACKEND), "", "Where the mirror lives."),
+    key("signature", Shape::Section(SIGNATURE), "", "Author of commits where no person is known."),
+    own("webhook", Shape::Section(WEBHOOK), "none: polling only", "The endpoint `POST /webhooks/<storage>`."),
+];
+
+static BACKEND: &[Key] = &[
+    key(
+        "type",
+        Shape::Word(&["memory", "local"]),
+        "memory",
+        "`memory`: the mirror lives below `state.directory`. `local`: in `path`.",
+    ),
+    key("path", Shape::Path, ".", "Directory of a `local` backend."),
+];
+
+static SIGNATURE: &[Key] = &[
+    key("name", Shape::Text, "yardarm", "Name of the author."),
+    key("email", Shape::Text, "yardarm@localhost", "Address of the author."),
+    unused("enabled", Shape::Bool, NO_SIGNING),
+    unused("type", Shape::Text, NO_SIGNING),
+    unused("key_id", Shape::Text, NO_SIGNING),
+    unused("key_ref", Shape::Any, NO_SIGNING),
+];
+
+static WEBHOOK: &[Key] = &[
+    own(
+        "provider",
+        Shape::Word(super::place::PROVIDERS),
+        "the type of the environment's `scm`, else told by the host of `remote`",
+        "Who sends.",
+    ),
+    own(
+        "secrets",
+        Shape::Secrets,
+        "",
+        "Every secret that is valid now; two while one replaces the other. Secrets of `environments.<name>.scm.webhook` count too.",
+    ),
+];
+
+static ENVIRONMENT: &[Key] = &[
+    key("name", Shape::Text, "the name in the file", "Name in the API."),
+    key(
+        "default",
+        Shape::Bool,
+        "true for the only environment",
+        "Answers where a client names no environment. Exactly one is the default.",
+    ),
+    key("storage", Shape::Text, "default", "Name of an entry of `storage`."),
+    key("directory", Shape::Text, "the root of the repository", "Directory whose flag files are served."),
+    own(
+        "hazards",
+        Shape::Word(&["warn", "refuse"]),
+        "warn",
+        "What becomes of flag files that are accepted by Flipt but do not mean what they say. `warn`: served as Flipt serves them, and shown. `refuse`: the namespace keeps its last good state.",
+    ),
+    key("scm", Shape::Section(SCM), "", "The provider of the repository."),
+];
+
+static SCM: &[Key] = &[
+    key(
+        "type",
+        Shape::Word(super::place::SCM_TYPES),
+        "told by the host of `remote`",
+        "The provider. `bitbucket` means Cloud on bitbucket.org and Data Center on any other host.",
+    ),
+    key(
+        "api_url",
+        Shape::Text,
+        "derived from `remote`",
+        "Base of the provider's API; the root of its REST interface is derived from it.",
+    ),
+    key("credentials", Shape::Text, "none", "Name of an entry of `credentials`, used for the API."),
+    key("webhook", Shape::Section(SCM_WEBHOOK), "", "The endpoint `POST /api/v2/webhooks/<environment>`."),
+];
+
+static SCM_WEBHOOK: &[Key] =
+    &[key("secret", Shape::Secret, "", "Secret of the webhook; it counts beside those of `storage.<name>.webhook`.")];
+
+static CREDENTIAL: &[Key] = &[
+    key("type", Shape::Word(&["basic", "ssh", "access_token", "github_app"]), "", "Which of the following is meant."),
+    key("access_token", Shape::Secret, "", "A token. The user name that goes with it is the provider's convention."),
+    key("basic", Shape::Section(BASIC), "", "User and password."),
+    key("ssh", Shape::Section(SSH), "", "A key."),
+    key("github_app", Shape::Section(GITHUB_APP), "", "An installation of a GitHub App."),
+];
+
+static BASIC: &[Key] =
+    &[key("username", Shape::Text, "", "User."), key("password", Shape::Secret, "", "Password or token.")];
+
+static SSH: &[Key] = &[
+    key("user", Shape::Text, "git", "User."),
+    key("password", Shape::Secret, "none", "Passphrase of the key, if it has one."),
+    key("private_key_path", Shape::Path, "", "File of the key. Excludes `private_key_bytes`."),
+    key("private_key_bytes", Shape::Secret, "", "The key itself."),
+    key(
+        "known_hosts",
+        Shape::Path,
+        "",
+        "Ours: a file of host keys, and the only one that counts. Else those of the user and of the machine do.",
+    ),
+    key("insecure_ignore_host_key", Shape::Bool, "false", "Do not verify the host's key."),
+];
+
+static GITHUB_APP: &[Key] = &[
+    key("client_id", Shape::Text, "", "Client id of the app."),
+    key("installation_id", Shape::Integer(1, i64::MAX), "", "Number of the installation."),
+    key("private_key_path", Shape::Path, "", "File of the app's key, PEM. Excludes `private_key_bytes`."),
+    key("private_key_bytes", Shape::Secret, "", "The key itself."),
+    key("api_url", Shape::Text, "github.com", "Base of the API on GitHub Enterprise Server."),
+];
+
+static SERVER: &[Key] = &[
+    key("host", Shape::Text, "0.0.0.0", "Address to listen on; `127.0.0.1` where there is no configuration file."),
+    key("protocol", Shape::Word(&["http", "https"]), "http", "`https` needs `cert_file` and `cert_key`."),
+    key("http_port", PORT, "8080", "Port of `http`; 0 takes a free one."),
+    key("https_port", PORT, "443", "Port of `https`."),
+    key("cert_file", Shape::Path, "", "Certificate chain, PEM."),
+    key("cert_key", Shape::Path, "", "Its key, PEM."),
+    own(
+        "webhook",
+        Shape::Section(WEBHOOK_LISTENER),
+        "none: webhooks come to the main listener",
+        "A listener for webhooks only, so that nothing else has to be public.",
+    ),
+    unused("grpc_port", PORT, NO_GRPC),
+    unused("grpc_conn_max_idle_time", Shape::Duration, NO_GRPC),
+    unused("grpc_conn_max_age", Shape::Duration, NO_GRPC),
+    unused("grpc_conn_max_age_grace", Shape::Duration, NO_GRPC),
+];
+
+static WEBHOOK_LISTENER: &[Key] =
+    &[own("host", Shape::Text, "`server.host`", "Address to listen on."), own("port", PORT, "", "Port.")];
+
+static LOG: &[Key] = &[
+    key(
+        "level",
+        Shape::Word(&["trace", "debug", "info", "warn", "error", "dpanic", "panic", "fatal"]),
+        "info",
+        "Least level that is written; the last three mean `error`.",
+    ),
+    key("encoding", Shape::Word(&["console", "json"]), "console", "Lines for people or JSON lines."),
+    key(
+        "file",
+        Shape::Path,
+        "standard output",
+        "File to append to; `stderr` is standard error. A reload opens it anew.",
+    ),
+    unused("grpc_level", Shape::Text, NO_GRPC),
+    unused("keys", Shape::Any, "the names of the fields are fixed: `timestamp`, `level`, `message`"),
+];
+
+static STATE: &[Key] = &[own(
+    "directory",
+    Shape::Path,
+    "`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/yardarm`, else `~/.local/state/yardarm`",
+    "Mirrors, deliveries and last good snapshots.",
+)];
+
+static CORS: &[Key] = &[
+    key("enabled", Shape::Bool, "false", "Answer browsers of other origins."),
+    key("allowed_origins", Shape::Texts, "*", "Origins that may ask."),
+    key(
+        "allowed_headers",
+        Shape::Texts,
+        "Accept Authorization Content-Type X-CSRF-Token X-Flipt-Accept-Server-Version X-Flipt-Environment X-Flipt-Namespace If-None-Match",
+        "Request headers that a page may send.",
+    ),
+];
+
+static AUTHENTICATION: &[Key] = &[
+    key("required", Shape::Bool, "false", "Every API needs a token, but for health, readiness, metrics and webhooks."),
+    key("exclude", Shape::Section(EXCLUDE), "", "Routes that need none."),
+    key("methods", Shape::Section(METHODS), "", "Ways to authenticate."),
+    unused("session", Shape::Any, "there are no sessions"),
+];
+
+static EXCLUDE: &[Key] = &[
+    key("evaluation", Shape::Bool, "false", "Evaluation, snapshots and streams."),
+    key("ofrep", Shape::Bool, "false", "OFREP."),
+];
+
+static METHODS: &[Key] = &[
+    key("token", Shape::Section(TOKEN), "", "Static tokens."),
+    unused("oidc", Shape::Any, NO_LOGIN),
+    unused("github", Shape::Any, NO_LOGIN),
+    unused("kubernetes", Shape::Any, NO_LOGIN),
+    unused("jwt", Shape::Any, NO_LOGIN),
+];
+
+static TOKEN: &[Key] = &[
+    key("enabled", Shape::Bool, "false", "Accept these tokens."),
+    key("storage", Shape::Section(TOKEN_STORAGE), "", "Where tokens come from."),
+    unused("cleanup", Shape::Any, "static tokens do not expire"),
+];
+
+static TOKEN_STORAGE: &[Key] = &[
+    key("type", Shape::Word(&["static"]), "static", "The file is the only place."),
+    key("tokens", Shape::Map(STATIC_TOKEN), "", "Tokens, by name."),
+];
+
+static STATIC_TOKEN: &[Key] = &[
+    key("credential", Shape::Secret, "", "The token that a client sends as `Authorization: Bearer`."),
+    unused("metadata", Shape::Any, "nothing looks at it"),
+];
+
+static EVALUATION: &[Key] = &[key(
+    "include_flag_metadata",
+    Shape::Bool,
+    "false",
+    "The list of flags (`/api/v1/namespaces/<ns>/flags`) carries `metadata`.",
+)];
+
+static TEMPLATES: &[Key] = &[
+    key("commit_message", Shape::Text, "", "Message of commits."),
+    key("proposal_title", Shape::Text, "", "Title of merge proposals."),
+    key("proposal_body", Shape::Text, "", "Body of merge proposals."),
+];
+
+static AUTHORIZATION: &[Key] = &[
+    unused("required", Shape::Bool, ""),
+    unused("backend", Shape::Any, ""),
+    unused("local", Shape::Any, ""),
+    unused("bundle", Shape::Any, ""),
+];
+
+static METRICS: &[Key] = &[
+    unused("enabled", Shape::Bool, ""),
+    unused("exporter", Shape::Word(&["prometheus", "otlp"]), ""),
+    unused("otlp", Shape::Any, ""),
+];
+
+static TRACING: &[Key] = &[
+    unused("enabled", Shape::Bool, ""),
+    unused("exporter", Shape::Text, ""),
+    unused("sampling_ratio", Shape::Any, ""),
+    unused("propagators", Shape::Any, ""),
+    unused("otlp", Shape::Any, ""),
+];
+
+static UI: &[Key] = &[
+    unused("enabled", Shape::Bool, ""),
+    unused("default_theme", Shape::Word(&["system", "light", "dark"]), ""),
+    unused("topbar", Shape::Any, ""),
+];
+
+static META: &[Key] = &[
+    unused("check_for_updates", Shape::Bool, ""),
+    unused("telemetry_enabled", Shape::Bool, ""),
+    unused("state_directory", Shape::Path, ""),
+];
+
+static DIAGNOSTICS: &[Key] = &[unused("profiling", Shape::Any, "")];
+
+static LICENSE: &[Key] =
+    &[unused("key", Shape::Secret, ""), unused("file", Shape::Path, ""), unused("machine_id", Shape::Text, "")];
+
+static SECRETS: &[Key] = &[unused("providers", Shape::Section(SECRET_PROVIDERS), "")];
+
+static SECRET_PROVIDERS: &[Key] = &[
+    unused("file", Shape::Section(SECRET_FILES), ""),
+    unused("vault", Shape::Any, ""),
+    unused("gcp", Shape::Any, ""),
+    unused("aws", Shape::Any, ""),
+    unused("azure", Shape::Any, ""),
+];
+
+static SECRET_FILES: &[Key] = &[unused("enabled", Shape::Bool, ""), unused("base_path", Shape::Path, "")];
