@@ -333,19 +333,19 @@ impl World {
         encoding: Encoding,
     ) -> Vec<Delivery> {
         let secret = self.secret();
-        self.hooked(place, pushed, encoding, &secret, |sender, hook, push| sender.deliveries(hook, push))
+        self.hooked(place, pushed, encoding, &secret, Sender::deliveries)
     }
 
     /// What the provider sends for a push when its webhook has another secret.
     pub fn deliveries_under(&self, secret: &str, pushed: &Pushed) -> Vec<Delivery> {
         let place = self.forge.place();
-        self.hooked(place, pushed, Encoding::Json, secret, |sender, hook, push| sender.deliveries(hook, push))
+        self.hooked(place, pushed, Encoding::Json, secret, Sender::deliveries)
     }
 
     /// What the provider sends when somebody tries the webhook; nothing where it cannot be tried.
     pub fn test_delivery(&self, pushed: &Pushed) -> Option<Delivery> {
         let (place, secret) = (self.forge.place(), self.secret());
-        self.hooked(place, pushed, Encoding::Json, &secret, |sender, hook, push| sender.test_delivery(hook, push))
+        self.hooked(place, pushed, Encoding::Json, &secret, Sender::test_delivery)
     }
 
     fn hooked<T>(
@@ -354,7 +354,7 @@ impl World {
         pushed: &Pushed,
         encoding: Encoding,
         secret: &str,
-        make: impl FnOnce(Sender, &Hook<'_>, &Push<'_>) -> T,
+        make: fn(Sender, &Hook<'_>, &Push<'_>) -> T,
     ) -> T {
         let id = format!("{:08}-world", self.deliveries.fetch_add(1, Ordering::Relaxed));
         let person = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned(), login: "ada".to_owned() };

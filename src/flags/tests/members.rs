@@ -67,7 +67,7 @@ fn every_member_of_a_file_that_has_everything() {
     let (mut refused, mut taken) = (0, 0);
     for value in whole.iter().filter(|value| value.is_object()) {
         let good = assemble(&[read(&value.to_string())], &Environment::default(), HazardPolicy::Warn);
-        assert_eq!(good.held, [Arc::<str>::from(""); 0], "{:#?}", good.problems);
+        assert!(good.held.is_empty(), "{:#?}", good.problems);
         let mut all = Vec::new();
         pointers(value, "", &mut all);
         for pointer in all {
