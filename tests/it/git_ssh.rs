@@ -49,16 +49,17 @@ fn program() -> Result<PathBuf, String> {
 }
 
 impl Sshd {
-    /// The server, or why there is none here.
+    /// The server, or nothing where there can be none, which is then said.
     fn start() -> Option<Self> {
         Self::start_at("127.0.0.1:0")
     }
 
+    #[expect(clippy::print_stderr, reason = "a test that tests nothing has to say so")]
     fn start_at(address: &str) -> Option<Self> {
         match Self::try_start(address) {
             Ok(server) => Some(server),
             Err(why) => {
-                assert!(std::env::var("YARDARM_TEST_SSHD").as_deref() != Ok("required"), "{why}");
+                assert!(std::env::var_os("YARDARM_TEST_SSHD").is_none_or(|word| word != "required"), "{why}");
                 eprintln!("not tested against a real sshd: {why}");
                 None
             }
@@ -138,10 +139,10 @@ impl Sshd {
     /// The repository of this name, with a port in the URL.
     fn remote(&self, name: &str, login: Login) -> Remote {
         let path = self.at(name);
-        self.remote_at(format!("ssh://{}@{}{}", self.user, self.address, path.display()), login)
+        self.remote_at(&format!("ssh://{}@{}{}", self.user, self.address, path.display()), login)
     }
 
-    fn remote_at(&self, url: String, login: Login) -> Remote {
+    fn remote_at(&self, url: &str, login: Login) -> Remote {
         let known_hosts = match login.hosts {
             Hosts::Pinned(file) => Some(self.at(file)),
             Hosts::Any => None,
@@ -153,9 +154,12 @@ impl Sshd {
             ignore_host_key: known_hosts.is_none(),
             known_hosts,
         };
-        Remote { credential: Some(credential), ..remote(&url) }
+        Remote { credential: Some(credential), ..remote(url) }
     }
 }
+
+/// What is wrong, and what it must be called.
+type Case = (&'static str, Login, fn(&Error) -> bool);
 
 enum Hosts {
     Pinned(&'static str),
@@ -217,7 +221,7 @@ fn the_short_form_is_the_same_place() {
     let tip = push(&repository, "main", 1);
     let url = format!("{}@{host}:{}", server.user, repository.path().display());
     let mirror = Mirror::open(&server.at("mirror")).unwrap().0;
-    let remote = server.remote_at(url, Login::with(server.key("plain")));
+    let remote = server.remote_at(&url, Login::with(server.key("plain")));
     assert_eq!(fetch(&mirror, &remote, &["main"]).unwrap().heads["main"], tip, "{}", server.log());
 }
 
@@ -230,7 +234,7 @@ fn a_path_may_begin_at_home() {
     let path = server.at("flags.git").display().to_string();
     let url = format!("ssh://{}@{}/~/{up}{}", server.user, server.address, path.trim_start_matches('/'));
     let mirror = Mirror::open(&server.at("mirror")).unwrap().0;
-    let remote = server.remote_at(url, Login::with(server.key("plain")));
+    let remote = server.remote_at(&url, Login::with(server.key("plain")));
     assert_eq!(fetch(&mirror, &remote, &["main"]).unwrap().heads["main"], tip, "{}", server.log());
 }
 
@@ -245,7 +249,6 @@ fn what_goes_wrong_over_ssh_is_named_and_no_secret_is() {
     let mirror = Mirror::open(&server.at("mirror")).unwrap().0;
     let refused = |error: &Error| matches!(error, Error::Refused(_));
     let host = |error: &Error| matches!(error, Error::Local(why) if why.contains("known_hosts"));
-    type Case = (&'static str, Login, fn(&Error) -> bool);
     let cases: [Case; 8] = [
         ("a key that nobody knows", Login::with(server.key("stranger")), refused),
         ("a wrong passphrase", Login::with(server.key("locked")).passphrase("wrong"), refused),
