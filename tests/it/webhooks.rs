@@ -425,8 +425,7 @@ fn every_fixture_over_the_wire() {
             listener.ingest.set_endpoints(vec![endpoint.clone()]);
             clock.0.store(fixture.at, Ordering::Relaxed);
             let lines = fixture.headers.iter().filter(|(name, _)| !by_hand.contains(&&*name.to_ascii_lowercase()));
-            let lines: String =
-                lines.map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect::<Vec<_>>().concat();
+            let lines = lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
             let expected = fixture.decide(&endpoint, fixture.body.as_bytes());
             let answer =
                 listener.send(request("POST", &format!("/webhooks/{storage}"), &lines, &fixture.body).as_bytes());
@@ -478,8 +477,7 @@ fn a_signed_delivery_cannot_be_replayed() {
             let lines = fixture.headers.iter().filter(|(name, _)| !by_hand.contains(&&*name.to_ascii_lowercase()));
             let own =
                 lines.map(|(name, value)| (name, if name.eq_ignore_ascii_case("webhook-id") { id } else { value }));
-            let lines: String =
-                own.map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect::<Vec<_>>().concat();
+            let lines = own.map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
             listener.send(request("POST", &path, &lines, &fixture.body).as_bytes()).status
         };
         let headers = fixture.headers();

@@ -354,7 +354,7 @@ impl World {
         pushed: &Pushed,
         encoding: Encoding,
         secret: &str,
-        make: impl FnOnce(Sender, &Hook<'_>, &Push<'_>) -> T,
+        make: fn(Sender, &Hook<'_>, &Push<'_>) -> T,
     ) -> T {
         let id = format!("{:08}-world", self.deliveries.fetch_add(1, Ordering::Relaxed));
         let person = Person { name: "Ada".to_owned(), email: "ada@example.com".to_owned(), login: "ada".to_owned() };
