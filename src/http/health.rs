@@ -56,7 +56,7 @@ pub(super) async fn ready(state: Data<State>) -> HttpResponse {
         let served = environment.load();
         let storage = storages.iter().find(|storage| storage.name == environment.storage);
         let entry = storage.and_then(|s| s.environments.iter().find(|entry| entry.name == environment.name));
-        let ready = storage.is_some_and(|storage| storage.serves(environment));
+        let ready = served.commit.is_some() || storage.is_some_and(|storage| storage.serves(environment));
         environments.push(EnvironmentReadiness {
             name: environment.name.to_string(),
             storage: environment.storage.to_string(),
