@@ -27,8 +27,8 @@ pub(super) struct Ahead {
     pub(super) start: Start,
 }
 
-/// Asks where the branches are, and brings the announced commit at the same time. The pack is there only if the branches
-/// are, and one of them stands at the commit.
+/// Asks where the branches are, and brings the announced commit at the same time. A pack that has come is
+/// answered whatever the list says: it has to be settled.
 pub(super) fn beside(
     ahead: Option<Ahead>,
     patience: &Patience,

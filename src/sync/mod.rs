@@ -17,6 +17,7 @@ mod files;
 mod last_good;
 pub mod pipeline;
 pub mod schedule;
+mod shared_slot;
 pub mod slot;
 pub mod status;
 #[cfg(test)]

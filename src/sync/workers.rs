@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::pipeline::{Pipeline, Plan, Planned};
 use super::schedule::Policy;
-use super::slot::Slot;
+use super::shared_slot::Slot;
 use super::status::{self, Board};
 use super::worker::{self, Parts, Pulse};
 use super::{Mirrored, Observer, Source, Standing};

@@ -37,7 +37,7 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
-const PURE: &[&str] = &["yaml", "flags", "provider", "config", "fault", "limits", "sync/schedule"];
+const PURE: &[&str] = &["yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
 const IMPURE: &[&str] = &[
     "std::fs::",
     "std::net::Tcp",
