@@ -146,9 +146,10 @@ fn azure_services(host: &str, user: Option<&str>, mut segments: Vec<String>) -> 
     if segments.first().is_some_and(|first| first == "v3") {
         segments.remove(0);
     } else if host == "vs-ssh.visualstudio.com" {
-        segments.insert(0, user?.to_lowercase());
+        segments.insert(0, user.filter(|user| !user.is_empty())?.to_lowercase());
     } else if let Some(organisation) = host.strip_suffix(".visualstudio.com") {
-        segments.insert(0, organisation.to_owned());
+        // `.visualstudio.com` names nobody.
+        segments.insert(0, Some(organisation).filter(|organisation| !organisation.is_empty())?.to_owned());
     }
     if segments.get(1).is_some_and(|second| second == "defaultcollection") {
         segments.remove(1);
