@@ -147,15 +147,21 @@ impl Reader<'_> {
         let path = path.key("constraints");
         let items = self.report.list(constraints, &path);
         let mut constraints = Vec::with_capacity(items.len());
-        let mut malformed = false;
+        let mut faults = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match self.constraint(item, &path.item(index), text.unwrap_or_default()) {
                 Some(Ok(constraint)) => constraints.push(constraint),
-                Some(Err(_)) => malformed = true,
+                Some(Err(malformed)) => faults.push(malformed),
                 None => {}
             }
         }
-        let segment = Segment { key: text?.into(), all: all?, constraints: constraints.into(), malformed };
+        let segment = Segment {
+            key: text?.into(),
+            all: all?,
+            constraints: constraints.into(),
+            malformed: !faults.is_empty(),
+            faults: faults.into(),
+        };
         Some((key?.at, segment))
     }
 
@@ -658,19 +664,19 @@ pub(super) fn resolve<'s>(
     segment: impl Fn(&str) -> Option<&'s Arc<Segment>>,
 ) -> Option<Targets> {
     let mut segments = Vec::with_capacity(keys.len());
+    let mut left_out = Vec::new();
     for (_, key) in keys {
         let segment = segment(key)?;
-        if !segment.malformed {
-            segments.push(Arc::clone(segment));
-        }
+        if segment.malformed { &mut left_out } else { &mut segments }.push(Arc::clone(segment));
     }
+    let left_out = left_out.into();
     let mut seen = HashSet::new();
     if segments.len() < 2 || segments.iter().all(|segment| seen.insert(&*segment.key)) {
-        return Some(Targets { segments: segments.into(), operator, repeated: None });
+        return Some(Targets { segments: segments.into(), operator, repeated: None, left_out });
     }
     seen.clear();
     let distinct = segments.iter().filter(|segment| seen.insert(&*segment.key)).cloned().collect();
-    Some(Targets { segments: distinct, operator, repeated: Some(segments.into()) })
+    Some(Targets { segments: distinct, operator, repeated: Some(segments.into()), left_out })
 }
 
 /// The hazard of a condition that is left with no segment.
