@@ -90,6 +90,8 @@ pub const EXPLAINED_CONSTRAINTS: usize = 5_000;
 pub const EXPLAINED_CHARACTERS: usize = 160;
 /// Properties of a context up to which an explanation looks for one that a missing name may have meant.
 pub const EXPLAINED_NEAR: usize = 100;
+/// Everything that `yardarm evaluate` asks of a server; one answer takes milliseconds, ten thousand flags some seconds.
+pub const EVALUATE_DEADLINE: Duration = Duration::from_secs(30);
 /// Streams open at one time; past it the answer is 503, well below the limit of open files.
 pub const STREAMS: usize = 16_000;
 /// A stream that had nothing to say says so, before proxies cut it (60 s is the usual limit).

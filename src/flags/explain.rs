@@ -20,6 +20,23 @@ use serde::{Deserialize, Serialize};
 
 pub use self::look::{answer, explain};
 
+/// An explanation, and what it was made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explained {
+    /// The environment; absent where flags were read without a daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_key: Option<String>,
+    /// The namespace.
+    pub namespace_key: String,
+    /// The commit, hex; absent where the flags are of none.
+    pub commit: Option<String>,
+    /// Digest of the namespace: the `ETag` of its client snapshot.
+    pub digest: String,
+    /// Why.
+    pub explanation: Explanation,
+}
+
 /// Why one flag answers what it does to one entity with one context.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
