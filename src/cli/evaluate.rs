@@ -18,6 +18,7 @@ use crate::flags::explain::text::{self, printable};
 use crate::flags::explain::{Answer, Explained};
 use crate::{http, limits};
 
+/// What `yardarm evaluate` is given.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Key of the flag.
@@ -51,7 +52,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     whence: Whence,
     #[command(flatten)]
-    server: server::Arguments,
+    server: server::Reach,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -145,8 +146,9 @@ fn answers(arguments: &Arguments, process: &mut Process<'_>) -> Result<Answers, 
 
 fn read_context(path: &Path, process: &mut Process<'_>) -> Result<Context, Failure> {
     let most = u64::try_from(limits::EVALUATION_BODY_BYTES).unwrap_or(u64::MAX);
-    let name = path.display();
-    let read = if path.as_os_str() == "-" { read_all(process.input, most) } else { read_bounded(path, most) };
+    let given = path.as_os_str() == "-";
+    let name = if given { "of standard input".into() } else { path.to_string_lossy() };
+    let read = if given { read_all(process.input, most) } else { read_bounded(path, most) };
     let bytes = read.map_err(|error| Failure::Usage(format!("cannot read the context {name}: {error}")))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();

@@ -53,8 +53,8 @@ pub struct Explanation {
     pub answer: Answer,
     /// What decided.
     pub decision: Decision,
-    /// The same in one sentence.
-    pub summary: String,
+    /// The same in words.
+    pub why: String,
     /// The rules of a variant flag or the rollouts of a boolean one, in the order in which they are tried.
     pub steps: Vec<Step>,
     /// What may surprise about the flag as a whole.

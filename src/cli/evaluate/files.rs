@@ -31,7 +31,7 @@ pub(super) fn answers(
         None => namespace.flags_by_key().collect(),
         Some(key) => vec![namespace.flag(key).ok_or_else(|| {
             let names = namespace.flags_by_key().map(|flag| &*flag.key);
-            let what = format!("flag \"{key}\" in namespace \"{}\" of {}", namespace.key, source.name);
+            let what = format!("flag \"{key}\" in namespace \"{}\" of {}", namespace.key, name(&source));
             Failure::NoAnswer(missing(&what, key, names))
         })?],
     };
@@ -60,10 +60,10 @@ fn namespace<'e>(asked: &Asked<'_>, source: &Source, environment: &'e Environmen
     let concerned: Vec<_> = errors.filter(|problem| problem.namespace.as_deref().is_none_or(|of| of == key)).collect();
     let mut message = if held || !concerned.is_empty() {
         let what = if held { "has errors and is not evaluated" } else { "is not there, and there are files in error" };
-        format!("namespace \"{key}\" of {} {what}:", source.name)
+        format!("namespace \"{key}\" of {} {what}:", name(source))
     } else {
         let names = environment.namespaces.keys().map(|name| &**name);
-        missing(&format!("namespace \"{key}\" in {}", source.name), key, names)
+        missing(&format!("namespace \"{key}\" in {}", name(source)), key, names)
     };
     for problem in concerned.iter().take(limits::PROBLEMS_LOGGED) {
         let shown = source.file(&problem.file).map_or(&*problem.file, |file| &file.shown);
@@ -74,4 +74,13 @@ fn namespace<'e>(asked: &Asked<'_>, source: &Source, environment: &'e Environmen
         message += &format!("\nand {more} more");
     }
     Err(Failure::NoAnswer(message))
+}
+
+/// What a source is called in a sentence.
+fn name(source: &Source) -> &str {
+    match &*source.name {
+        "." => "the current directory",
+        "-" => "standard input",
+        name => name,
+    }
 }

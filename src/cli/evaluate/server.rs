@@ -23,8 +23,9 @@ use crate::net::{self, Call, Client, Error, Reply, Trust};
 /// The variable that holds a token.
 const TOKEN: &str = "YARDARM_TOKEN";
 
+/// Which server, and how.
 #[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
+pub(super) struct Reach {
     /// Ask a server instead of reading files. Without --explain any that speaks Flipt's protocol will do.
     #[arg(long, short = 'a', visible_alias = "address", value_name = "URL", conflicts_with_all = ["repo", "directory"])]
     server: Option<String>,
@@ -105,7 +106,7 @@ struct Listed {
 
 impl Server {
     /// The server that the arguments name, if they name one.
-    pub(super) fn of(arguments: &Arguments, process: &mut Process<'_>) -> Result<Option<Self>, Failure> {
+    pub(super) fn of(arguments: &Reach, process: &mut Process<'_>) -> Result<Option<Self>, Failure> {
         if arguments.token.is_some() {
             return Err(Failure::Usage(format!(
                 "a token is not taken from the command line, where everybody on this machine can read it: put it into \

@@ -35,7 +35,7 @@ pub fn explain(flag: &Flag, entity: &str, context: &Context) -> Explanation {
         (Reason::Unknown, _) => Decision::Nothing,
         _ => Decision::Default,
     };
-    let summary = summary(flag, &answer, decision, &steps);
+    let why = why(flag, decision, &steps);
     let notes = notes(flag, entity, &steps);
     Explanation {
         flag_key: flag.key.to_string(),
@@ -47,7 +47,7 @@ pub fn explain(flag: &Flag, entity: &str, context: &Context) -> Explanation {
         entity_id: cut(entity).into_owned(),
         answer,
         decision,
-        summary,
+        why,
         steps,
         notes,
     }
@@ -208,6 +208,7 @@ impl Look<'_> {
             None if segment.all => {
                 format!("{} {}", all_of(count, "constraint"), if count == 1 { "matches" } else { "match" })
             }
+            None if count == 1 => "the only constraint does not match".to_owned(),
             None => format!("none of {} matches", plural(count, "constraint")),
         };
         look(outcome, why, constraints)
@@ -308,12 +309,7 @@ fn match_type(segment: &Segment) -> String {
     if segment.all { "ALL_MATCH_TYPE" } else { "ANY_MATCH_TYPE" }.to_owned()
 }
 
-fn summary(flag: &Flag, answer: &Answer, decision: Decision, steps: &[Step]) -> String {
-    let what = match answer {
-        Answer::Boolean { enabled, .. } => enabled.to_string(),
-        Answer::Variant { variant_key, .. } if variant_key.is_empty() => "no variant".to_owned(),
-        Answer::Variant { variant_key, .. } => format!("variant {}", quoted(variant_key)),
-    };
+fn why(flag: &Flag, decision: Decision, steps: &[Step]) -> String {
     let (noun, count) = match flag.kind {
         FlagKind::Variant => ("rule", steps.len()),
         FlagKind::Boolean => ("rollout", steps.len()),
@@ -323,7 +319,7 @@ fn summary(flag: &Flag, answer: &Answer, decision: Decision, steps: &[Step]) -> 
         1 => format!("the only {noun} does not match"),
         _ => format!("none of {} matches", plural(count, noun)),
     };
-    let why = match decision {
+    match decision {
         Decision::Rule { number } | Decision::Rollout { number } => {
             let which = if count == 1 { format!("the only {noun}") } else { format!("{noun} {number} of {count}") };
             let step = steps.get(number.saturating_sub(1));
@@ -348,8 +344,7 @@ fn summary(flag: &Flag, answer: &Answer, decision: Decision, steps: &[Step]) -> 
         }
         Decision::Default => format!("{none}, and this is the default"),
         Decision::Nothing => format!("{none}, and there is no default variant"),
-    };
-    format!("{what}: {why}")
+    }
 }
 
 fn notes(flag: &Flag, entity: &str, steps: &[Step]) -> Vec<Note> {

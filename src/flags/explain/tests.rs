@@ -152,7 +152,7 @@ fn check(flag: &Flag, entity: &str, context: &Context) -> Explanation {
     let again: Explanation = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
     assert_eq!(again, told);
     let text = render(&told);
-    assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && text.contains(&*printable(&told.summary)), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && text.contains(&*printable(&told.why)), "{text}");
     assert!(text.lines().all(|line| line == line.trim_end()) && text.ends_with('\n'), "{text}");
     told
 }
@@ -297,7 +297,7 @@ fn it_reads_well() {
     let expected = r#"checkout (variant flag, enabled) for entity "kim@example.com"
 
 = variant "new" {"theme":"dark"}  MATCH_EVALUATION_REASON  segments: everyone
-  variant "new": rule 2 of 3 matches, and bucket 182 is in its share
+  rule 2 of 3 matches, and bucket 182 is in its share
 
 rule 1  no: segment "beta" does not match, and all have to
   asks for all of 2 segments

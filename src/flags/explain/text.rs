@@ -24,7 +24,7 @@ pub fn render(explanation: &Explanation) -> String {
     );
     out.push('\n');
     line(&mut out, 0, &format!("= {}", answer(&explanation.answer)));
-    line(&mut out, 2, &explanation.summary);
+    line(&mut out, 2, &explanation.why);
     for note in &explanation.notes {
         line(&mut out, 2, &format!("! {}", note.message));
     }
