@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
@@ -12,6 +12,8 @@ use crate::limits;
 
 mod check;
 mod serve;
+#[allow(dead_code, reason = "what reads flags comes next")]
+mod source;
 
 /// What a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,8 @@ impl Exit {
 pub struct Process<'a> {
     /// The environment.
     pub environment: BTreeMap<String, String>,
+    /// Standard input.
+    pub input: &'a mut dyn Read,
     /// Standard output.
     pub out: &'a mut dyn Write,
     /// Standard error.
@@ -138,8 +142,13 @@ fn print(stream: &mut dyn Write, text: &str) {
 
 /// Reads a file that the operator names, up to a bound: a device or a log given by mistake must not fill memory.
 fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_all(&mut std::fs::File::open(path)?, most)
+}
+
+/// Reads what there is, up to a bound.
+fn read_all(input: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    let read = std::fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut content)?;
+    let read = input.take(most.saturating_add(1)).read_to_end(&mut content)?;
     if u64::try_from(read).is_ok_and(|read| read > most) {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {most} bytes")));
     }
