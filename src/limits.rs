@@ -26,6 +26,8 @@ pub const CONFIG_NODES: usize = 200_000;
 pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Characters of a name of a storage or environment: it is a part of URLs, file names and branch names.
 pub const NAME_CHARACTERS: usize = 100;
+/// Bytes of a scope of a caller: an action and two names.
+pub const SCOPE_BYTES: usize = 512;
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
 /// Characters of a value that the message of a finding quotes.

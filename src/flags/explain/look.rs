@@ -1,5 +1,7 @@
 //! (flag, entity, context) -> explanation.
 
+use std::collections::HashSet;
+
 use super::compared::{compare, cut, quoted};
 use super::{Answer, Condition, Decision, Explanation, FlagType, Gives, Hash, Note, Outcome, SegmentLook, Share, Step};
 use crate::flags::bucket;
@@ -146,7 +148,8 @@ impl Look<'_> {
     fn segments(&mut self, targets: &Targets, notes: &mut Vec<Note>) -> (Outcome, String, Condition) {
         let and = targets.operator == SegmentOperator::And;
         let mut looks: Vec<SegmentLook> = targets.segments.iter().map(|segment| self.segment(segment)).collect();
-        for segment in &targets.left_out {
+        let mut told = HashSet::new();
+        for segment in targets.left_out.iter().filter(|segment| told.insert(&segment.key)) {
             looks.push(left_out(segment));
             let message = format!(
                 "the segment {} has a malformed constraint and is left out, as in Flipt: the rest decides without it",
