@@ -2,6 +2,7 @@
 
 mod bodies;
 mod bounds;
+mod explain;
 mod framing;
 mod golden;
 mod server;
