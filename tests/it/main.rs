@@ -4,6 +4,7 @@
 mod architecture;
 
 mod cli;
+mod evaluate;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;

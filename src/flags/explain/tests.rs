@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::text::{printable, render};
+use super::text::{printable, printable_json, render};
 use super::*;
 use crate::flags::constraint::{Operator, Subject};
 use crate::flags::document::{self, Format};
@@ -252,6 +252,10 @@ proptest! {
         let moves = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         prop_assert!(!shown.chars().any(|c| c.is_control() || moves(c)), "{shown:?}");
         prop_assert_eq!(printable(&shown), shown.clone());
+        let json = serde_json::to_string_pretty(&[&text]).unwrap();
+        let shown = printable_json(&json);
+        prop_assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || moves(c)), "{shown:?}");
+        prop_assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), vec![text]);
     }
 }
 

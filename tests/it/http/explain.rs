@@ -160,6 +160,18 @@ fn a_large_request_has_a_small_answer() {
     assert!(answer.status == 200 && answer.body.len() < 10_000, "{} {}", answer.status, answer.body.len());
 }
 
+#[test]
+fn the_example_of_the_page_is_real() {
+    let page = crate::evaluate::page();
+    let main = environment("main", true);
+    publish(&main, &[("default/features.yaml", crate::evaluate::blocks(&page, "yaml")[0])]);
+    let server = Server::start(vec![main], Settings::default());
+    let asked = page.split("`{").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
+    let expected: Value = serde_json::from_str(crate::evaluate::blocks(&page, "json")[0]).unwrap();
+    let told = server.post(EXPLAIN, &format!("{{{asked}"));
+    assert_eq!(told.json(), expected, "{}", told.text());
+}
+
 /// Over the flags that were recorded with a real server, and every segment, rule and rollout of them.
 #[test]
 fn it_says_what_the_evaluation_says() {

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod bounds;
+mod evaluate;
 mod explain;
 mod framing;
 mod golden;
