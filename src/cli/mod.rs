@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use crate::limits;
 
 mod check;
+mod evaluate;
 mod serve;
 #[allow(dead_code, reason = "what reads flags comes next")]
 mod source;
@@ -75,6 +76,14 @@ enum Command {
         #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Say what a flag answers, and why: from files, a commit, or a server.
+    ///
+    /// The answer is that of the daemon, for the same flags, entity and context. --explain adds the way to it: every
+    /// rule, segment and constraint, what was compared with what, and where the entity falls.
+    ///
+    /// Ends with 0 if there is an answer; 1 if the flag or the namespace is not there or has errors, or the server does
+    /// not answer; 2 if it was asked wrongly: unknown arguments, a file or revision that cannot be read.
+    Evaluate(Box<evaluate::Arguments>),
     /// Look at configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -121,6 +130,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
     };
     match arguments.command {
         Command::Serve { config } => serve::run(config, process),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, process),
         Command::Config(ConfigCommand::Check { file, without_secrets }) => check::run(&file, without_secrets, process),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema()).unwrap_or_default();

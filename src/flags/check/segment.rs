@@ -47,16 +47,17 @@ impl Reader<'_> {
         let path = path.key("constraints");
         let items = self.report.list(constraints, &path);
         let mut constraints = Vec::with_capacity(items.len());
-        let mut malformed = false;
+        let mut faults = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match self.constraint(item, &path.item(index), text.unwrap_or_default()) {
                 Some(Ok(constraint)) => constraints.push(constraint),
-                Some(Err(_)) => malformed = true,
+                Some(Err(malformed)) => faults.push(malformed),
                 None => {}
             }
         }
-        let (key_text, constraints) = (text?.into(), constraints.into());
-        let segment = Segment { key: key_text, name, description, all: all?, constraints, malformed };
+        let (key_text, constraints, malformed) = (text?.into(), constraints.into(), !faults.is_empty());
+        let faults = faults.into();
+        let segment = Segment { key: key_text, name, description, all: all?, constraints, malformed, faults };
         Some((key?.at, segment))
     }
 
