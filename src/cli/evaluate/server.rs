@@ -25,6 +25,7 @@ const TOKEN: &str = "YARDARM_TOKEN";
 
 /// Which server, and how.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 pub(super) struct Reach {
     /// Ask a server instead of reading files. Without --explain any that speaks Flipt's protocol will do.
     #[arg(long, short = 'a', visible_alias = "address", value_name = "URL", conflicts_with_all = ["repo", "directory"])]
@@ -133,12 +134,11 @@ impl Server {
 
     pub(super) fn answers(&self, asked: &Asked<'_>) -> Result<Answers, Failure> {
         let listed;
-        let flags: Vec<&str> = match asked.flag {
-            Some(flag) => vec![flag],
-            None => {
-                listed = self.flags(asked.namespace)?;
-                listed.iter().map(|key| &**key).collect()
-            }
+        let flags: Vec<&str> = if let Some(flag) = asked.flag {
+            vec![flag]
+        } else {
+            listed = self.flags(asked.namespace)?;
+            listed.iter().map(|key| &**key).collect()
         };
         let context: serde_json::Map<String, Value> =
             asked.context.clone().into_iter().map(|(name, value)| (name, value.into())).collect();

@@ -43,7 +43,9 @@ fn folded(told: &Explanation, flag: &Flag) -> Answer {
             }
             Condition::Segments { operator, segments } => {
                 let taking: Vec<_> = segments.iter().filter(|s| s.outcome != Outcome::LeftOut).collect();
-                taking.iter().for_each(|segment| check_segment(segment));
+                for segment in &taking {
+                    check_segment(segment);
+                }
                 let keys: Vec<String> =
                     taking.iter().filter(|s| s.outcome == Outcome::Matched).map(|s| s.key.clone()).collect();
                 let yes =
@@ -358,7 +360,7 @@ segments:
 
 #[test]
 fn each_value_is_told_as_it_was_seen() {
-    let cases: &[(&str, &str, &str, Option<&str>, State, &str)] = &[
+    let cases = [
         ("STRING", "eq", "a", None, State::Missing, "the context has no \"p\""),
         ("STRING", "empty", "", None, State::Missing, "the context has no \"p\", which counts as empty"),
         ("STRING", "neq", "a", Some(""), State::Empty, "\"p\" is empty; an empty value never matches, not even neq"),
@@ -404,12 +406,12 @@ fn each_value_is_told_as_it_was_seen() {
     ];
     for (subject, operator, value, given, state, why) in cases {
         let subject = Subject::ALL.into_iter().find(|s| s.name().starts_with(subject)).unwrap();
-        let operator = Operator::ALL.into_iter().find(|o| o.name() == *operator).unwrap();
+        let operator = Operator::ALL.into_iter().find(|o| o.name() == operator).unwrap();
         let own = crate::flags::constraint::Constraint::new(subject, operator, "p", value).unwrap();
         let context: Context = given.iter().map(|value| ("p".to_owned(), (*value).to_owned())).collect();
         let look = compared::compare(1, &own, "e", &context);
-        assert_eq!((look.seen.state, &*look.why), (*state, *why), "{look:?}");
-        assert_eq!(look.seen.value.as_deref(), *given);
+        assert_eq!((look.seen.state, &*look.why), (state, why), "{look:?}");
+        assert_eq!(look.seen.value.as_deref(), given);
     }
 }
 

@@ -113,7 +113,7 @@ fn stranger(answer: impl Into<String>) -> SocketAddr {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
-            let _ = stream.read(&mut [0; 65536]);
+            let _ = stream.read(&mut [0; 8192]);
             let _ = stream.write_all(answer.as_bytes());
             // Closing with something unread would tear the answer away.
             let _ = stream.shutdown(Shutdown::Write);

@@ -177,11 +177,11 @@ fn the_example_of_the_page_is_real() {
 fn it_says_what_the_evaluation_says() {
     let server = Server::start(vec![of_directory("main", true, "main")], Settings::default());
     let environment = server.environment("main");
-    let served = environment.load();
+    let state = environment.load();
     let contexts =
         [json!({}), json!({"age": "25", "plan": "gold", "country": "de"}), json!({"email": "a@b", "n": 1.5})];
     let mut seen = 0;
-    for (namespace, flags) in &served.flags.namespaces {
+    for (namespace, flags) in &state.flags.namespaces {
         for flag in flags.flags_by_key() {
             for (n, context) in contexts.iter().enumerate() {
                 let body = json!({"namespaceKey": &**namespace, "flagKey": &*flag.key, "entityId": format!("e{n}"), "context": context});
