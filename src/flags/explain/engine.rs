@@ -6,7 +6,7 @@
 //! who asks why should hear of it. Nothing here is ever served.
 
 use crate::flags::bucket;
-use crate::flags::constraint::{Constraint, Operator, Subject, instant};
+use crate::flags::constraint::{Constraint, Instant, Operator, Subject, instant};
 use crate::flags::evaluate::Context;
 use crate::flags::snapshot::{Distribution, Flag, FlagKind, Rollout, Segment, SegmentOperator, Targets, Variant};
 
@@ -130,7 +130,7 @@ pub(super) fn matches(own: &Constraint, value: &str) -> bool {
 /// An RFC 3339 time without the leniencies of Go, and without its fraction.
 fn seconds(text: &str) -> Option<i64> {
     let strict = text.as_bytes().get(13) == Some(&b':') && !text.contains(',');
-    if strict { instant(text).map(|instant| instant.seconds()) } else { None }
+    if strict { instant(text).map(Instant::seconds) } else { None }
 }
 
 /// Why a value is judged otherwise there.
