@@ -16,6 +16,7 @@ mod health;
 mod json;
 mod list;
 mod ofrep;
+mod rate;
 mod request;
 mod select;
 pub mod serve;
@@ -23,6 +24,7 @@ mod snapshot;
 mod status;
 mod stream;
 mod unread;
+mod watch;
 pub mod webhooks;
 
 use std::fmt;
@@ -37,6 +39,7 @@ use arc_swap::ArcSwap;
 
 pub use self::auth::Authentication;
 use self::error::{Code, Failure};
+pub use self::rate::Rates;
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
 use crate::ingest::Ingest;
@@ -84,6 +87,8 @@ impl State {
 pub struct Settings {
     /// Who may ask.
     pub authentication: Authentication,
+    /// How often.
+    pub rates: Rates,
     /// Cross-origin requests; absent where they are not answered.
     pub cors: Option<Arc<Cors>>,
     /// Whether a list of flags carries their metadata.
@@ -94,6 +99,7 @@ impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         Self {
             authentication: Authentication::from(&config.authentication),
+            rates: Rates::from(&config.rates),
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
         }
