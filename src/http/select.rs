@@ -75,6 +75,19 @@ pub(super) fn for_evaluation(
     named_or_header(environments, headers, named, pass, namespace)
 }
 
+/// The environment of an explanation: looked for as that of an evaluation, but one that is not known is an error. Who
+/// asks why wants to hear of a name that is misspelt.
+pub(super) fn for_explanation(
+    environments: &Environments,
+    headers: &HeaderMap,
+    named: &str,
+    pass: &Pass<'_>,
+    namespace: &str,
+) -> Result<Arc<Environment>, Failure> {
+    let named = if named.trim().is_empty() { header(headers, &ENVIRONMENT).unwrap_or("default") } else { named };
+    by_name(environments, named, pass, namespace)
+}
+
 /// The environment of an item of a batch, or of a path: the named one, else what the header says.
 pub(super) fn named_or_header(
     environments: &Environments,

@@ -85,7 +85,9 @@ impl Asked<'_> {
     fn lists(&self, environment: &str, namespace: &str) -> Vec<(&'static str, u16)> {
         let query = format!("/api/v1/flags?namespaceKey={namespace}&environmentKey={environment}");
         let path = format!("/api/v1/namespaces/{namespace}/flags");
+        let body = format!(r#"{{"environmentKey":"{environment}","namespaceKey":"{namespace}","flagKey":"a"}}"#);
         vec![
+            ("explain", self.head("POST", "/api/v2/explain", &[], Some(&body)).0),
             ("list", self.head("GET", &path, &[("X-Flipt-Environment", environment)], None).0),
             ("list by query", self.head("GET", &query, &[], None).0),
         ]
