@@ -137,7 +137,7 @@ impl Operation {
     /// Asks for a credential where the configuration does, and refuses without one.
     pub(in crate::http) fn guarded(mut self, shapes: &[Shape]) -> Self {
         self.security = vec![json!({}), json!({ "bearer": [] }), json!({ "cookie": [] })];
-        self.refuses(shapes, &[Code::Unauthenticated])
+        self.refuses(shapes, &[Code::Unauthenticated, Code::Forbidden, Code::TooMany { seconds: 1 }])
     }
 
     /// A segment of the path.
