@@ -33,24 +33,24 @@ pub(super) async fn variant(state: Data<State>, request: HttpRequest, payload: P
 pub(super) fn about_boolean() -> Operation {
     about("evaluateBoolean", "Evaluate a boolean flag", "EvaluationRequest")
         .ok("What the flag is for this entity.", "BooleanEvaluation")
-        .refuses(&[Shape::Json], &[Code::NotFound])
+        .refuses(&[Shape::Json], &[Code::NotFound, Code::Forbidden])
 }
 
 pub(super) fn about_variant() -> Operation {
     about("evaluateVariant", "Evaluate a variant flag", "EvaluationRequest")
         .ok("The variant of this entity.", "VariantEvaluation")
-        .refuses(&[Shape::Json], &[Code::NotFound])
+        .refuses(&[Shape::Json], &[Code::NotFound, Code::Forbidden])
 }
 
 pub(super) fn about_batch() -> Operation {
     about("evaluateBatch", "Evaluate several flags", "BatchRequest")
-        .describe("A flag that is not there is an item that says so. An environment that is not there fails the call.")
+        .describe("A flag that is not there, or that this credential may not evaluate, is an item that says so. An environment that is not there fails the call.")
         .ok("An answer for each item, in their order.", "BatchEvaluation")
         .refuses(&[Shape::Json], &[Code::NotFound])
 }
 
 fn about(id: &'static str, summary: &'static str, body: &str) -> Operation {
-    Operation::new(Tag::Evaluation, id, summary).environment().body(body, Shape::Json).guarded(&[Shape::Json])
+    Operation::new(Tag::Evaluation, id, summary).environment().body(body, Shape::Json).asks_who(&[Shape::Json])
 }
 
 /// What is asked, and what is answered.
@@ -137,20 +137,23 @@ pub(super) const SCHEMAS: Schemas = &[
                 "responses": { "type": "array", "items": { "oneOf": [
                     one("BOOLEAN", "booleanResponse", schema("BooleanEvaluation")),
                     one("VARIANT", "variantResponse", schema("VariantEvaluation")),
-                    one("ERROR", "errorResponse", schema("MissingFlag")),
+                    one("ERROR", "errorResponse", schema("FailedItem")),
                 ] } },
                 "requestDurationMillis": { "type": "number", "minimum": 0 },
             },
         })
     }),
-    ("MissingFlag", || {
+    ("FailedItem", || {
         json!({
             "type": "object",
             "required": ["flagKey", "namespaceKey", "reason"],
             "properties": {
                 "flagKey": { "type": "string" },
                 "namespaceKey": { "type": "string", "description": "As it was sent." },
-                "reason": { "const": "NOT_FOUND_ERROR_EVALUATION_REASON" },
+                "reason": {
+                    "enum": ["NOT_FOUND_ERROR_EVALUATION_REASON", "UNKNOWN_ERROR_EVALUATION_REASON"],
+                    "description": "Unknown: this credential may not.",
+                },
             },
         })
     }),
