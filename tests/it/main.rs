@@ -7,6 +7,7 @@ mod cli;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod evaluate;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
