@@ -28,6 +28,8 @@ pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const NAME_CHARACTERS: usize = 100;
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
+/// A line longer than this is not shown at all: its place has to be counted out, for each of a thousand findings.
+pub const EXCERPT_LINE_BYTES: usize = 256 * 1024;
 /// Characters of a value that the message of a finding quotes.
 pub const QUOTED_CHARACTERS: usize = 80;
 /// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.
