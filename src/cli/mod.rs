@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use crate::limits;
 
 mod check;
+mod diff;
 mod serve;
 mod source;
 mod validate;
@@ -84,6 +85,13 @@ enum Command {
     /// Ends with 0 if there is no error (warnings are printed too), 1 if there are errors, 2 if it could not be done:
     /// a path or revision that is not there, or no flag file below it.
     Validate(validate::Arguments),
+    /// Show what is different between two commits, branches or directories: which flags, what of them, who is affected.
+    ///
+    /// Names are read as by validate; A..B and A...B as by Git. With -d, the directory of the environment on both sides.
+    ///
+    /// Ends with 0 whether or not there is a difference (with --exit-code, 1 if there is one), 2 if it could not be
+    /// done, or not wholly: a namespace with errors is named and not compared.
+    Diff(diff::Arguments),
     /// Look at configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -130,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
     };
     match arguments.command {
         Command::Serve { config } => serve::run(config, process),
+        Command::Diff(arguments) => diff::run(&arguments, process),
         Command::Validate(arguments) => validate::run(&arguments, process),
         Command::Config(ConfigCommand::Check { file, without_secrets }) => check::run(&file, without_secrets, process),
         Command::Config(ConfigCommand::Schema) => {

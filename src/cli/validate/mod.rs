@@ -17,6 +17,8 @@ mod json;
 mod sarif;
 mod text;
 
+pub(super) use text::one_line;
+
 /// How the report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
