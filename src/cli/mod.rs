@@ -12,6 +12,7 @@ use crate::limits;
 
 mod check;
 mod diff;
+mod evaluate;
 mod serve;
 mod source;
 mod validate;
@@ -92,6 +93,14 @@ enum Command {
     /// Ends with 0 whether or not there is a difference (with --exit-code, 1 if there is one), 2 if it could not be
     /// done, or not wholly: a namespace with errors is named and not compared.
     Diff(diff::Arguments),
+    /// Say what a flag answers, and why: from files, a commit, or a server.
+    ///
+    /// The answer is that of the daemon, for the same flags, entity and context. --explain adds the way to it: every
+    /// rule, segment and constraint, what was compared with what, and where the entity falls.
+    ///
+    /// Ends with 0 if there is an answer; 1 if the flag or the namespace is not there or has errors, or the server does
+    /// not answer; 2 if it was asked wrongly: unknown arguments, a file or revision that cannot be read.
+    Evaluate(Box<evaluate::Arguments>),
     /// Look at configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -140,6 +149,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
         Command::Serve { config } => serve::run(config, process),
         Command::Diff(arguments) => diff::run(&arguments, process),
         Command::Validate(arguments) => validate::run(&arguments, process),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, process),
         Command::Config(ConfigCommand::Check { file, without_secrets }) => check::run(&file, without_secrets, process),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema()).unwrap_or_default();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::client;
-use super::constraint::Constraint;
+use super::constraint::{self, Constraint};
 use super::document::SourceFile;
 use super::problem::{HazardPolicy, Problem};
 
@@ -122,6 +122,8 @@ pub struct Targets {
     pub operator: SegmentOperator,
     /// The list with its repeated keys, if it has any: the snapshot of clients carries them.
     pub(super) repeated: Option<Box<[Arc<Segment>]>>,
+    /// Those that are named and take no part, because of a malformed constraint: an explanation tells them.
+    pub(super) left_out: Box<[Arc<Segment>]>,
 }
 
 /// One rule of a variant flag.
@@ -180,6 +182,8 @@ pub struct Segment {
     pub constraints: Box<[Constraint]>,
     /// A constraint's value does not parse: the segment takes no part.
     pub malformed: bool,
+    /// Which values those are, in words.
+    pub faults: Box<[constraint::Malformed]>,
 }
 
 /// A body with its compressed form, each made once, when first asked for.

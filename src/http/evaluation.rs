@@ -103,12 +103,17 @@ fn namespace_and_flag<'s>(served: &'s Served, namespace: &str, flag: &str) -> Op
     Some((namespace, namespace.flag(flag)?))
 }
 
+/// The flag, if it is there.
+pub(super) fn known<'n>(namespace: &'n Namespace, key: &str) -> Result<&'n Flag, Failure> {
+    namespace.flag(key).ok_or_else(|| {
+        let separator = if key.is_empty() { "" } else { "/" };
+        Failure::not_found(format!("flag \"{}{separator}{key}\" not found", namespace.key))
+    })
+}
+
 /// The flag, if it is there and of this kind.
 fn flag<'n>(namespace: &'n Namespace, key: &str, kind: FlagKind) -> Result<&'n Flag, Failure> {
-    let Some(flag) = namespace.flag(key) else {
-        let separator = if key.is_empty() { "" } else { "/" };
-        return Err(Failure::not_found(format!("flag \"{}{separator}{key}\" not found", namespace.key)));
-    };
+    let flag = known(namespace, key)?;
     if flag.kind == kind {
         Ok(flag)
     } else {

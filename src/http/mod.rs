@@ -12,6 +12,7 @@ mod body;
 mod cors;
 mod error;
 mod evaluation;
+mod explain;
 mod health;
 mod json;
 mod list;
@@ -37,6 +38,7 @@ use arc_swap::ArcSwap;
 
 pub use self::auth::Authentication;
 use self::error::{Code, Failure};
+pub use self::request::context;
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
 use crate::ingest::Ingest;
@@ -139,6 +141,7 @@ fn api(config: &mut ServiceConfig, end: &str) {
     route(config, get, path("/api/v1/flags"), list::by_query);
     route(config, get, path("/health"), health::health);
     route(config, get, path("/ready"), health::ready);
+    route(config, post, path("/api/v2/explain"), explain::explain);
     route(config, get, path("/api/v2/storages"), status::storages);
     route(config, get, path("/api/v2/storages/{storage}"), status::storage);
     route(config, get, path("/api/v2/storages/{storage}/deliveries"), status::deliveries);
