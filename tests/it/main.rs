@@ -4,6 +4,7 @@
 mod architecture;
 
 mod cli;
+mod diff;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -13,6 +14,7 @@ mod http;
 mod packaging;
 mod process;
 mod state;
+mod validate;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;

@@ -91,7 +91,8 @@ pub(super) fn summary(changes: &Changes) -> String {
         count("segment", of(&|namespace| namespace.segments.iter().map(|segment| segment.change).collect())),
     ];
     let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    if told.is_empty() { "no difference".to_owned() } else { told.join("; ") }
+    let told = if told.is_empty() { "no difference".to_owned() } else { told.join("; ") };
+    if changes.not_compared.is_empty() { told } else { format!("{told}, of what could be compared") }
 }
 
 pub(super) fn not_compared(not: &NotCompared) -> Line {
