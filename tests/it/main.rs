@@ -4,6 +4,7 @@
 mod architecture;
 
 mod cli;
+mod diff;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
@@ -17,6 +18,7 @@ mod http;
 mod packaging;
 mod process;
 mod state;
+mod validate;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
