@@ -23,5 +23,6 @@ mod intake;
 mod lives;
 mod remotes;
 mod signals;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
