@@ -29,5 +29,6 @@ mod intake;
 mod lives;
 mod remotes;
 mod signals;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
