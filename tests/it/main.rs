@@ -4,6 +4,7 @@
 mod architecture;
 
 mod cli;
+mod evaluation;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -21,6 +22,8 @@ mod contents;
 mod deliveries;
 mod intake;
 mod lives;
+#[path = "../reference/mod.rs"]
+mod reference;
 mod remotes;
 mod signals;
 #[path = "../world/mod.rs"]
