@@ -44,6 +44,11 @@ impl Context {
         self.many.get(key)
     }
 
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.few.iter().map(|(key, _)| &**key).chain(self.many.keys().map(|key| &**key))
+    }
+
     /// Number of keys.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,6 +5,9 @@ mod architecture;
 
 mod cli;
 mod evaluation;
+mod compatibility;
+#[path = "../differences/mod.rs"]
+mod differences;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;

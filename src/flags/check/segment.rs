@@ -39,24 +39,25 @@ impl Reader<'_> {
             self.report.fields(node, path, ["key", "name", "match_type", "description", "constraints"])?;
         let key = self.report.required(key, node, path, "key");
         let text = key.and_then(|key| self.report.key(key, &path.key("key")));
-        if let Some(name) = self.report.required(name, node, path, "name") {
-            self.report.line(name, &path.key("name"));
-        }
-        self.report.description(description, path);
+        let name = self.report.required(name, node, path, "name");
+        let name = name.and_then(|name| self.report.line(name, &path.key("name"))).unwrap_or_default().into();
+        let description = self.report.description(description, path).into();
         let match_type = self.report.required(match_type, node, path, "match_type");
         let all = match_type.and_then(|node| self.report.choice(node, &path.key("match_type"), &MATCH_TYPES));
         let path = path.key("constraints");
         let items = self.report.list(constraints, &path);
         let mut constraints = Vec::with_capacity(items.len());
-        let mut malformed = false;
+        let mut faults = Vec::new();
         for (index, item) in items.iter().enumerate() {
             match self.constraint(item, &path.item(index), text.unwrap_or_default()) {
                 Some(Ok(constraint)) => constraints.push(constraint),
-                Some(Err(_)) => malformed = true,
+                Some(Err(malformed)) => faults.push(malformed),
                 None => {}
             }
         }
-        let segment = Segment { key: text?.into(), all: all?, constraints: constraints.into(), malformed };
+        let (key_text, constraints, malformed) = (text?.into(), constraints.into(), !faults.is_empty());
+        let faults = faults.into();
+        let segment = Segment { key: key_text, name, description, all: all?, constraints, malformed, faults };
         Some((key?.at, segment))
     }
 

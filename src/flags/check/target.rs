@@ -84,19 +84,19 @@ pub(in crate::flags) fn resolve<'s>(
     segment: impl Fn(&str) -> Option<&'s Arc<Segment>>,
 ) -> Option<Targets> {
     let mut segments = Vec::with_capacity(keys.len());
+    let mut left_out = Vec::new();
     for (_, key) in keys {
         let segment = segment(key)?;
-        if !segment.malformed {
-            segments.push(Arc::clone(segment));
-        }
+        if segment.malformed { &mut left_out } else { &mut segments }.push(Arc::clone(segment));
     }
+    let left_out = left_out.into();
     let mut seen = HashSet::new();
     if segments.len() < 2 || segments.iter().all(|segment| seen.insert(&*segment.key)) {
-        return Some(Targets { segments: segments.into(), operator, repeated: None });
+        return Some(Targets { segments: segments.into(), operator, repeated: None, left_out });
     }
     seen.clear();
     let distinct = segments.iter().filter(|segment| seen.insert(&*segment.key)).cloned().collect();
-    Some(Targets { segments: distinct, operator, repeated: Some(segments.into()) })
+    Some(Targets { segments: distinct, operator, repeated: Some(segments.into()), left_out })
 }
 
 /// The hazard of a condition that is left with no segment.
