@@ -4,10 +4,10 @@
 mod architecture;
 
 mod cli;
-mod evaluation;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod evaluation;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;

@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(crate) mod read;
 pub(crate) mod values;
 
-pub(crate) use read::{files, snapshot};
+pub(crate) use read::files;
 
 /// Whose answer is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -305,7 +305,7 @@ fn clients_answer_otherwise_only_where_it_is_told_or_the_request_is_odd() {
         let environment = environment(text);
         let requests = case.requests();
         for (key, flags) in reference::files([text]) {
-            let snapshot = reference::snapshot(&environment.namespaces[key.as_str()].client_snapshot());
+            let snapshot = reference::read::snapshot(&environment.namespaces[key.as_str()].client_snapshot());
             let namespace = environment.problems.iter().filter(|p| p.namespace.as_deref() == Some(&*key));
             let is_warned = namespace.filter(|p| p.code.starts_with("clients-")).count() > 0;
             for (key, flag) in &flags {
