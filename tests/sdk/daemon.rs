@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use yardarm::demo::dialect::Sender;
 use yardarm::demo::outside::Outside;
@@ -53,6 +55,7 @@ impl Daemon {
     /// Kills it, as a machine that loses its power does.
     pub async fn kill(&mut self) {
         self.child.kill().await.unwrap();
+        self.is_content();
     }
 
     /// Starts it again, on the port that its clients know.
@@ -83,11 +86,34 @@ impl Daemon {
         self.outside.base()
     }
 
-    /// How many streams are open.
-    pub async fn streams(&self) -> usize {
-        let metrics = in_time("metrics", self.outside.get("/metrics")).await.unwrap().text();
-        let count = metrics.lines().find_map(|line| line.strip_prefix("flipt_evaluations_streams_in_progress "));
-        count.expect("the number of streams is a metric").parse().unwrap()
+    /// Waits until so many streams are open.
+    pub async fn has_streams(&self, wanted: usize) {
+        let mut open = String::new();
+        let all = asking(async || {
+            let metrics = in_time("metrics", self.outside.get("/metrics")).await.unwrap().text();
+            let count = metrics.lines().find_map(|line| line.strip_prefix("flipt_evaluations_streams_in_progress "));
+            count.expect("the number of streams is a metric").clone_into(&mut open);
+            open == wanted.to_string()
+        })
+        .await;
+        assert!(all, "{wanted} streams were to be open within {DEADLINE:?}, {open} are");
+    }
+
+    /// Opens a stream beside those of the clients, and waits until it has been kept alive: so have theirs, which are
+    /// older.
+    pub async fn keeps_a_stream_alive(&self) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let path = "/client/v2/environments/production/namespaces/shop/stream";
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        let kept = async {
+            // A chunk with one blank.
+            while !heard.ends_with(b"\r\n1\r\n \r\n") {
+                assert_ne!(stream.read_buf(&mut heard).await.unwrap(), 0, "{}", String::from_utf8_lossy(&heard));
+            }
+        };
+        in_time("a stream is kept alive", kept).await;
     }
 
     /// Sends what the provider sends for a push. One delivery has to be accepted.
@@ -115,12 +141,17 @@ impl Daemon {
         assert!(live, "not served within {DEADLINE:?}: {pushed:?}\n{last:#}\n{}", self.log());
     }
 
-    /// Ends it as its service manager does. Nothing in its log asked for a person.
+    /// Ends it as its service manager does.
     pub async fn stop(mut self) {
         let process = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-s", "TERM", &process]).status().await.unwrap().success());
         let status = in_time("the daemon stops", self.child.wait()).await.unwrap();
         assert!(status.success(), "{status}:\n{}", self.log());
+        self.is_content();
+    }
+
+    /// Nothing in its log asks for a person.
+    fn is_content(&self) {
         assert!(self.lines().all(|line| line["level"] != "ERROR"), "{}", self.log());
     }
 

@@ -30,8 +30,8 @@ pub struct Script {
 }
 
 /// The steps of every client, in the order of the page.
-pub const STEPS: [&str; 10] =
-    ["boolean", "variant", "batch", "list", "key", "type", "token", "change", "outage", "recovery"];
+pub const STEPS: [&str; 11] =
+    ["boolean", "variant", "batch", "list", "key", "type", "token", "change", "outage", "recovery", "again"];
 
 const fn script(kit: Kit, package: &'static str, run: &'static [&'static str], arrival: Arrival) -> Script {
     Script { kit, package, mode: "", run, arrival }

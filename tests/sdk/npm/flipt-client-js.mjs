@@ -158,4 +158,15 @@ check(
   ),
   'third',
 );
+
+ready('later');
+check(
+  'again',
+  await until(
+    () => textOf(client),
+    (text) => text === 'fourth',
+  ),
+  'fourth',
+);
+await told('later');
 await end();

@@ -105,4 +105,7 @@ check('outage', told(await client.getBooleanDetails('checkout', true, staff)), g
 
 await after('up');
 check('recovery', await level(), 5);
+
+await after('later');
+check('again', await level(), 6);
 await end();

@@ -120,4 +120,7 @@ check('outage', await failure(text), { name: 'TypeError', message: 'fetch failed
 
 await after('up');
 check('recovery', await text(), 'third');
+
+await after('later');
+check('again', await text(), 'fourth');
 await end();

@@ -141,4 +141,7 @@ check(
 
 await after('up');
 check('recovery', await text(), 'third');
+
+await after('later');
+check('again', await text(), 'fourth');
 await end();

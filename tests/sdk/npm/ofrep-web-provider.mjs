@@ -121,4 +121,8 @@ quirk('in an outage it serves what it has and raises `PROVIDER_STALE` once', see
 
 await after('up');
 check('recovery', await until(text, (text) => text === 'third'), 'third');
+
+ready('later');
+check('again', await until(text, (text) => text === 'fourth'), 'fourth');
+await told('later');
 await end();

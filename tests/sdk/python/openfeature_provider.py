@@ -121,4 +121,7 @@ check("outage", [lost[:4], "Connection refused" in lost[4]], [[True, None, "ERRO
 
 after("up")
 check("recovery", text(), "third")
+
+after("later")
+check("again", text(), "fourth")
 end()

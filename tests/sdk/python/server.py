@@ -125,4 +125,7 @@ check("outage", failure(text)["type"], "ConnectError")
 
 after("up")
 check("recovery", text(), "third")
+
+after("later")
+check("again", text(), "fourth")
 end()

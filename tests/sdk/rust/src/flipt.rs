@@ -156,4 +156,7 @@ pub async fn play(talk: &mut Talk) {
 
     talk.after("up");
     talk.check("recovery", text(&client).await.unwrap(), json!("third"));
+
+    talk.after("later");
+    talk.check("again", text(&client).await.unwrap(), json!("fourth"));
 }

@@ -124,4 +124,7 @@ pub async fn play(talk: &mut Talk) {
 
     talk.after("up");
     talk.check("recovery", release().await, json!(["third", "third", "Static"]));
+
+    talk.after("later");
+    talk.check("again", release().await, json!(["fourth", "fourth", "Static"]));
 }
