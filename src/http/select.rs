@@ -52,6 +52,19 @@ pub(super) fn for_evaluation(
     environments.get(named).map_or_else(|| by_header(environments, headers), Ok)
 }
 
+/// The environment of an explanation: looked for as that of an evaluation, but one that is not known is an error. Who
+/// asks why wants to hear of a name that is misspelt.
+pub(super) fn for_explanation(
+    environments: &Environments,
+    headers: &HeaderMap,
+    named: &str,
+) -> Result<Arc<Environment>, Failure> {
+    by_name(
+        environments,
+        if named.trim().is_empty() { header(headers, &ENVIRONMENT).unwrap_or("default") } else { named },
+    )
+}
+
 /// The environment of an item of a batch, or of a path: the named one, else what the header says.
 pub(super) fn named_or_header(
     environments: &Environments,

@@ -17,14 +17,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reqwest::Client;
+pub use reqwest::Client;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::runtime::{Handle, Runtime};
 use url::Url;
 
 pub use error::Error;
-pub use json::{Call, call};
+pub use json::{Call, Reply, call, exchange};
 
 use crate::limits;
 

@@ -10,9 +10,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("clock", &[]),
     ("yaml", &["limits"]),
+    ("auth", &["limits", "fault"]),
     ("flags", &["yaml", "limits", "fault"]),
     ("provider", &["limits", "fault"]),
-    ("config", &["yaml", "flags", "provider", "limits", "fault"]),
+    ("config", &["yaml", "flags", "provider", "auth", "limits", "fault"]),
     ("net", &["limits", "fault"]),
     ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
     ("store", &["ingest", "provider", "limits", "fault", "clock"]),
@@ -23,7 +24,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["git", "store", "serve", "ingest", "config", "provider", "flags", "telemetry", "clock", "limits", "fault"],
     ),
     ("telemetry", &["sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
-    ("http", &["ingest", "serve", "sync", "telemetry", "config", "provider", "flags", "clock", "limits", "fault"]),
+    (
+        "http",
+        &["auth", "ingest", "serve", "sync", "telemetry", "config", "provider", "flags", "clock", "limits", "fault"],
+    ),
 ];
 
 /// Where a library (or a part of the standard library) may be named.
@@ -37,7 +41,7 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
-const PURE: &[&str] = &["yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
+const PURE: &[&str] = &["auth", "yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
 const IMPURE: &[&str] = &[
     "std::fs::",
     "std::net::Tcp",

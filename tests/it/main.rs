@@ -4,6 +4,9 @@
 mod architecture;
 
 mod cli;
+mod compatibility;
+#[path = "../differences/mod.rs"]
+mod differences;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
