@@ -12,7 +12,7 @@ use crate::yaml::{self, Kind, Value, json};
 mod clients;
 mod parse;
 
-pub(crate) use clients::Unlike;
+pub(crate) use clients::{Unlike, is_full};
 pub use parse::{Instant, boolean, instant, number};
 
 #[cfg(test)]
