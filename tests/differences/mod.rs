@@ -6,12 +6,14 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each crate of tests uses some of it")]
 
 mod behaviour;
+mod commits;
 mod configurations;
 mod conversations;
 mod ofrep;
 pub mod reasons;
 
 pub use behaviour::BEHAVIOUR;
+pub use commits::COMMITS;
 pub use configurations::CONFIGURATIONS;
 pub use conversations::CONVERSATIONS;
 pub use ofrep::{OFREP, OfrepDeviation};

@@ -4,6 +4,7 @@
 mod architecture;
 
 mod cli;
+mod commits;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
