@@ -5,9 +5,11 @@ mod architecture;
 
 mod cli;
 mod commits;
+mod diff;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod evaluate;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -17,6 +19,7 @@ mod http;
 mod packaging;
 mod process;
 mod state;
+mod validate;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
