@@ -9,11 +9,15 @@ mod behaviour;
 mod commits;
 mod configurations;
 mod conversations;
+mod metrics;
 mod ofrep;
 pub mod reasons;
+mod validations;
 
 pub use behaviour::BEHAVIOUR;
 pub use commits::COMMITS;
 pub use configurations::CONFIGURATIONS;
 pub use conversations::CONVERSATIONS;
+pub use metrics::{LABELS, METRICS};
 pub use ofrep::{OFREP, OfrepDeviation};
+pub use validations::VALIDATIONS;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::differences::reasons::{Reason, TOPICS};
-use crate::differences::{BEHAVIOUR, COMMITS, CONFIGURATIONS, CONVERSATIONS, OFREP};
+use crate::differences::{BEHAVIOUR, COMMITS, CONFIGURATIONS, CONVERSATIONS, LABELS, METRICS, OFREP, VALIDATIONS};
 
 /// Compares a file of the repository with what it should hold, or writes it where that was asked for.
 pub(crate) fn same_or_written(file: &str, text: &str) {
@@ -38,6 +38,12 @@ fn reasons() -> Vec<(&'static Reason, String)> {
     }
     for (name, _, reason) in CONFIGURATIONS {
         add(reason, "configurations", name);
+    }
+    for (name, reason) in METRICS.iter().chain(LABELS) {
+        add(reason, "metrics", name);
+    }
+    for one in VALIDATIONS {
+        add(one.reason, "validate", one.case);
     }
     for (step, _, reason) in COMMITS {
         add(reason, "stream-commits", step);

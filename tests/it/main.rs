@@ -5,8 +5,8 @@ mod architecture;
 
 mod cli;
 mod commits;
-mod diff;
 mod compatibility;
+mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
 mod evaluate;
