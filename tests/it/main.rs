@@ -10,6 +10,7 @@ mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
 mod evaluate;
+mod evaluation;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -28,7 +29,10 @@ mod contents;
 mod deliveries;
 mod intake;
 mod lives;
+#[path = "../reference/mod.rs"]
+mod reference;
 mod remotes;
 mod signals;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
