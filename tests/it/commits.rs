@@ -174,7 +174,8 @@ fn states(story: &Value, streams: &[(Form, Place)]) -> BTreeMap<Place, Vec<Optio
         let n = steps.iter().position(|known| known["step"] == *step).unwrap();
         let served = states.get_mut(&("default".to_owned(), (*namespace).to_owned())).unwrap();
         assert_ne!(served[n + 1], served[n + 2], "{step} does not differ any more");
-        served[n + 1] = served[n + 2].clone();
+        let (before, after) = served.split_at_mut(n + 2);
+        before[n + 1].clone_from(&after[0]);
     }
     states
 }

@@ -50,6 +50,9 @@ use At::{Bare, Busy, Ending, Guarded, Open};
 type Headers = &'static [(&'static str, &'static str)];
 type Call = (At, &'static str, &'static str, Headers, Option<&'static str>, u16);
 
+/// A call with headers of its own.
+type Made = (At, &'static str, &'static str, Vec<(&'static str, &'static str)>, Option<&'static str>, u16);
+
 const NOBODY: Headers = &[];
 const KNOWN: Headers = &[("Authorization", "Bearer golden-token")];
 /// May evaluate, and not here.
@@ -237,9 +240,7 @@ fn everything_that_is_described_is_answered() {
 }
 
 /// What is refused to nobody is refused as well to somebody who may not, and to anybody who comes too often.
-fn refused()
--> impl Iterator<Item = (At, &'static str, &'static str, Vec<(&'static str, &'static str)>, Option<&'static str>, u16)>
-{
+fn refused() -> impl Iterator<Item = Made> {
     let nobody = CALLS.iter().filter(|(at, .., status)| (*at, *status) == (Guarded, 401));
     nobody.flat_map(|(_, method, path, headers, body, _)| {
         let batch = path.ends_with("/batch");
