@@ -28,8 +28,37 @@ pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const NAME_CHARACTERS: usize = 100;
 /// Bytes of a scope of a caller: an action and two names.
 pub const SCOPE_BYTES: usize = 512;
+/// Scopes of one caller; each is looked at with every request.
+pub const SCOPES: usize = 64;
+/// Tokens of a file; a team of a hundred services in ten environments has a thousand.
+pub const TOKENS: usize = 10_000;
+/// A JWT that a stream keeps, to be looked at again when the rules change; those of identity providers have about 1 KB.
+pub const HELD_CREDENTIAL_BYTES: usize = 8 * 1024;
+/// Callers whose requests are counted at one time, where a rate is limited; 1 MB.
+pub const RATE_KEYS: usize = 65_536;
+/// Most requests a second that a limit may be set to.
+pub const RATE_MAX: i64 = 1_000_000;
+/// Addresses of `X-Forwarded-For` that are looked at, from the end; a chain of proxies has three.
+pub const FORWARDED_HOPS: usize = 16;
+/// A file of tokens; ten thousand with a scope each have 3 MB.
+pub const TOKEN_FILE_BYTES: u64 = REFERRED_FILE_BYTES;
+/// How often it is looked at whether it has changed: how long a token that was revoked may still be accepted.
+pub const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
+/// How long `yardarm token` waits for another one that writes the same file.
+pub const TOKEN_FILE_LOCK: Duration = Duration::from_secs(10);
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
+/// Steps of one flag up to which a comparison finds out which of them stayed in their order; that costs the square.
+pub const DIFF_STEPS: usize = 1_000;
+/// Places of one attachment that a comparison tells.
+pub const DIFF_VALUES: usize = 50;
+/// A comparison as a comment: GitHub takes 65,536 characters, Bitbucket half of that.
+pub const DIFF_MARKDOWN_BYTES: usize = 30_000;
+/// Groups of entities of one flag that a comparison counts answers for; a flag with more names more segments than a
+/// person reads about.
+pub const DIFF_GROUPS: usize = 32;
+/// A line longer than this is not shown at all: its place has to be counted out, for each of a thousand findings.
+pub const EXCERPT_LINE_BYTES: usize = 256 * 1024;
 /// Characters of a value that the message of a finding quotes.
 pub const QUOTED_CHARACTERS: usize = 80;
 /// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.

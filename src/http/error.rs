@@ -29,6 +29,13 @@ pub(super) enum Code {
     Unavailable,
     /// Not without a credential.
     Unauthenticated,
+    /// Not with this one.
+    Forbidden,
+    /// Not so often.
+    TooMany {
+        /// When to come back.
+        seconds: u32,
+    },
 }
 
 impl Code {
@@ -37,7 +44,8 @@ impl Code {
             Self::Invalid => 3,
             Self::TooSlow => 4,
             Self::NotFound => 5,
-            Self::TooLarge => 8,
+            Self::Forbidden => 7,
+            Self::TooLarge | Self::TooMany { .. } => 8,
             Self::Unimplemented => 12,
             Self::Unavailable => 14,
             Self::Unauthenticated => 16,
@@ -53,6 +61,8 @@ impl Code {
             Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -66,6 +76,8 @@ impl Code {
             Self::Unimplemented => "Not with this method.",
             Self::Unavailable => "Not at the moment.",
             Self::Unauthenticated => "A credential is required, and this is none.",
+            Self::Forbidden => "This credential may not do this.",
+            Self::TooMany { .. } => "Too many requests; `Retry-After` says when to come back.",
         }
     }
 
@@ -198,8 +210,10 @@ impl Failure {
 
     fn response(&self) -> actix_web::HttpResponseBuilder {
         let mut response = HttpResponse::build(self.code.status());
-        if self.code == Code::Unavailable {
-            response.insert_header((header::RETRY_AFTER, "5"));
+        match self.code {
+            Code::Unavailable => drop(response.insert_header((header::RETRY_AFTER, "5"))),
+            Code::TooMany { seconds } => drop(response.insert_header((header::RETRY_AFTER, seconds.to_string()))),
+            _ => {}
         }
         response
     }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::request::{self, Batch, Evaluation};
@@ -33,24 +33,24 @@ pub(super) async fn variant(state: Data<State>, request: HttpRequest, payload: P
 pub(super) fn about_boolean() -> Operation {
     about("evaluateBoolean", "Evaluate a boolean flag", "EvaluationRequest")
         .ok("What the flag is for this entity.", "BooleanEvaluation")
-        .refuses(&[Shape::Json], &[Code::NotFound])
+        .refuses(&[Shape::Json], &[Code::NotFound, Code::Forbidden])
 }
 
 pub(super) fn about_variant() -> Operation {
     about("evaluateVariant", "Evaluate a variant flag", "EvaluationRequest")
         .ok("The variant of this entity.", "VariantEvaluation")
-        .refuses(&[Shape::Json], &[Code::NotFound])
+        .refuses(&[Shape::Json], &[Code::NotFound, Code::Forbidden])
 }
 
 pub(super) fn about_batch() -> Operation {
     about("evaluateBatch", "Evaluate several flags", "BatchRequest")
-        .describe("A flag that is not there is an item that says so. An environment that is not there fails the call.")
+        .describe("A flag that is not there, or that this credential may not evaluate, is an item that says so. An environment that is not there fails the call.")
         .ok("An answer for each item, in their order.", "BatchEvaluation")
         .refuses(&[Shape::Json], &[Code::NotFound])
 }
 
 fn about(id: &'static str, summary: &'static str, body: &str) -> Operation {
-    Operation::new(Tag::Evaluation, id, summary).environment().body(body, Shape::Json).guarded(&[Shape::Json])
+    Operation::new(Tag::Evaluation, id, summary).environment().body(body, Shape::Json).asks_who(&[Shape::Json])
 }
 
 /// What is asked, and what is answered.
@@ -137,20 +137,23 @@ pub(super) const SCHEMAS: Schemas = &[
                 "responses": { "type": "array", "items": { "oneOf": [
                     one("BOOLEAN", "booleanResponse", schema("BooleanEvaluation")),
                     one("VARIANT", "variantResponse", schema("VariantEvaluation")),
-                    one("ERROR", "errorResponse", schema("MissingFlag")),
+                    one("ERROR", "errorResponse", schema("FailedItem")),
                 ] } },
                 "requestDurationMillis": { "type": "number", "minimum": 0 },
             },
         })
     }),
-    ("MissingFlag", || {
+    ("FailedItem", || {
         json!({
             "type": "object",
             "required": ["flagKey", "namespaceKey", "reason"],
             "properties": {
                 "flagKey": { "type": "string" },
                 "namespaceKey": { "type": "string", "description": "As it was sent." },
-                "reason": { "const": "NOT_FOUND_ERROR_EVALUATION_REASON" },
+                "reason": {
+                    "enum": ["NOT_FOUND_ERROR_EVALUATION_REASON", "UNKNOWN_ERROR_EVALUATION_REASON"],
+                    "description": "Unknown: this credential may not.",
+                },
             },
         })
     }),
@@ -163,13 +166,14 @@ pub(super) const SCHEMAS: Schemas = &[
 
 async fn one(state: &State, request: &HttpRequest, payload: Payload, kind: FlagKind) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();
-    state.settings.load().authentication.check(Surface::Evaluation, request)?;
+    let pass = auth::admit(state, Need::EVALUATION, request)?;
     let body = body::read(request, payload).await?;
     let text = request::text(&body);
     let asked: Evaluation<'_> = request::parse(&text)?;
-    let environment = select::for_evaluation(&state.environments, request.headers(), &asked.environment)?;
+    let key = select::namespace_or_default(&asked.namespace);
+    let environment = select::for_evaluation(&state.environments, request.headers(), &asked.environment, &pass, key)?;
     let served = environment.load();
-    let namespace = select::namespace(&served, select::namespace_or_default(&asked.namespace))?;
+    let namespace = select::namespace(&served, key)?;
     let lane = state.metrics.lane(&environment.name, &namespace.key);
     let flag = match flag(namespace, &asked.flag, kind) {
         Ok(flag) => flag,
@@ -195,7 +199,7 @@ pub(super) async fn batch(state: Data<State>, request: HttpRequest, payload: Pay
 
 async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();
-    state.settings.load().authentication.check(Surface::Evaluation, request)?;
+    let pass = auth::admit(state, Need::EVALUATION, request)?;
     let body = body::read(request, payload).await?;
     let text = request::text(&body);
     let asked: Batch<'_> = request::parse(&text)?;
@@ -208,9 +212,18 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
         if n > 0 {
             out.push(b',');
         }
-        let environment = select::named_or_header(&state.environments, request.headers(), &item.environment)?;
-        let served = environment.load();
         let namespace = select::namespace_or_default(&item.namespace);
+        let headers = request.headers();
+        let environment =
+            match select::named_or_header(&state.environments, headers, &item.environment, &pass, namespace) {
+                Ok(environment) => environment,
+                Err(failure) if failure.code == Code::Forbidden => {
+                    write_failed(&mut out, item, "UNKNOWN");
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+        let served = environment.load();
         match namespace_and_flag(&served, namespace, &item.flag) {
             Some((namespace, flag)) => {
                 let answer = Answer::of(flag, item);
@@ -223,7 +236,7 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
                 answer.write(&mut out, flag, &request_id, begun.elapsed(), now);
                 out.push(b'}');
             }
-            None => write_missing(&mut out, item),
+            None => write_failed(&mut out, item, "NOT_FOUND"),
         }
     }
     out.extend_from_slice(b"],\"requestDurationMillis\":");
@@ -340,10 +353,13 @@ impl RequestId<'_> {
     }
 }
 
-fn write_missing(out: &mut Vec<u8>, item: &Evaluation<'_>) {
+/// An item that has no answer. `UNKNOWN` is one that the caller may not ask about, whether or not it is there.
+fn write_failed(out: &mut Vec<u8>, item: &Evaluation<'_>, reason: &str) {
     out.extend_from_slice(b"{\"type\":\"ERROR_EVALUATION_RESPONSE_TYPE\",\"errorResponse\":{\"flagKey\":");
     json::string(out, &item.flag);
     out.extend_from_slice(b",\"namespaceKey\":");
     json::string(out, &item.namespace);
-    out.extend_from_slice(b",\"reason\":\"NOT_FOUND_ERROR_EVALUATION_REASON\"}}");
+    for part in [",\"reason\":\"", reason, "_ERROR_EVALUATION_REASON\"}}"] {
+        out.extend_from_slice(part.as_bytes());
+    }
 }

@@ -8,7 +8,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::request::{self, Evaluation};
@@ -234,13 +234,14 @@ pub(super) const SCHEMAS: Schemas = &[
 ];
 
 async fn explained(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
-    state.settings.load().authentication.check(Surface::Api, request)?;
+    let pass = auth::admit(state, Need::READ, request)?;
     let body = body::read(request, payload).await?;
     let text = request::text(&body);
     let asked: Evaluation<'_> = request::parse(&text)?;
-    let environment = select::for_explanation(&state.environments, request.headers(), &asked.environment)?;
+    let key = select::namespace_or_default(&asked.namespace);
+    let environment = select::for_explanation(&state.environments, request.headers(), &asked.environment, &pass, key)?;
     let served = environment.load();
-    let namespace = select::namespace(&served, select::namespace_or_default(&asked.namespace))?;
+    let namespace = select::namespace(&served, key)?;
     let flag = evaluation::known(namespace, &asked.flag)?;
     let told = Explained {
         environment_key: Some(environment.name.to_string()),

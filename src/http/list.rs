@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::evaluation::kind_name;
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
@@ -104,11 +104,11 @@ pub(super) const SCHEMAS: Schemas = &[
 ];
 
 fn list(state: &State, request: &HttpRequest, namespace: &str) -> Result<HttpResponse, Failure> {
+    let pass = auth::admit(state, Need::READ, request)?;
     let settings = state.settings.load();
-    settings.authentication.check(Surface::Api, request)?;
     let page = Page::of(request)?;
     let named = select::query(request, ["environmentKey", "environment_key"]).unwrap_or_default();
-    let environment = select::by_header_or(&state.environments, request.headers(), &named)?;
+    let environment = select::by_header_or(&state.environments, request.headers(), &named, &pass, namespace)?;
     let served = environment.load();
     let empty = Namespace::default();
     let namespace = match select::namespace(&served, namespace) {

@@ -19,6 +19,7 @@ mod json;
 mod list;
 mod ofrep;
 pub mod openapi;
+mod rate;
 mod request;
 mod routes;
 mod select;
@@ -27,6 +28,7 @@ mod snapshot;
 mod status;
 mod stream;
 mod unread;
+mod watch;
 pub mod webhooks;
 
 use std::fmt;
@@ -39,6 +41,7 @@ use arc_swap::ArcSwap;
 
 pub use self::auth::Authentication;
 use self::error::{Code, Failure};
+pub use self::rate::Rates;
 pub use self::request::context;
 use self::routes::Listener;
 use crate::clock::Clock;
@@ -88,6 +91,8 @@ impl State {
 pub struct Settings {
     /// Who may ask.
     pub authentication: Authentication,
+    /// How often.
+    pub rates: Rates,
     /// Cross-origin requests; absent where they are not answered.
     pub cors: Option<Arc<Cors>>,
     /// Whether a list of flags carries their metadata.
@@ -98,6 +103,7 @@ impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         Self {
             authentication: Authentication::from(&config.authentication),
+            rates: Rates::from(&config.rates),
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
         }

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::auth::Surface;
+use super::auth::{self, Need, Pass};
 use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::request::{self, Ofrep};
@@ -47,16 +47,17 @@ pub(super) async fn without_key() -> HttpResponse {
 
 async fn one(state: &State, request: &HttpRequest, payload: Payload, key: &str) -> HttpResponse {
     let begun = Instant::now();
-    let context = match context(state, request, payload).await {
+    let (pass, context) = match context(state, request, payload).await {
         Ok(context) => context,
         Err(failure) => return failure.ofrep(Some(key)),
     };
-    let environment = match select::by_header(&state.environments, request.headers()) {
+    let namespace = select::namespace_header(request.headers());
+    let environment = match select::by_header(&state.environments, request.headers(), &pass, namespace) {
         Ok(environment) => environment,
         Err(failure) => return failure.ofrep(Some(key)),
     };
     let served = environment.load();
-    let namespace = served.flags.namespaces.get(select::namespace_header(request.headers()));
+    let namespace = served.flags.namespaces.get(namespace);
     let lane = namespace.map(|namespace| state.metrics.lane(&environment.name, &namespace.key));
     let Some(flag) = namespace.and_then(|namespace| namespace.flag(key)) else {
         if let Some(lane) = lane {
@@ -192,10 +193,11 @@ pub(super) const SCHEMAS: Schemas = &[
 
 async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();
-    let context = context(state, request, payload).await?;
-    let environment = select::by_header(&state.environments, request.headers())?;
+    let (pass, context) = context(state, request, payload).await?;
+    let key = select::namespace_header(request.headers());
+    let environment = select::by_header(&state.environments, request.headers(), &pass, key)?;
     let served = environment.load();
-    let namespace = select::namespace(&served, select::namespace_header(request.headers()))?;
+    let namespace = select::namespace(&served, key)?;
     let lane = state.metrics.lane(&environment.name, &namespace.key);
     let wanted = context.get("flags").map(|flags| named_flags(flags)).transpose()?;
     let mut answers = Answers {
@@ -233,10 +235,14 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
 }
 
 /// The context of a request whose caller may ask.
-async fn context(state: &State, request: &HttpRequest, payload: Payload) -> Result<Context, Failure> {
-    state.settings.load().authentication.check(Surface::Ofrep, request)?;
+async fn context<'s>(
+    state: &'s State,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(Pass<'s>, Context), Failure> {
+    let pass = auth::admit(state, Need::OFREP, request)?;
     let body = body::read(request, payload).await?;
-    Ok(request::parse::<Ofrep>(&request::text(&body))?.context)
+    Ok((pass, request::parse::<Ofrep>(&request::text(&body))?.context))
 }
 
 fn entity(context: &Context) -> &str {

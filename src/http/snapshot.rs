@@ -10,7 +10,7 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::{State, json, select};
@@ -174,8 +174,8 @@ pub(super) const SCHEMAS: Schemas = &[
 
 async fn snapshot(state: &State, request: &HttpRequest, environment: &str) -> Result<HttpResponse, Failure> {
     let key = select::segment(request, "namespace")?;
-    state.settings.load().authentication.check(Surface::Evaluation, request)?;
-    let environment = select::named_or_header(&state.environments, request.headers(), environment)?;
+    let pass = auth::admit(state, Need::EVALUATION, request)?;
+    let environment = select::named_or_header(&state.environments, request.headers(), environment, &pass, &key)?;
     let Some(namespace) = environment.load().flags.namespaces.get(&*key).cloned() else {
         return Err(Failure::not_found(format!("evaluation snapshot for namespace \"{key}\" not found")));
     };

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::{State, select};
@@ -13,7 +13,7 @@ use crate::limits;
 
 /// `GET /api/v2/storages`
 pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    match state.settings.load().authentication.check(Surface::Api, &request) {
+    match admit(&state, &request) {
         Ok(()) => HttpResponse::Ok().json(json!({ "storages": state.board.all(state.clock.now()) })),
         Err(failure) => failure.json(),
     }
@@ -189,8 +189,13 @@ pub(super) const SCHEMAS: Schemas = &[
     }),
 ];
 
+/// A storage is no environment's own: who may see it may see all.
+fn admit(state: &State, request: &HttpRequest) -> Result<(), Failure> {
+    auth::admit(state, Need::READ, request)?.permit_everything()
+}
+
 fn known(state: &State, request: &HttpRequest) -> Result<crate::sync::status::Storage, Failure> {
     let name = select::segment(request, "storage")?;
-    state.settings.load().authentication.check(Surface::Api, request)?;
+    admit(state, request)?;
     state.board.get(&name, state.clock.now()).ok_or_else(|| Failure::not_found(format!("storage \"{name}\" not found")))
 }

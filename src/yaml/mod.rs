@@ -15,6 +15,7 @@ use smol_str::SmolStr;
 
 use crate::limits;
 
+pub mod excerpt;
 pub mod json;
 pub mod scalar;
 mod text;

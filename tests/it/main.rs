@@ -4,9 +4,11 @@
 mod architecture;
 
 mod cli;
+mod diff;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod evaluate;
 mod evaluation;
 mod git_faults;
 mod git_fetch;
@@ -17,6 +19,7 @@ mod http;
 mod packaging;
 mod process;
 mod state;
+mod validate;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
@@ -29,5 +32,6 @@ mod lives;
 mod reference;
 mod remotes;
 mod signals;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;

@@ -134,10 +134,16 @@ impl Operation {
         self
     }
 
-    /// Asks for a credential where the configuration does, and refuses without one.
-    pub(in crate::http) fn guarded(mut self, shapes: &[Shape]) -> Self {
+    /// Asks for a credential where the configuration does, and refuses without one, with one that may not, and whoever
+    /// comes too often.
+    pub(in crate::http) fn guarded(self, shapes: &[Shape]) -> Self {
+        self.asks_who(shapes).refuses(shapes, &[Code::Forbidden])
+    }
+
+    /// The same, where what the credential may is a matter of each part of the request.
+    pub(in crate::http) fn asks_who(mut self, shapes: &[Shape]) -> Self {
         self.security = vec![json!({}), json!({ "bearer": [] }), json!({ "cookie": [] })];
-        self.refuses(shapes, &[Code::Unauthenticated])
+        self.refuses(shapes, &[Code::Unauthenticated, Code::TooMany { seconds: 1 }])
     }
 
     /// A segment of the path.
@@ -234,7 +240,7 @@ impl Operation {
             if *code == Code::Unauthenticated && shapes.contains(&Shape::Json) {
                 self = self.with_header(status, "WWW-Authenticate", "Why.");
             }
-            if *code == Code::Unavailable {
+            if matches!(code, Code::Unavailable | Code::TooMany { .. }) {
                 self = self.with_header(status, "Retry-After", "Seconds until it is worth another try.");
             }
         }

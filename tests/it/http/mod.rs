@@ -1,7 +1,10 @@
 //! The HTTP surface, asked over a real socket.
 
+mod access;
 mod bodies;
 mod bounds;
+mod evaluate;
+mod explain;
 mod framing;
 mod golden;
 mod ofrep;

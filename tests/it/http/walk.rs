@@ -4,9 +4,12 @@
 //! to that what is described can be had. What cannot be had in a test stands in [`UNREACHED`], with the reason.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use secrecy::SecretString;
-use yardarm::http::Settings;
+use yardarm::auth::rate::Rate;
+use yardarm::config;
+use yardarm::http::{Rates, Settings};
 use yardarm::ingest::Endpoint;
 use yardarm::provider::{Provider, remote};
 use yardarm::sync::status;
@@ -35,18 +38,22 @@ enum At {
     Open,
     /// It wants to know who asks.
     Guarded,
+    /// It has been asked too often.
+    Busy,
     /// It has nothing to serve yet.
     Bare,
     /// It is going down.
     Ending,
 }
-use At::{Bare, Ending, Guarded, Open};
+use At::{Bare, Busy, Ending, Guarded, Open};
 
 type Headers = &'static [(&'static str, &'static str)];
 type Call = (At, &'static str, &'static str, Headers, Option<&'static str>, u16);
 
 const NOBODY: Headers = &[];
 const KNOWN: Headers = &[("Authorization", "Bearer golden-token")];
+/// May evaluate, and not here.
+const ELSEWHERE: (&str, &str) = ("Authorization", "Bearer elsewhere-token");
 const NOWHERE: Headers = &[("X-Flipt-Environment", "nope")];
 const HUGE: Headers = &[("Content-Length", "99999999999")];
 const EVENTS: Headers = &[("Accept", "text/event-stream")];
@@ -190,15 +197,18 @@ const CALLS: &[Call] = &[
 
 #[test]
 fn everything_that_is_described_is_answered() {
-    let servers = [Open, Guarded, Bare, Ending].map(|at| (at, server(at)));
+    let servers = [Open, Guarded, Busy, Bare, Ending].map(|at| (at, server(at)));
     let mut reached = BTreeSet::new();
     let mut etag = String::new();
     openapi::reached();
-    for (at, method, path, headers, body, status) in CALLS {
-        let (_, server) = servers.iter().find(|(known, _)| known == at).unwrap();
+    let calls = CALLS
+        .iter()
+        .map(|(at, method, path, headers, body, status)| (*at, *method, *path, headers.to_vec(), *body, *status));
+    for (at, method, path, headers, body, status) in calls.chain(refused()) {
+        let (_, server) = servers.iter().find(|(known, _)| *known == at).unwrap();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.replace("{{etag}}", &etag))).collect();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let got = if *status == 200 && (*path == STREAM || *path == CHANGES) {
+        let got = if status == 200 && (path == STREAM || path == CHANGES) {
             let mut stream = wire::open(server.address, method, path, &headers, None);
             let events = !headers.is_empty();
             // The pause before coming back is an event of its own.
@@ -209,7 +219,7 @@ fn everything_that_is_described_is_answered() {
             etag = answer.header("etag").unwrap_or(etag);
             answer.status
         };
-        assert_eq!(got, *status, "{at:?} {method} {path} {headers:?}");
+        assert_eq!(got, status, "{at:?} {method} {path} {headers:?}");
         reached.extend(openapi::reached());
     }
     let described = described();
@@ -222,6 +232,18 @@ fn everything_that_is_described_is_answered() {
         let still = described.difference(&reached).any(|(id, other, _)| (*of == "*" || of == id) && other == status);
         assert!(still, "{of} {status} is excused ({why}) and needs no excuse");
     }
+}
+
+/// What is refused to nobody is refused as well to somebody who may not, and to anybody who comes too often.
+fn refused()
+-> impl Iterator<Item = (At, &'static str, &'static str, Vec<(&'static str, &'static str)>, Option<&'static str>, u16)>
+{
+    let nobody = CALLS.iter().filter(|(at, .., status)| (*at, *status) == (Guarded, 401));
+    nobody.flat_map(|(_, method, path, headers, body, _)| {
+        let batch = path.ends_with("/batch");
+        let elsewhere = (!batch).then(|| (Guarded, *method, *path, [*headers, &[ELSEWHERE]].concat(), *body, 403));
+        elsewhere.into_iter().chain([(Busy, *method, *path, headers.to_vec(), *body, 429)])
+    })
 }
 
 /// The answer with the most shapes, for every flag of the fixtures.
@@ -271,9 +293,17 @@ fn server(at: At) -> Server {
     };
     let settings = match at {
         Guarded => Settings { authentication: tokens(false), ..Settings::default() },
+        Busy => {
+            let once = Rate { every: Duration::from_secs(3_600), burst: 1 };
+            let rates = config::Rates { requests: Some(once), ..config::Rates::default() };
+            Settings { rates: Rates::from(&rates), ..Settings::default() }
+        }
         _ => Settings::default(),
     };
     let server = Server::start(environments, settings);
+    if at == Busy {
+        assert_eq!(server.get("/api/v1/flags").status, 200);
+    }
     let endpoint = |storage: &str, environment: &str, provider| Endpoint {
         storage: storage.into(),
         provider,
