@@ -11,6 +11,7 @@
 //! [`sync::workers`](crate::sync::workers).
 
 mod ledger;
+mod tokens;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use self::ledger::Ledger;
+use self::tokens::TokenFiles;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::fault::Class;
@@ -87,6 +89,7 @@ pub struct Daemon {
     workers: Arc<Workers>,
     store: Store,
     writer: (watch::Sender<bool>, JoinHandle<()>),
+    token_files: (Arc<TokenFiles>, JoinHandle<()>),
     /// What cannot change while it runs.
     fixed: Mutex<Fixed>,
 }
@@ -141,7 +144,9 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
-        Ok(Self { http, listening, workers, store, writer, fixed: Mutex::new(Fixed::of(&config)) })
+        let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
+        let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
+        Ok(Self { http, listening, workers, store, writer, token_files, fixed: Mutex::new(Fixed::of(&config)) })
     }
 
     /// Address of the main listener.
@@ -174,7 +179,7 @@ impl Daemon {
         }
         let config = Config { state_directory: fixed.state_directory.clone(), ..config };
         drop(fixed);
-        self.http.settings.store(Arc::new(Settings::from(&config)));
+        self.token_files.0.adopt(&config);
         self.http.ingest.set_endpoints(Endpoint::of(&config));
         self.workers.apply(&config);
         tracing::info!("configuration taken over");
@@ -184,6 +189,7 @@ impl Daemon {
     /// within [`limits::DRAIN_DEADLINE`], what was to be written is written.
     pub async fn stop(self) {
         let deadline = Instant::now() + limits::DRAIN_DEADLINE;
+        self.token_files.1.abort();
         self.http.draining.store(true, Ordering::Release);
         self.http.ingest.drain();
         tokio::join!(self.listening.stop(), self.workers.stop(deadline));

@@ -15,6 +15,7 @@ mod diff;
 mod evaluate;
 mod serve;
 mod source;
+mod token;
 mod validate;
 
 /// What a command ends with.
@@ -104,6 +105,9 @@ enum Command {
     /// Look at configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make, list and revoke the tokens that callers show.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Show the whole way from push to client: a Git server on loopback, signed webhooks, streaming clients.
     Demo {
         /// End after the table, with 0 if everything arrived.
@@ -160,6 +164,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
             print(process.out, &crate::config::reference());
             Exit::Success
         }
+        Command::Token(command) => token::run(command, process),
         Command::Demo { once, port } => serve::demo(once, port, process),
     }
 }

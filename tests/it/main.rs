@@ -9,6 +9,7 @@ mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
 mod evaluate;
+mod evaluation;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -27,7 +28,10 @@ mod contents;
 mod deliveries;
 mod intake;
 mod lives;
+#[path = "../reference/mod.rs"]
+mod reference;
 mod remotes;
 mod signals;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
