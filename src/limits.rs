@@ -100,6 +100,17 @@ pub const METRIC_NAMESPACES: usize = 1_000;
 /// Flags above which a snapshot is encoded and compressed away from the threads that answer requests.
 pub const SNAPSHOT_INLINE_FLAGS: usize = 500;
 
+/// A JSON Web Token; most have about one kilobyte, those that list a person's groups have eight.
+pub const JWT_BYTES: usize = 16 * 1024;
+/// How far the clocks of an issuer and of this machine may be apart.
+pub const JWT_LEEWAY: Duration = Duration::from_secs(60);
+/// Keys of one set; issuers publish two to twelve.
+pub const JWT_KEYS: usize = 64;
+/// Keys that a token without an id is tried with: each costs a verification, and whoever asks is not known yet.
+pub const JWT_KEYS_TRIED: usize = 8;
+/// Characters of a person's name or address.
+pub const PERSON_CHARACTERS: usize = 256;
+
 /// Connections waiting to be accepted; a restart brings thousands of streams back at once.
 pub const BACKLOG: u32 = 8_192;
 /// Connections a worker holds: streams, and clients that keep theirs open.

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub mod jwt;
 pub mod scope;
 
 pub use scope::{Pattern, Scope, ScopeError, Scopes};

@@ -1,0 +1,123 @@
+//! As much of DER as leads to a public key (X.690; RFC 5280, 5480, 8017, 8410): no length is believed that is not there.
+
+/// Tags.
+pub(super) const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OBJECT_ID: u8 = 0x06;
+const SEQUENCE: u8 = 0x30;
+/// The explicit `[0]` in front of a certificate's version.
+const VERSION: u8 = 0xa0;
+
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+/// A public key as it lies in a file, not checked yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Public<'a> {
+    Rsa { modulus: &'a [u8], exponent: &'a [u8], only_pss: bool },
+    P256(&'a [u8]),
+    P384(&'a [u8]),
+    P521(&'a [u8]),
+    Ed25519(&'a [u8]),
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// The content of the next element, which has this tag.
+    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (&found, rest) = self.0.split_first()?;
+        let (&first, mut rest) = rest.split_first()?;
+        let mut length = usize::from(first);
+        if first >= 0x80 {
+            // Two bytes of length reach 64 KiB; no key or certificate is larger.
+            let bytes = match first {
+                0x81 => 1,
+                0x82 => 2,
+                _ => return None,
+            };
+            let (big_endian, after) = rest.split_at_checked(bytes)?;
+            length = big_endian.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
+            rest = after;
+        }
+        let (content, rest) = rest.split_at_checked(length)?;
+        if found != tag {
+            return None;
+        }
+        self.0 = rest;
+        Some(content)
+    }
+
+    fn inside(&mut self, tag: u8) -> Option<Self> {
+        self.take(tag).map(Self)
+    }
+
+    /// Passes over the next element, whatever it is.
+    fn skip(&mut self) -> Option<()> {
+        let tag = *self.0.first()?;
+        self.take(tag).map(|_| ())
+    }
+
+    fn end(&self) -> Option<()> {
+        self.0.is_empty().then_some(())
+    }
+}
+
+/// `RSAPublicKey`, PKCS#1.
+pub(super) fn pkcs1(der: &[u8]) -> Option<Public<'_>> {
+    let mut file = Reader(der);
+    let mut key = file.inside(SEQUENCE)?;
+    file.end()?;
+    let (modulus, exponent) = (key.take(INTEGER)?, key.take(INTEGER)?);
+    key.end()?;
+    Some(Public::Rsa { modulus, exponent, only_pss: false })
+}
+
+/// `SubjectPublicKeyInfo`.
+pub(super) fn spki(der: &[u8]) -> Option<Public<'_>> {
+    let mut file = Reader(der);
+    let info = file.inside(SEQUENCE)?;
+    file.end()?;
+    public(info)
+}
+
+/// The key in a certificate. Who signed it and until when it is good does not count: the operator chose the file.
+pub(super) fn certificate(der: &[u8]) -> Option<Public<'_>> {
+    let mut certificate = Reader(der).inside(SEQUENCE)?.inside(SEQUENCE)?;
+    let version = certificate.0.first() == Some(&VERSION);
+    // Version; serial number, algorithm, issuer, validity, subject.
+    for _ in 0..5 + u8::from(version) {
+        certificate.skip()?;
+    }
+    public(certificate.inside(SEQUENCE)?)
+}
+
+fn public(mut info: Reader<'_>) -> Option<Public<'_>> {
+    let mut algorithm = info.inside(SEQUENCE)?;
+    let id = algorithm.take(OBJECT_ID)?;
+    let (unused, bits) = info.take(BIT_STRING)?.split_first()?;
+    info.end()?;
+    if *unused != 0 {
+        return None;
+    }
+    match id {
+        RSA | RSA_PSS => match pkcs1(bits)? {
+            Public::Rsa { modulus, exponent, .. } => Some(Public::Rsa { modulus, exponent, only_pss: id == RSA_PSS }),
+            other => Some(other),
+        },
+        EC => match algorithm.take(OBJECT_ID)? {
+            P256 => Some(Public::P256(bits)),
+            P384 => Some(Public::P384(bits)),
+            P521 => Some(Public::P521(bits)),
+            _ => None,
+        },
+        ED25519 => Some(Public::Ed25519(bits)),
+        _ => None,
+    }
+}
