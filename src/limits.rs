@@ -108,6 +108,23 @@ pub const JWT_LEEWAY: Duration = Duration::from_secs(60);
 pub const JWT_KEYS: usize = 64;
 /// Keys that a token without an id is tried with: each costs a verification, and whoever asks is not known yet.
 pub const JWT_KEYS_TRIED: usize = 8;
+/// Tokens whose verdict is kept, so that a client's next request costs a hash and not a signature; a few hundred bytes
+/// each. When there are more, they are judged anew.
+pub const JWT_KEPT: usize = 8_192;
+/// A published key set; with certificates in it the largest ones have 50 KB.
+pub const JWKS_BYTES: usize = 1024 * 1024;
+/// Fetching it: a document of a few kilobytes from a server that is up.
+pub const JWKS_DEADLINE: Duration = Duration::from_secs(10);
+/// How often keys are asked for where the issuer says nothing: a key is published well before it is used.
+pub const JWKS_INTERVAL: Duration = Duration::from_secs(300);
+/// Whatever the issuer says, not more often than this …
+pub const JWKS_INTERVAL_MIN: Duration = Duration::from_secs(60);
+/// … and not less often: a key that was taken back must not live on for days.
+pub const JWKS_INTERVAL_MAX: Duration = Duration::from_secs(3_600);
+/// Least pause between two fetches, whoever shows a token with a key that is not known.
+pub const JWKS_PAUSE: Duration = Duration::from_secs(10);
+/// How long the last good keys count when the issuer cannot be asked: a bad weekend's night, not a bad month.
+pub const JWKS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// Characters of a person's name or address.
 pub const PERSON_CHARACTERS: usize = 256;
 

@@ -9,6 +9,7 @@
 //! blocking threads ([`drive`]) need none.
 
 mod error;
+mod get;
 mod json;
 
 use std::future::Future;
@@ -17,14 +18,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reqwest::Client;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::runtime::{Handle, Runtime};
 use url::Url;
 
 pub use error::Error;
+pub use get::{Document, get};
 pub use json::{Call, call};
+pub use reqwest::Client;
 
 use crate::limits;
 

@@ -5,7 +5,7 @@ use std::fmt;
 use p521::ecdsa::signature::Verifier as _;
 use ring::signature::{self as sign, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 
-use super::der::Public;
+use super::public::Public;
 use super::{jwk, pem};
 use crate::limits;
 
@@ -103,7 +103,7 @@ fn of(passed_over: &[String]) -> String {
 }
 
 /// The key itself, in the form that it is used in.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Material {
     Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
     P256(Vec<u8>),
@@ -184,7 +184,7 @@ impl Material {
 }
 
 /// A public key.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Key {
     id: Option<String>,
     only: Option<Family>,
@@ -244,7 +244,7 @@ fn rsa(algorithm: Algorithm) -> Option<&'static RsaParameters> {
 }
 
 /// Public keys that tokens are verified with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct KeySet {
     pub(super) keys: Vec<Key>,
     /// What of a published set is not used, and why: for the log.
@@ -276,6 +276,12 @@ impl KeySet {
     #[must_use]
     pub const fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Their ids, in their order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<Option<&str>> {
+        self.keys.iter().map(|key| key.id.as_deref()).collect()
     }
 
     /// Whether there is none.

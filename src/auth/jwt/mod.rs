@@ -9,10 +9,10 @@
 //! A [`Refusal`] is for the log. No caller is told more than that there was no good credential.
 
 mod claims;
-mod der;
 mod jwk;
 mod key;
 mod pem;
+mod public;
 mod strict;
 mod token;
 

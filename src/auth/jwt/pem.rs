@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::der;
 use super::key::{Key, KeySet, KeysError, Material};
+use super::public;
 use crate::limits;
 
 /// Every public key of a file, in its order. They have no ids, so that a token of any id is tried against them.
@@ -35,9 +35,9 @@ fn key(label: &str, body: &str) -> Result<Key, KeysError> {
     let base64: String = body.split_ascii_whitespace().collect();
     let der = STANDARD.decode(base64).map_err(|_| KeysError::NoPem)?;
     let public = match label {
-        "PUBLIC KEY" => der::spki(&der),
-        "RSA PUBLIC KEY" => der::pkcs1(&der),
-        "CERTIFICATE" => der::certificate(&der),
+        "PUBLIC KEY" => public::spki(&der),
+        "RSA PUBLIC KEY" => public::pkcs1(&der),
+        "CERTIFICATE" => public::certificate(&der),
         _ => None,
     };
     let (material, only) = Material::of_der(&public.ok_or(KeysError::Kind)?)?;

@@ -1,12 +1,6 @@
-//! As much of DER as leads to a public key (X.690; RFC 5280, 5480, 8017, 8410): no length is believed that is not there.
+//! Public keys as they lie in files (RFC 5280, 5480, 8017, 8410).
 
-/// Tags.
-pub(super) const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
-const OBJECT_ID: u8 = 0x06;
-const SEQUENCE: u8 = 0x30;
-/// The explicit `[0]` in front of a certificate's version.
-const VERSION: u8 = 0xa0;
+use crate::der::{self, BIT_STRING, INTEGER, OBJECT_ID, Reader, SEQUENCE};
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
@@ -26,52 +20,9 @@ pub(super) enum Public<'a> {
     Ed25519(&'a [u8]),
 }
 
-/// What is left to read.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// The content of the next element, which has this tag.
-    fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
-        let (&found, rest) = self.0.split_first()?;
-        let (&first, mut rest) = rest.split_first()?;
-        let mut length = usize::from(first);
-        if first >= 0x80 {
-            // Two bytes of length reach 64 KiB; no key or certificate is larger.
-            let bytes = match first {
-                0x81 => 1,
-                0x82 => 2,
-                _ => return None,
-            };
-            let (big_endian, after) = rest.split_at_checked(bytes)?;
-            length = big_endian.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
-            rest = after;
-        }
-        let (content, rest) = rest.split_at_checked(length)?;
-        if found != tag {
-            return None;
-        }
-        self.0 = rest;
-        Some(content)
-    }
-
-    fn inside(&mut self, tag: u8) -> Option<Self> {
-        self.take(tag).map(Self)
-    }
-
-    /// Passes over the next element, whatever it is.
-    fn skip(&mut self) -> Option<()> {
-        let tag = *self.0.first()?;
-        self.take(tag).map(|_| ())
-    }
-
-    fn end(&self) -> Option<()> {
-        self.0.is_empty().then_some(())
-    }
-}
-
 /// `RSAPublicKey`, PKCS#1.
 pub(super) fn pkcs1(der: &[u8]) -> Option<Public<'_>> {
-    let mut file = Reader(der);
+    let mut file = Reader::of(der);
     let mut key = file.inside(SEQUENCE)?;
     file.end()?;
     let (modulus, exponent) = (key.take(INTEGER)?, key.take(INTEGER)?);
@@ -81,18 +32,17 @@ pub(super) fn pkcs1(der: &[u8]) -> Option<Public<'_>> {
 
 /// `SubjectPublicKeyInfo`.
 pub(super) fn spki(der: &[u8]) -> Option<Public<'_>> {
-    let mut file = Reader(der);
+    let mut file = Reader::of(der);
     let info = file.inside(SEQUENCE)?;
     file.end()?;
     public(info)
 }
 
 /// The key in a certificate. Who signed it and until when it is good does not count: the operator chose the file.
-pub(super) fn certificate(der: &[u8]) -> Option<Public<'_>> {
-    let mut certificate = Reader(der).inside(SEQUENCE)?.inside(SEQUENCE)?;
-    let version = certificate.0.first() == Some(&VERSION);
-    // Version; serial number, algorithm, issuer, validity, subject.
-    for _ in 0..5 + u8::from(version) {
+pub(super) fn certificate(bytes: &[u8]) -> Option<Public<'_>> {
+    let mut certificate = der::certificate(bytes)?;
+    // Issuer, validity, subject.
+    for _ in 0..3 {
         certificate.skip()?;
     }
     public(certificate.inside(SEQUENCE)?)
