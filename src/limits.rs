@@ -28,6 +28,20 @@ pub const REFERRED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const NAME_CHARACTERS: usize = 100;
 /// Bytes of a scope of a caller: an action and two names.
 pub const SCOPE_BYTES: usize = 512;
+/// Scopes of one caller; each is looked at with every request.
+pub const SCOPES: usize = 64;
+/// Tokens of a file; a team of a hundred services in ten environments has a thousand.
+pub const TOKENS: usize = 10_000;
+/// A JWT that a stream keeps, to be looked at again when the rules change; those of identity providers have about 1 KB.
+pub const HELD_CREDENTIAL_BYTES: usize = 8 * 1024;
+/// Callers whose requests are counted at one time, where a rate is limited; 1 MB.
+pub const RATE_KEYS: usize = 65_536;
+/// Most requests a second that a limit may be set to.
+pub const RATE_MAX: i64 = 1_000_000;
+/// Addresses of `X-Forwarded-For` that are looked at, from the end; a chain of proxies has three.
+pub const FORWARDED_HOPS: usize = 16;
+/// A file of tokens; the largest that may be has about 4 MB.
+pub const TOKEN_FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
 /// Characters of a value that the message of a finding quotes.
@@ -85,6 +99,15 @@ pub const BATCH_ITEMS: usize = 10_000;
 pub const CONTEXT_PROPERTIES: usize = 16_384;
 /// Flags that one bulk evaluation may name.
 pub const BULK_FLAGS: usize = 100_000;
+/// Constraints that one explanation tells one by one: many rules may name one large segment, and a small file would
+/// then make an answer of gigabytes. A person reads some dozens.
+pub const EXPLAINED_CONSTRAINTS: usize = 5_000;
+/// Characters of a key or value that an explanation repeats; a context may hold a megabyte.
+pub const EXPLAINED_CHARACTERS: usize = 160;
+/// Properties of a context up to which an explanation looks for one that a missing name may have meant.
+pub const EXPLAINED_NEAR: usize = 100;
+/// Everything that `yardarm evaluate` asks of a server; one answer takes milliseconds, ten thousand flags some seconds.
+pub const EVALUATE_DEADLINE: Duration = Duration::from_secs(30);
 /// Streams open at one time; past it the answer is 503, well below the limit of open files.
 pub const STREAMS: usize = 16_000;
 /// A stream that had nothing to say says so, before proxies cut it (60 s is the usual limit).

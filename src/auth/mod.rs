@@ -21,8 +21,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub mod file;
 pub mod jwt;
+pub mod peer;
+pub mod rate;
 pub mod scope;
+pub mod tokens;
 
 pub use scope::{Pattern, Scope, ScopeError, Scopes};
 

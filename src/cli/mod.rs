@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
@@ -11,7 +11,10 @@ use clap::{Parser, Subcommand};
 use crate::limits;
 
 mod check;
+mod evaluate;
 mod serve;
+#[allow(dead_code, reason = "what reads flags comes next")]
+mod source;
 
 /// What a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ impl Exit {
 pub struct Process<'a> {
     /// The environment.
     pub environment: BTreeMap<String, String>,
+    /// Standard input.
+    pub input: &'a mut dyn Read,
     /// Standard output.
     pub out: &'a mut dyn Write,
     /// Standard error.
@@ -71,6 +76,14 @@ enum Command {
         #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Say what a flag answers, and why: from files, a commit, or a server.
+    ///
+    /// The answer is that of the daemon, for the same flags, entity and context. --explain adds the way to it: every
+    /// rule, segment and constraint, what was compared with what, and where the entity falls.
+    ///
+    /// Ends with 0 if there is an answer; 1 if the flag or the namespace is not there or has errors, or the server does
+    /// not answer; 2 if it was asked wrongly: unknown arguments, a file or revision that cannot be read.
+    Evaluate(Box<evaluate::Arguments>),
     /// Look at configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -117,6 +130,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
     };
     match arguments.command {
         Command::Serve { config } => serve::run(config, process),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, process),
         Command::Config(ConfigCommand::Check { file, without_secrets }) => check::run(&file, without_secrets, process),
         Command::Config(ConfigCommand::Schema) => {
             let schema = serde_json::to_string_pretty(&crate::config::schema()).unwrap_or_default();
@@ -138,8 +152,13 @@ fn print(stream: &mut dyn Write, text: &str) {
 
 /// Reads a file that the operator names, up to a bound: a device or a log given by mistake must not fill memory.
 fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    read_all(&mut std::fs::File::open(path)?, most)
+}
+
+/// Reads what there is, up to a bound.
+fn read_all(input: &mut dyn Read, most: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    let read = std::fs::File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut content)?;
+    let read = input.take(most.saturating_add(1)).read_to_end(&mut content)?;
     if u64::try_from(read).is_ok_and(|read| read > most) {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {most} bytes")));
     }

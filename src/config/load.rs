@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::table::FILE;
 use super::{
-    Config, Files, Finding, Severity, check, credentials, environments, report, server, storages, substitute, tree,
+    Config, Files, Finding, Severity, access, check, credentials, environments, report, server, storages, substitute,
+    tree,
 };
 use crate::{limits, yaml};
 
@@ -137,7 +138,8 @@ fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, r
         server: server::server(root.section("server"), host, files, report),
         log: server::log(root.section("log")),
         cors: server::cors(root.section("cors")),
-        authentication: server::authentication(root.section("authentication"), report),
+        authentication: access::authentication(root.section("authentication"), sources, report),
+        rates: access::rates(root.section("server"), report),
         templates: server::templates(root.section("templates"), report),
         include_flag_metadata: root.section("evaluation").is_some_and(|s| s.flag("include_flag_metadata")),
         state_directory: server::state_directory(root.section("state"), environment),

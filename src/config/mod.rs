@@ -20,9 +20,13 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::auth::peer::Network;
+use crate::auth::rate::Rate;
+use crate::auth::tokens::Token;
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
 
+mod access;
 mod check;
 mod credentials;
 mod duration;
@@ -67,6 +71,8 @@ pub struct Config {
     pub cors: Cors,
     /// Who may ask.
     pub authentication: Authentication,
+    /// How often a caller may ask.
+    pub rates: Rates,
     /// Server-wide texts of commits and proposals.
     pub templates: Templates,
     /// `evaluation.include_flag_metadata`: list-flags carries `metadata`.
@@ -302,6 +308,17 @@ pub struct Server {
     pub webhook: Option<Listener>,
 }
 
+/// `server.rate_limit` and `server.trusted_proxies`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Requests of one caller.
+    pub requests: Option<Rate>,
+    /// Wrong credentials from one address.
+    pub failures: Option<Rate>,
+    /// Proxies whose word about addresses is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
 /// A certificate with its key.
 #[derive(Debug, Clone)]
 pub struct Tls {
@@ -342,17 +359,29 @@ pub struct Cors {
     pub allowed_headers: Vec<String>,
 }
 
-/// `authentication`: static tokens. Other methods are refused by `load` until they are served.
+/// `authentication`. Methods that are not here are refused by `load` until they are served.
 #[derive(Debug, Clone, Default)]
 pub struct Authentication {
-    /// Every API needs a token.
-    pub required: bool,
+    /// Every API needs a credential. Absent where the file does not say, which is not the same as a written `false`:
+    /// [`crate::auth::open_to_anybody`].
+    pub required: Option<bool>,
     /// Evaluation and client routes do not.
     pub exclude_evaluation: bool,
     /// OFREP routes do not.
     pub exclude_ofrep: bool,
-    /// By name.
-    pub tokens: BTreeMap<String, SecretString>,
+    /// Tokens of the configuration itself, and those of [`Self::token_file`] as it was when this was loaded.
+    pub tokens: Vec<Token>,
+    /// `methods.token.storage.file`.
+    pub token_file: Option<TokenFile>,
+}
+
+/// The file of tokens.
+#[derive(Debug, Clone)]
+pub struct TokenFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it said when the configuration was loaded.
+    pub tokens: Vec<Token>,
 }
 
 /// Texts with Go template syntax, as Flipt has them.

@@ -9,6 +9,7 @@
 use url::Url;
 
 use crate::provider::Provider;
+use crate::provider::remote::{below, provider_of_host};
 
 /// What `scm.type` may say: Flipt's five, and the names that leave no doubt.
 pub(super) const SCM_TYPES: &[&str] =
@@ -108,33 +109,20 @@ impl Remote {
     }
 }
 
-fn below(host: &str, domain: &str) -> bool {
-    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
-}
-
 /// The provider that a host and path can only mean; none if any could stand there.
 pub(super) fn provider_of(remote: &Remote) -> Option<Provider> {
-    let host = remote.host.as_str();
     let segments = || remote.path.split('/');
-    if below(host, "github.com") || below(host, "ghe.com") {
-        Some(Provider::Github)
-    } else if below(host, "gitlab.com") {
-        Some(Provider::Gitlab)
-    } else if below(host, "bitbucket.org") {
-        Some(Provider::BitbucketCloud)
-    } else if below(host, "dev.azure.com") || below(host, "visualstudio.com") || segments().any(|s| s == "_git") {
-        Some(Provider::Azure)
-    } else if below(host, "codeberg.org") {
-        Some(Provider::Forgejo)
-    } else if below(host, "gitea.com") {
-        Some(Provider::Gitea)
-    } else if (matches!(remote.scheme, "http" | "https") && segments().any(|s| s == "scm"))
-        || (remote.scheme == "ssh" && remote.port == Some(7999))
-    {
-        Some(Provider::BitbucketDataCenter)
-    } else {
-        None
-    }
+    provider_of_host(&remote.host).or_else(|| {
+        if segments().any(|s| s == "_git") {
+            Some(Provider::Azure)
+        } else if (matches!(remote.scheme, "http" | "https") && segments().any(|s| s == "scm"))
+            || (remote.scheme == "ssh" && remote.port == Some(7999))
+        {
+            Some(Provider::BitbucketDataCenter)
+        } else {
+            None
+        }
+    })
 }
 
 /// The provider that `scm.type` or `webhook.provider` means, beside what else is known of the place.

@@ -1,12 +1,12 @@
-//! `server`, `log`, `cors`, `authentication`, `templates`, `state`: what is not Git.
+//! `server`, `log`, `cors`, `templates`, `state`: what is neither Git nor about who may ask.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::check::Section;
-use super::credentials::{readable, required};
+use super::credentials::readable;
 use super::report::Report;
-use super::{Authentication, Cors, Files, Listener, Log, Server, Templates, Tls, template};
+use super::{Cors, Files, Listener, Log, Server, Templates, Tls, template};
 
 /// Port of http where the file says nothing.
 const HTTP_PORT: u16 = 8080;
@@ -110,54 +110,6 @@ pub(super) fn cors(section: Option<&Section>) -> Cors {
                 "If-None-Match",
             ],
         ),
-    }
-}
-
-/// Reads `authentication`. A method that is not served is refused where it would be the one that protects.
-pub(super) fn authentication(section: Option<&Section>, report: &mut Report) -> Authentication {
-    let Some(section) = section else { return Authentication::default() };
-    let required_everywhere = section.flag("required");
-    let exclude = section.section("exclude");
-    let methods = section.section("methods");
-    let mut tokens = BTreeMap::new();
-    if let Some(methods) = methods {
-        for method in ["oidc", "github", "kubernetes", "jwt"] {
-            if required_everywhere && methods.enables(method) {
-                let message = format!(
-                    "the method `{method}` is not supported yet: with `required: true` nobody could use it; give static tokens (`methods.token`), or leave authentication to a proxy"
-                );
-                report.error(&methods.spot(method), message);
-            }
-        }
-        if let Some(token) = methods.section("token") {
-            let enabled = token.flag("enabled");
-            let given = token.section("storage").map_or(&[][..], |storage| storage.map("tokens"));
-            if !enabled && !given.is_empty() {
-                report.warning(&token.spot("enabled"), "these tokens do not count without `enabled: true`");
-            }
-            for (name, section) in given {
-                if let Some(secret) = required(section, "credential", report).filter(|_| enabled) {
-                    tokens.insert(name.clone(), secret);
-                }
-            }
-        }
-    }
-    if required_everywhere && tokens.is_empty() {
-        report.warning(
-            &section.spot("required"),
-            "a token is required, but there is none: every request but health, readiness and metrics is refused",
-        );
-    } else if !required_everywhere && !tokens.is_empty() {
-        report.warning(
-            &section.spot("required"),
-            "tokens are given, but `required` is false: everybody may ask without one",
-        );
-    }
-    Authentication {
-        required: required_everywhere,
-        exclude_evaluation: exclude.is_some_and(|s| s.flag("evaluation")),
-        exclude_ofrep: exclude.is_some_and(|s| s.flag("ofrep")),
-        tokens,
     }
 }
 

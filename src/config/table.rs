@@ -1,6 +1,7 @@
 //! Every key of the file. A new key is a line here; what is done with it stands where its section is built.
 
 use super::keys::{Key, Shape, Status};
+use crate::limits;
 
 /// A key of Flipt that Yardarm acts on.
 const fn key(name: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Key {
@@ -205,6 +206,13 @@ static SERVER: &[Key] = &[
         "none: webhooks come to the main listener",
         "A listener for webhooks only, so that nothing else has to be public.",
     ),
+    own("rate_limit", Shape::Section(RATE_LIMIT), "none", "How often a caller may ask; past it the answer is 429."),
+    own(
+        "trusted_proxies",
+        Shape::Texts,
+        "none",
+        "Addresses and ranges (`10.0.0.0/8`) of proxies whose `X-Forwarded-For` is believed, for rate limits.",
+    ),
     unused("grpc_port", PORT, NO_GRPC),
     unused("grpc_conn_max_idle_time", Shape::Duration, NO_GRPC),
     unused("grpc_conn_max_age", Shape::Duration, NO_GRPC),
@@ -213,6 +221,27 @@ static SERVER: &[Key] = &[
 
 static WEBHOOK_LISTENER: &[Key] =
     &[own("host", Shape::Text, "`server.host`", "Address to listen on."), own("port", PORT, "", "Port.")];
+
+static RATE_LIMIT: &[Key] = &[
+    own(
+        "requests_per_second",
+        Shape::Integer(0, limits::RATE_MAX),
+        "0: no limit",
+        "Of one caller: a token or a JWT by its name, anybody else by address (IPv6: the first 64 bits). Health, readiness, metrics and webhooks do not count.",
+    ),
+    own(
+        "burst",
+        Shape::Integer(1, limits::RATE_MAX),
+        "`requests_per_second`",
+        "Requests that may come at once after a pause.",
+    ),
+    own(
+        "failures_per_minute",
+        Shape::Integer(0, limits::RATE_MAX),
+        "0: no limit",
+        "Wrong credentials from one address; past it no credential from there is looked at. Behind a proxy it needs `trusted_proxies`, or all clients share one limit.",
+    ),
+];
 
 static LOG: &[Key] = &[
     key(
@@ -251,7 +280,12 @@ static CORS: &[Key] = &[
 ];
 
 static AUTHENTICATION: &[Key] = &[
-    key("required", Shape::Bool, "false", "Every API needs a token, but for health, readiness, metrics and webhooks."),
+    key(
+        "required",
+        Shape::Bool,
+        "false",
+        "Every API needs a token, but for health, readiness, metrics and webhooks. Written out as `false`, everybody may do everything; where it is not written, everybody may evaluate and read, and may change something only over a listener on loopback.",
+    ),
     key("exclude", Shape::Section(EXCLUDE), "", "Routes that need none."),
     key("methods", Shape::Section(METHODS), "", "Ways to authenticate."),
     unused("session", Shape::Any, "there are no sessions"),
@@ -273,16 +307,34 @@ static METHODS: &[Key] = &[
 static TOKEN: &[Key] = &[
     key("enabled", Shape::Bool, "false", "Accept these tokens."),
     key("storage", Shape::Section(TOKEN_STORAGE), "", "Where tokens come from."),
-    unused("cleanup", Shape::Any, "static tokens do not expire"),
+    unused("cleanup", Shape::Any, "a token that has expired is not accepted, and stays where it is written"),
 ];
 
 static TOKEN_STORAGE: &[Key] = &[
-    key("type", Shape::Word(&["static"]), "static", "The file is the only place."),
+    key("type", Shape::Word(&["static"]), "static", "The only word; tokens come from `tokens` and from `file`."),
     key("tokens", Shape::Map(STATIC_TOKEN), "", "Tokens, by name."),
+    own(
+        "file",
+        Shape::Path,
+        "none",
+        "File of tokens that `yardarm token` keeps: their hashes, scopes and times. A change of it counts within seconds, without a reload.",
+    ),
 ];
 
 static STATIC_TOKEN: &[Key] = &[
     key("credential", Shape::Secret, "", "The token that a client sends as `Authorization: Bearer`."),
+    own(
+        "scopes",
+        Shape::Texts,
+        "everything, as in Flipt",
+        "What it may do: `evaluate`, `read`, `propose`, `write`, `admin`, each alone or as `write:<environment>/<namespace>`; a name may end with `*`.",
+    ),
+    own(
+        "expires",
+        Shape::Text,
+        "never",
+        "When it ends: `2027-01-30T09:00:00Z`, or a day, from whose beginning (UTC) on it is not accepted.",
+    ),
     unused("metadata", Shape::Any, "nothing looks at it"),
 ];
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::bucket;
 use super::constraint::{Constraint, Subject};
 use super::snapshot::{Flag, Rollout, Segment, SegmentOperator, Targets, Variant};
@@ -40,6 +42,11 @@ impl Context {
             return self.few.iter().find(|(known, _)| known == key).map(|(_, value)| value);
         }
         self.many.get(key)
+    }
+
+    /// Every key.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.few.iter().map(|(key, _)| &**key).chain(self.many.keys().map(|key| &**key))
     }
 
     /// Number of keys.
@@ -99,6 +106,10 @@ impl Reason {
     }
 }
 
+/// The keys of the segments that matched, in document order. A condition of up to eight segments, which is nearly every
+/// one, is answered without an allocation.
+pub type Segments<'f> = SmallVec<[&'f str; 8]>;
+
 /// Answer of a boolean flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BooleanAnswer<'f> {
@@ -106,8 +117,8 @@ pub struct BooleanAnswer<'f> {
     pub enabled: bool,
     /// Why.
     pub reason: Reason,
-    /// Keys of the segments that matched, in document order.
-    pub segments: Vec<&'f str>,
+    /// Of the rollout or rule that matched.
+    pub segments: Segments<'f>,
 }
 
 /// Answer of a variant flag.
@@ -119,8 +130,8 @@ pub struct VariantAnswer<'f> {
     pub reason: Reason,
     /// The variant, or none: then key and attachment are empty.
     pub variant: Option<&'f Variant>,
-    /// Keys of the segments that matched, in document order.
-    pub segments: Vec<&'f str>,
+    /// Of the rollout or rule that matched.
+    pub segments: Segments<'f>,
 }
 
 /// Evaluates a boolean flag. The caller has checked [`Flag::kind`]; for a variant flag the answer is its default.
@@ -135,7 +146,7 @@ pub fn boolean<'f>(flag: &'f Flag, entity: &str, context: &Context) -> BooleanAn
             Rollout::Threshold { percentage, value } => {
                 let percentile = *percentile.get_or_insert_with(|| bucket::of_boolean(&flag.key, entity));
                 if f32::from(percentile) < *percentage {
-                    return answer(*value, Reason::Match, Vec::new());
+                    return answer(*value, Reason::Match, Segments::new());
                 }
             }
             Rollout::Segment { targets, value } => {
@@ -146,7 +157,7 @@ pub fn boolean<'f>(flag: &'f Flag, entity: &str, context: &Context) -> BooleanAn
             Rollout::Empty => {}
         }
     }
-    answer(flag.enabled, Reason::Default, Vec::new())
+    answer(flag.enabled, Reason::Default, Segments::new())
 }
 
 /// Evaluates a variant flag. The caller has checked [`Flag::kind`].
@@ -155,7 +166,7 @@ pub fn boolean<'f>(flag: &'f Flag, entity: &str, context: &Context) -> BooleanAn
 #[must_use]
 pub fn variant<'f>(flag: &'f Flag, entity: &str, context: &Context) -> VariantAnswer<'f> {
     let default = flag.default_variant.as_ref();
-    let unmatched = |reason| VariantAnswer { matched: false, reason, variant: default, segments: Vec::new() };
+    let unmatched = |reason| VariantAnswer { matched: false, reason, variant: default, segments: Segments::new() };
     if !flag.enabled {
         return unmatched(Reason::Disabled);
     }
@@ -178,8 +189,8 @@ pub fn variant<'f>(flag: &'f Flag, entity: &str, context: &Context) -> VariantAn
 
 /// The keys of the segments that match, if together they fulfil the condition. (Every segment is asked, also after
 /// the first match of an OR: the answer names them all.)
-fn matching<'f>(targets: &'f Targets, entity: &str, context: &Context) -> Option<Vec<&'f str>> {
-    let mut keys = Vec::new();
+fn matching<'f>(targets: &'f Targets, entity: &str, context: &Context) -> Option<Segments<'f>> {
+    let mut keys = Segments::new();
     for segment in &targets.segments {
         if is_in(segment, entity, context) {
             keys.push(&*segment.key);

@@ -174,7 +174,9 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
         return Err(told.errors);
     }
     let sources = sources(documents).map(|(path, blob)| (Arc::clone(path), Arc::clone(blob))).collect();
-    Ok(Namespace::new(Arc::clone(key), digest.into(), sources, flags, told.hazards))
+    let segments = documents.iter().flat_map(|(_, document)| &document.segments);
+    let segments: Vec<Arc<Segment>> = segments.map(|(_, segment)| Arc::clone(segment)).collect();
+    Ok(Namespace::new(Arc::clone(key), digest.into(), sources, flags, &segments, told.hazards))
 }
 
 /// Flipt's digest: the hash of the file for the first document; each further one hashes the digest so far together

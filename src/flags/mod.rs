@@ -15,6 +15,7 @@ mod check;
 pub mod constraint;
 pub mod document;
 pub mod evaluate;
+pub mod explain;
 mod field;
 mod json;
 pub mod problem;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::client;
-use super::constraint::Constraint;
+use super::constraint::{self, Constraint};
 use super::document::SourceFile;
 use super::problem::{HazardPolicy, Problem};
 
@@ -48,6 +48,8 @@ pub struct Namespace {
     pub(super) flags: Vec<Arc<Flag>>,
     /// The last of each key, sorted by key.
     by_key: Box<[Arc<Flag>]>,
+    /// The last of each key, sorted by key.
+    segments: Box<[Arc<Segment>]>,
     /// Hazards that only show when files are linked; told again whenever the namespace is taken over.
     pub(super) hazards: Vec<Problem>,
     client: Encoded,
@@ -120,6 +122,8 @@ pub struct Targets {
     pub operator: SegmentOperator,
     /// The list with its repeated keys, if it has any: the snapshot of clients carries them.
     pub(super) repeated: Option<Box<[Arc<Segment>]>>,
+    /// Those that are named and take no part, because of a malformed constraint: an explanation tells them.
+    pub(super) left_out: Box<[Arc<Segment>]>,
 }
 
 /// One rule of a variant flag.
@@ -168,12 +172,18 @@ pub enum Rollout {
 pub struct Segment {
     /// Its key.
     pub key: Box<str>,
+    /// For people.
+    pub name: Box<str>,
+    /// For people.
+    pub description: Box<str>,
     /// Whether every constraint has to match, not only one.
     pub all: bool,
     /// In the order of the file.
     pub constraints: Box<[Constraint]>,
     /// A constraint's value does not parse: the segment takes no part.
     pub malformed: bool,
+    /// Which values those are, in words.
+    pub faults: Box<[constraint::Malformed]>,
 }
 
 /// A body with its compressed form, each made once, when first asked for.
@@ -220,14 +230,12 @@ impl Namespace {
         digest: Arc<str>,
         sources: Vec<(Arc<str>, Arc<str>)>,
         flags: Vec<Arc<Flag>>,
+        segments: &[Arc<Segment>],
         hazards: Vec<Problem>,
     ) -> Self {
-        // The sort is stable: from the end, the last of equal keys comes first and survives.
-        let mut by_key: Vec<Arc<Flag>> = flags.iter().rev().map(Arc::clone).collect();
-        by_key.sort_by(|a, b| a.key.cmp(&b.key));
-        by_key.dedup_by(|later, first| later.key == first.key);
-        let by_key = by_key.into();
-        Self { key, digest, sources, flags, by_key, hazards, client: Encoded::default() }
+        let by_key = last_of_each(&flags, |flag| &flag.key);
+        let segments = last_of_each(segments, |segment| &segment.key);
+        Self { key, digest, sources, flags, by_key, segments, hazards, client: Encoded::default() }
     }
 
     /// A flag by key; of several with one key the last counts.
@@ -243,6 +251,12 @@ impl Namespace {
         self.by_key.iter().map(|flag| &**flag)
     }
 
+    /// Every segment once, in key order, also those that no flag names.
+    #[must_use]
+    pub fn segments_by_key(&self) -> impl ExactSizeIterator<Item = &Segment> {
+        self.segments.iter().map(|segment| &**segment)
+    }
+
     /// The client snapshot as JSON (what `…/snapshot` answers and every `{"result":…}` line of a stream carries).
     #[must_use]
     pub fn client_snapshot(&self) -> Bytes {
@@ -254,6 +268,15 @@ impl Namespace {
     pub fn client_snapshot_gzip(&self) -> Bytes {
         self.client.gzip(|| client::encode(self))
     }
+}
+
+/// The last of each key, sorted by key.
+fn last_of_each<T>(items: &[Arc<T>], key: impl Fn(&T) -> &str) -> Box<[Arc<T>]> {
+    // The sort is stable: from the end, the last of equal keys comes first and survives.
+    let mut sorted: Vec<Arc<T>> = items.iter().rev().map(Arc::clone).collect();
+    sorted.sort_by(|a, b| key(a).cmp(key(b)));
+    sorted.dedup_by(|later, first| key(later) == key(first));
+    sorted.into()
 }
 
 /// Links the files of a commit to namespaces.

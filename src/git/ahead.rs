@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gix::{ObjectId, ThreadSafeRepository};
 
 use super::Error;
-use super::fetch::{Pack, bring, handshake};
+use super::list::handshake;
+use super::pack::{Pack, bring};
 use super::transport::{Patience, Start};
 
 /// What is to be fetched on the side.

@@ -106,13 +106,9 @@ impl Backend {
     }
 
     fn command(&self, request: &Request) -> Command {
-        let mut command = Command::new("git");
-        for name in program::foreign() {
-            command.env_remove(name);
-        }
+        let mut command = Command::from(program::command());
         command
             .arg("http-backend")
-            .envs(program::OWN)
             .env("GIT_PROJECT_ROOT", &self.root)
             .env("GIT_HTTP_EXPORT_ALL", "1")
             .env("GATEWAY_INTERFACE", "CGI/1.1")
@@ -133,10 +129,9 @@ impl Backend {
             ("HTTP_GIT_PROTOCOL", &request.git_protocol),
             ("REMOTE_USER", &request.remote_user),
         ] {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
+            if let Some(value) = value {
+                command.env(name, value);
+            }
         }
         command
     }

@@ -46,6 +46,17 @@ pub enum Error {
     /// A commit that is not in the mirror and on no branch of it: nothing is damaged by that.
     #[error("commit {0} is not in the mirror")]
     UnknownCommit(String),
+    /// No repository where one was looked for.
+    #[error("not in a Git repository: {0}")]
+    NoRepository(String),
+    /// A name that no commit has.
+    #[error("\"{revision}\" names no commit: {why}")]
+    UnknownRevision {
+        /// As it was asked for.
+        revision: String,
+        /// In the words of the library.
+        why: String,
+    },
     /// A file or a directory past its bound.
     #[error("{0}")]
     TooLarge(String),
@@ -78,6 +89,7 @@ impl Error {
             | Self::Protocol(_)
             | Self::TooLarge(_)
             | Self::Local(_) => Class::Operator,
+            Self::NoRepository(_) | Self::UnknownRevision { .. } => Class::Caller,
         }
     }
 

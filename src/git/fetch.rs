@@ -11,31 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use gix::ObjectId;
-use gix::hash::Kind;
-use gix::progress::Discard;
-use gix::protocol::fetch::negotiate::{Action, Round, one_round};
-use gix::protocol::fetch::{Arguments, Context, Options, Response, Shallow, Tags};
-use gix::protocol::handshake::Ref;
-use gix::protocol::ls_refs::RefPrefixes;
-use gix::protocol::{Handshake, LsRefsCommand};
-use gix_pack::bundle::write;
-use gix_transport::Service;
 
 use super::ahead::{self, Ahead};
-use super::error::{chain, damaged, machine};
-use super::mirror::{KEPT, Mirror, Owner, lock, set, tips};
-use super::transport::{self, Address, Conversation, Patience, Pool, Start};
+use super::error::damaged;
+use super::list::{format, handshake, select, wanted};
+use super::mirror::{Mirror, Owner, lock, set, tips};
+use super::pack::bring;
+use super::transport::{self, Address, Patience, Pool, Start};
 use super::tree::read;
 use super::{Error, FetchRequest, Fetched, Moved, Remote, Renewed, place};
 use crate::clock::{Clock as _, System};
 use crate::limits;
-
-/// How this client calls itself to Git servers; some of them look for `git/`.
-const AGENT: (&str, Option<&str>) = ("agent", Some(concat!("git/yardarm-", env!("CARGO_PKG_VERSION"))));
-
-fn agent() -> (&'static str, Option<String>) {
-    (AGENT.0, AGENT.1.map(str::to_owned))
-}
 
 impl Mirror {
     /// Brings the wanted branches of the remote, follows forced moves, drops branches of a pattern that are gone.
@@ -216,107 +202,6 @@ fn again(request: &FetchRequest, stop: &Arc<AtomicBool>) -> Patience {
     Patience::new(request.deadline.max(limits::GIT_CLONE_DEADLINE), stop)
 }
 
-/// Says hello. The credential, if there is one, has been sent along: nothing is asked for twice.
-pub(super) fn handshake(conversation: &mut Conversation) -> Result<Handshake, Error> {
-    let handshake =
-        gix::protocol::handshake(&mut conversation.wire, Service::UploadPack, |_| Ok(None), Vec::new(), &mut Discard);
-    handshake.map_err(|error| conversation.explain(&error))
-}
-
-/// How the remote makes its ids.
-fn format(handshake: &Handshake) -> Result<Kind, Error> {
-    let named = handshake.capabilities.capability("object-format").and_then(|capability| capability.value());
-    match named {
-        None => Ok(Kind::Sha1),
-        Some(name) if name == "sha1" => Ok(Kind::Sha1),
-        Some(name) if name == "sha256" => Ok(Kind::Sha256),
-        Some(name) => {
-            let name: String = name.to_string().chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-            Err(Error::Protocol(format!("its object format \"{name}\" is not known here; sha1 and sha256 are")))
-        }
-    }
-}
-
-/// Whether a short name is one of the wanted ones: equal, or by the pattern's beginning.
-fn matches(pattern: &str, branch: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => branch.len() > prefix.len() && branch.starts_with(prefix),
-        None => branch == pattern,
-    }
-}
-
-fn wanted(patterns: &[String], branch: &str) -> bool {
-    patterns.iter().any(|pattern| matches(pattern, branch))
-}
-
-/// Tips of the wanted branches. A branch that is asked for by its whole name must be there.
-fn select(
-    conversation: &mut Conversation,
-    handshake: &mut Handshake,
-    patterns: &[String],
-) -> Result<BTreeMap<String, ObjectId>, Error> {
-    let prefixes: Vec<&str> = patterns.iter().map(|pattern| pattern.trim_end_matches('*')).collect();
-    let mut all = list(conversation, handshake, &prefixes)?;
-    let missing = patterns.iter().find(|pattern| !pattern.ends_with('*') && !all.contains_key(*pattern));
-    if let Some(branch) = missing {
-        // Only now is it worth to ask what else there is.
-        if handshake.refs.is_none() {
-            all = list(conversation, handshake, &[""])?;
-        }
-        if all.is_empty() {
-            return Err(Error::EmptyRemote);
-        }
-        return Err(Error::MissingBranch { branch: branch.clone(), similar: similar(branch, all.keys()) });
-    }
-    all.retain(|branch, _| wanted(patterns, branch));
-    Ok(all)
-}
-
-/// Branches whose names begin with one of `prefixes`, and perhaps others.
-fn list(
-    conversation: &mut Conversation,
-    handshake: &Handshake,
-    prefixes: &[&str],
-) -> Result<BTreeMap<String, ObjectId>, Error> {
-    // Protocol versions 0 and 1 name all of them at once.
-    let refs = if let Some(refs) = &handshake.refs {
-        refs.clone()
-    } else {
-        let mut wanted = RefPrefixes::new();
-        wanted.extend(prefixes.iter().map(|prefix| format!("refs/heads/{prefix}").into()));
-        let command = LsRefsCommand::new(Some(wanted), &handshake.capabilities, agent());
-        let listed = command.invoke_blocking(&mut conversation.wire, &mut Discard, false);
-        listed.map_err(|error| conversation.explain(&error))?
-    };
-    let mut branches = BTreeMap::new();
-    for found in &refs {
-        let (Ref::Direct { full_ref_name: name, object }
-        | Ref::Symbolic { full_ref_name: name, object, .. }
-        | Ref::Peeled { full_ref_name: name, object, .. }) = found
-        else {
-            continue;
-        };
-        // A name that is none for Git is one that nobody can have meant.
-        let Ok(name) = std::str::from_utf8(name) else { continue };
-        let Some(short) = name.strip_prefix("refs/heads/") else { continue };
-        if gix::validate::reference::name(name.into()).is_ok() {
-            branches.insert(short.to_owned(), *object);
-        }
-    }
-    Ok(branches)
-}
-
-/// What somebody may have meant.
-fn similar<'a>(branch: &str, all: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let all: Vec<&String> = all.collect();
-    let few = all.len() <= 3;
-    let mut near: Vec<(f64, &String)> =
-        all.into_iter().map(|name| (strsim::jaro_winkler(branch, name), name)).collect();
-    near.retain(|(likeness, _)| few || *likeness > 0.75);
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    near.into_iter().take(3).map(|(_, name)| name.clone()).collect()
-}
-
 /// What has to change: branch -> where it goes, `None` if it is gone. Only branches of a pattern can go.
 fn changes(
     before: &BTreeMap<String, ObjectId>,
@@ -327,156 +212,6 @@ fn changes(
     let gone = before.keys().filter(|branch| !after.contains_key(*branch) && wanted(patterns, branch));
     let moved = moved.map(|(branch, tip)| (branch.clone(), Some(*tip)));
     moved.chain(gone.map(|branch| (branch.clone(), None))).collect()
-}
-
-/// A pack that was written.
-pub(super) struct Pack {
-    bytes: u64,
-    keep: Option<std::path::PathBuf>,
-}
-
-impl Pack {
-    /// Lets it be joined with others, and says how large it is.
-    fn settle(self) -> Result<u64, Error> {
-        if let Some(keep) = self.keep {
-            place::remove(&keep)?;
-        }
-        Ok(self.bytes)
-    }
-}
-
-/// Fetches the tips that are not here, with everything they need. `None` if all of them are.
-pub(super) fn bring(
-    conversation: &mut Conversation,
-    handshake: &mut Handshake,
-    repository: &gix::Repository,
-    heads: &BTreeMap<String, ObjectId>,
-    before: &BTreeMap<String, ObjectId>,
-    patience: &Patience,
-) -> Result<Option<Pack>, Error> {
-    let known = |id: &ObjectId| -> Result<bool, Error> {
-        repository.try_find_header(*id).map(|header| header.is_some()).map_err(|error| damaged(&id.to_string(), &error))
-    };
-    let mut wants = Vec::new();
-    for (branch, tip) in heads {
-        if before.get(branch) != Some(tip) && !wants.contains(tip) && !known(tip)? {
-            wants.push(*tip);
-        }
-    }
-    if wants.is_empty() {
-        return Ok(None);
-    }
-    let haves = haves(repository, before)?;
-    let first = haves.is_empty();
-    let mut negotiation = Negotiation { wants, haves };
-    let mut written = None;
-    let directory = place::pack_directory(repository.git_dir());
-    let received = gix::protocol::fetch(
-        &mut negotiation,
-        |reader, progress, stop| {
-            let outcome = gix_pack::Bundle::write_to_directory(
-                reader,
-                Some(&directory),
-                progress,
-                stop,
-                // Packs of a fetch lean on objects that are here; they are completed with them.
-                Some(Box::new((*repository.objects).clone())),
-                repository.object_hash(),
-                write::Options {
-                    // The packs of a day are small; only the first one is worth every core.
-                    thread_limit: (!first).then_some(1),
-                    alloc_limit_bytes: Some(limits::GIT_OBJECT_BYTES),
-                    ..write::Options::default()
-                },
-            )?;
-            written = Some(outcome);
-            Ok(true)
-        },
-        Discard,
-        &patience.stop,
-        Context { handshake, transport: &mut conversation.wire, user_agent: agent(), trace_packetlines: false },
-        Options {
-            shallow_file: repository.shallow_file().map_err(|error| Error::Local(chain(&error)))?,
-            shallow: &Shallow::NoChange,
-            tags: Tags::None,
-            reject_shallow_remote: false,
-        },
-    );
-    received.map_err(|error| {
-        // A disk that is full is no fault of the remote.
-        match machine(&error) {
-            Some(io) => Error::Local(format!("the mirror cannot be written: {io}")),
-            None => conversation.explain(&error),
-        }
-    })?;
-    let outcome = written.ok_or_else(|| Error::Protocol("it sent no pack".to_owned()))?;
-    let size = outcome.data_path.as_ref().and_then(|path| path.metadata().ok()).map_or(0, |file| file.len());
-    Ok(Some(Pack { bytes: size, keep: outcome.keep_path }))
-}
-
-/// What we say that we have: every tip, and its ancestors at growing distance, because a remote whose branch was
-/// rewritten may have thrown away the tip that we know.
-fn haves(repository: &gix::Repository, before: &BTreeMap<String, ObjectId>) -> Result<Vec<ObjectId>, Error> {
-    let kept = tips(repository, KEPT)?;
-    let mut haves: Vec<ObjectId> = Vec::new();
-    let mut starts: Vec<ObjectId> = before.values().chain(kept.values()).copied().collect();
-    starts.sort();
-    starts.dedup();
-    haves.extend(starts.iter().take(limits::GIT_HAVES));
-    for start in starts {
-        let (mut at, mut distance, mut next) = (start, 0_u32, 1_u32);
-        while haves.len() < limits::GIT_HAVES && next <= limits::GIT_HAVE_DISTANCE {
-            let data = read(repository, at, gix::objs::Kind::Commit)?;
-            let parent = gix::objs::CommitRefIter::from_bytes(&data, at.kind()).parent_ids().next();
-            let Some(parent) = parent else { break };
-            at = parent;
-            distance += 1;
-            if distance == next {
-                if !haves.contains(&at) {
-                    haves.push(at);
-                }
-                next = if next < 8 { next + 1 } else { next * 2 };
-            }
-        }
-    }
-    Ok(haves)
-}
-
-/// One round: what we want, what we have, and that this is all. The remote answers with the pack.
-struct Negotiation {
-    wants: Vec<ObjectId>,
-    haves: Vec<ObjectId>,
-}
-
-impl gix::protocol::fetch::Negotiate for Negotiation {
-    fn mark_complete_and_common_ref(&mut self) -> gix::Result<Action> {
-        Ok(Action::MustNegotiate { remote_ref_target_known: Vec::new() })
-    }
-
-    fn add_wants(&mut self, arguments: &mut Arguments, _known: &[bool]) -> bool {
-        for want in &self.wants {
-            arguments.want(want);
-        }
-        !self.wants.is_empty()
-    }
-
-    fn one_round(
-        &mut self,
-        _state: &mut one_round::State,
-        arguments: &mut Arguments,
-        _previous: Option<&Response>,
-    ) -> gix::Result<(Round, bool)> {
-        for have in &self.haves {
-            arguments.have(have);
-        }
-        let round = Round {
-            haves_sent: self.haves.len(),
-            in_vain: 0,
-            haves_to_send: 0,
-            previous_response_had_at_least_one_in_common: false,
-        };
-        Ok((round, true))
-    }
 }
 
 /// Whether `ancestor` is in the history of `tip`.
@@ -517,24 +252,6 @@ fn agree(repository: &gix::Repository, heads: &BTreeMap<String, ObjectId>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pattern_is_a_beginning_and_more() {
-        assert!(matches("main", "main"));
-        assert!(!matches("main", "maintenance"));
-        assert!(matches("flipt/production/*", "flipt/production/new-pricing"));
-        assert!(matches("flipt/production/*", "flipt/production/a/b"));
-        assert!(!matches("flipt/production/*", "flipt/production/"));
-        assert!(!matches("flipt/production/*", "flipt/staging/x"));
-    }
-
-    #[test]
-    fn a_missing_branch_names_what_is_like_it() {
-        let all = ["main", "develop", "release/1.0", "mian", "production"].map(str::to_owned);
-        assert_eq!(similar("mains", all.iter()), ["main", "mian"]);
-        assert!(similar("zzz", all.iter()).is_empty());
-        assert_eq!(similar("main", ["master".to_owned()].iter()), ["master"]);
-    }
 
     #[test]
     fn only_branches_of_a_pattern_can_go() {

@@ -70,14 +70,7 @@ impl Mirror {
     }
 
     fn open_as(directory: &Path, owner: Owner) -> Result<(Self, Opened), Error> {
-        let mirror = Self {
-            directory: directory.to_owned(),
-            owner,
-            repository: ArcSwapOption::empty(),
-            fetching: Mutex::default(),
-            compacting: Mutex::default(),
-            damage: Mutex::default(),
-        };
+        let mirror = Self::of(directory.to_owned(), owner, ArcSwapOption::empty());
         if place::is_free(directory)? {
             return Ok((mirror, Opened::Created));
         }
@@ -95,6 +88,11 @@ impl Mirror {
             }
             Err(error) => Err(error),
         }
+    }
+
+    pub(super) fn of(directory: PathBuf, owner: Owner, repository: ArcSwapOption<ThreadSafeRepository>) -> Self {
+        let (fetching, compacting, damage) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { directory, owner, repository, fetching, compacting, damage }
     }
 
     /// Whether the directory, with what is in it, may be changed.

@@ -2,7 +2,8 @@
 //!
 //! A [`Mirror`] is a cache of a remote and never the truth (I1): it may be deleted at any time, what is damaged is moved
 //! aside and made anew, and what a fetch was in the middle of when the process was killed is swept up at the next
-//! start. One fetch writes at a time; readers never wait for it.
+//! start. One fetch writes at a time; readers never wait for it. A [`Standing`] repository is one of the user's, which the
+//! commands read by revision.
 //!
 //! Everything here blocks; callers are on a blocking thread.
 
@@ -12,9 +13,12 @@ mod compact;
 mod credential;
 mod error;
 mod fetch;
+mod list;
 mod mirror;
+mod pack;
 mod place;
 pub mod program;
+mod standing;
 mod transport;
 mod tree;
 
@@ -25,6 +29,7 @@ use std::time::Duration;
 pub use compact::Compaction;
 pub use error::Error;
 pub use mirror::Mirror;
+pub use standing::Standing;
 
 use crate::config::Credential;
 use crate::provider::Provider;

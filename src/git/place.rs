@@ -23,8 +23,8 @@ const MARK: &str = "yardarm-remote";
 /// The file that says that a reader found damage, and which.
 const DAMAGE: &str = "yardarm-damaged";
 
-/// How every mirror is opened: nothing of the machine's Git configuration matters, and there is room for its packs.
-fn options() -> gix::open::Options {
+/// How every repository is opened: nothing of the machine's Git configuration matters, and there is room for its packs.
+pub(super) fn options() -> gix::open::Options {
     gix::open::Options::isolated()
         .open_path_as_is(true)
         .with(gix::sec::Trust::Full)

@@ -4,7 +4,7 @@
 //! The daemon needs it only for remotes that are paths (`git upload-pack`). The demo and the tests make their
 //! repositories with it, so that what is fetched from is real Git and not our own idea of it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,68 +12,34 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 
-/// What Git's own `rev-parse --local-env-vars` lists, and what else changes where it looks or what it says.
-const FOREIGN: [&str; 36] = [
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_ASKPASS",
-    "GIT_ATTR_SOURCE",
-    "GIT_AUTHOR_DATE",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_NAME",
-    "GIT_CEILING_DIRECTORIES",
-    "GIT_COMMITTER_DATE",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_CONFIG_COUNT",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_DEFAULT_HASH",
-    "GIT_DIR",
-    "GIT_EDITOR",
-    "GIT_GRAFT_FILE",
-    "GIT_IMPLICIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_NO_REPLACE_OBJECTS",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_PROTOCOL",
-    "GIT_QUARANTINE_PATH",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_TEMPLATE_DIR",
-    "GIT_TRACE",
-    "GIT_TRACE_PACKET",
-    "GIT_WORK_TREE",
-];
+/// What every program inherits. Nothing else: the daemon's own environment holds secrets (`${env:…}`), and a variable of
+/// Git's would make it look somewhere else than it is told.
+const INHERITED: [&str; 6] = ["PATH", "TMPDIR", "USER", "LOGNAME", "LD_LIBRARY_PATH", "GIT_EXEC_PATH"];
+
+/// What tells a program what the operator has configured for it: where Git and ssh look for their own files, and an
+/// agent that holds keys.
+const CONFIGURED: [&str; 3] = ["HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK"];
 
 /// The variables of the clean environment.
-pub(super) const OWN: [(&str, &str); 4] =
+const OWN: [(&str, &str); 4] =
     [("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C")];
 
-/// The variables that the clean environment does not have.
-pub(super) fn foreign() -> impl Iterator<Item = &'static str> {
-    foreign_to_git().chain(["HOME", "XDG_CONFIG_HOME", "SSH_ASKPASS"])
+fn inherited(names: &'static [&'static str]) -> impl Iterator<Item = (&'static str, OsString)> {
+    names.iter().filter_map(|name| Some((*name, std::env::var_os(name)?)))
 }
 
-/// The variables that would make a Git program look somewhere else than it is told.
-pub(super) fn foreign_to_git() -> impl Iterator<Item = &'static str> {
-    FOREIGN.into_iter()
+/// A program that does what the operator has configured for it, and speaks English, because what it says is read.
+pub(super) fn configured(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.env_clear().envs(inherited(&INHERITED)).envs(inherited(&CONFIGURED)).env("LC_ALL", "C");
+    command
 }
 
 /// `git` in the clean environment, with nothing on its standard input.
 #[must_use]
 pub fn command() -> Command {
     let mut command = Command::new("git");
-    for name in foreign() {
-        command.env_remove(name);
-    }
-    command.envs(OWN).stdin(Stdio::null());
+    command.env_clear().envs(inherited(&INHERITED)).envs(OWN).stdin(Stdio::null());
     command
 }
 
@@ -249,4 +215,21 @@ fn run(command: &mut Command, input: &[u8]) -> Result<Vec<u8>, Error> {
     }
     written.map_err(|error| said(&error.to_string()))?;
     Ok(output.stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_inherits_a_few_names_and_nothing_else() {
+        assert!(std::env::vars_os().count() > INHERITED.len() + CONFIGURED.len(), "there is something to keep back");
+        let output = configured("env").output().unwrap();
+        let names: Vec<&str> =
+            std::str::from_utf8(&output.stdout).unwrap().lines().filter_map(|line| line.split('=').next()).collect();
+        assert!(names.contains(&"PATH") && names.contains(&"LC_ALL"));
+        for name in names {
+            assert!(INHERITED.contains(&name) || CONFIGURED.contains(&name) || name == "LC_ALL", "{name}");
+        }
+    }
 }

@@ -27,6 +27,13 @@ pub(super) enum Code {
     Unavailable,
     /// Not without a credential.
     Unauthenticated,
+    /// Not with this one.
+    Forbidden,
+    /// Not so often.
+    TooMany {
+        /// When to come back.
+        seconds: u32,
+    },
 }
 
 impl Code {
@@ -35,7 +42,8 @@ impl Code {
             Self::Invalid => 3,
             Self::TooSlow => 4,
             Self::NotFound => 5,
-            Self::TooLarge => 8,
+            Self::Forbidden => 7,
+            Self::TooLarge | Self::TooMany { .. } => 8,
             Self::Unimplemented => 12,
             Self::Unavailable => 14,
             Self::Unauthenticated => 16,
@@ -51,6 +59,8 @@ impl Code {
             Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -125,8 +135,10 @@ impl Failure {
 
     fn response(&self) -> actix_web::HttpResponseBuilder {
         let mut response = HttpResponse::build(self.code.status());
-        if self.code == Code::Unavailable {
-            response.insert_header((header::RETRY_AFTER, "5"));
+        match self.code {
+            Code::Unavailable => drop(response.insert_header((header::RETRY_AFTER, "5"))),
+            Code::TooMany { seconds } => drop(response.insert_header((header::RETRY_AFTER, seconds.to_string()))),
+            _ => {}
         }
         response
     }

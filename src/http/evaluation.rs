@@ -6,7 +6,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::request::{self, Batch, Evaluation};
 use super::{State, body, json, select};
@@ -29,13 +29,14 @@ pub(super) async fn variant(state: Data<State>, request: HttpRequest, payload: P
 
 async fn one(state: &State, request: &HttpRequest, payload: Payload, kind: FlagKind) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();
-    state.settings.load().authentication.check(Surface::Evaluation, request)?;
+    let pass = auth::admit(state, Need::EVALUATION, request)?;
     let body = body::read(request, payload).await?;
     let text = request::text(&body);
     let asked: Evaluation<'_> = request::parse(&text)?;
-    let environment = select::for_evaluation(&state.environments, request.headers(), &asked.environment)?;
+    let key = select::namespace_or_default(&asked.namespace);
+    let environment = select::for_evaluation(&state.environments, request.headers(), &asked.environment, &pass, key)?;
     let served = environment.load();
-    let namespace = select::namespace(&served, select::namespace_or_default(&asked.namespace))?;
+    let namespace = select::namespace(&served, key)?;
     let lane = state.metrics.lane(&environment.name, &namespace.key);
     let flag = match flag(namespace, &asked.flag, kind) {
         Ok(flag) => flag,
@@ -61,7 +62,7 @@ pub(super) async fn batch(state: Data<State>, request: HttpRequest, payload: Pay
 
 async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();
-    state.settings.load().authentication.check(Surface::Evaluation, request)?;
+    let pass = auth::admit(state, Need::EVALUATION, request)?;
     let body = body::read(request, payload).await?;
     let text = request::text(&body);
     let asked: Batch<'_> = request::parse(&text)?;
@@ -74,9 +75,18 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
         if n > 0 {
             out.push(b',');
         }
-        let environment = select::named_or_header(&state.environments, request.headers(), &item.environment)?;
-        let served = environment.load();
         let namespace = select::namespace_or_default(&item.namespace);
+        let headers = request.headers();
+        let environment =
+            match select::named_or_header(&state.environments, headers, &item.environment, &pass, namespace) {
+                Ok(environment) => environment,
+                Err(failure) if failure.code == Code::Forbidden => {
+                    write_failed(&mut out, item, "UNKNOWN");
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+        let served = environment.load();
         match namespace_and_flag(&served, namespace, &item.flag) {
             Some((namespace, flag)) => {
                 let answer = Answer::of(flag, item);
@@ -89,7 +99,7 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
                 answer.write(&mut out, flag, &request_id, begun.elapsed(), now);
                 out.push(b'}');
             }
-            None => write_missing(&mut out, item),
+            None => write_failed(&mut out, item, "NOT_FOUND"),
         }
     }
     out.extend_from_slice(b"],\"requestDurationMillis\":");
@@ -103,12 +113,17 @@ fn namespace_and_flag<'s>(served: &'s Served, namespace: &str, flag: &str) -> Op
     Some((namespace, namespace.flag(flag)?))
 }
 
+/// The flag, if it is there.
+pub(super) fn known<'n>(namespace: &'n Namespace, key: &str) -> Result<&'n Flag, Failure> {
+    namespace.flag(key).ok_or_else(|| {
+        let separator = if key.is_empty() { "" } else { "/" };
+        Failure::not_found(format!("flag \"{}{separator}{key}\" not found", namespace.key))
+    })
+}
+
 /// The flag, if it is there and of this kind.
 fn flag<'n>(namespace: &'n Namespace, key: &str, kind: FlagKind) -> Result<&'n Flag, Failure> {
-    let Some(flag) = namespace.flag(key) else {
-        let separator = if key.is_empty() { "" } else { "/" };
-        return Err(Failure::not_found(format!("flag \"{}{separator}{key}\" not found", namespace.key)));
-    };
+    let flag = known(namespace, key)?;
     if flag.kind == kind {
         Ok(flag)
     } else {
@@ -201,10 +216,13 @@ impl RequestId<'_> {
     }
 }
 
-fn write_missing(out: &mut Vec<u8>, item: &Evaluation<'_>) {
+/// An item that has no answer. `UNKNOWN` is one that the caller may not ask about, whether or not it is there.
+fn write_failed(out: &mut Vec<u8>, item: &Evaluation<'_>, reason: &str) {
     out.extend_from_slice(b"{\"type\":\"ERROR_EVALUATION_RESPONSE_TYPE\",\"errorResponse\":{\"flagKey\":");
     json::string(out, &item.flag);
     out.extend_from_slice(b",\"namespaceKey\":");
     json::string(out, &item.namespace);
-    out.extend_from_slice(b",\"reason\":\"NOT_FOUND_ERROR_EVALUATION_REASON\"}}");
+    for part in [",\"reason\":\"", reason, "_ERROR_EVALUATION_REASON\"}}"] {
+        out.extend_from_slice(part.as_bytes());
+    }
 }

@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::Failure;
 use super::evaluation::kind_name;
 use super::{State, json, select};
@@ -26,11 +26,11 @@ pub(super) async fn by_query(state: Data<State>, request: HttpRequest) -> HttpRe
 }
 
 fn list(state: &State, request: &HttpRequest, namespace: &str) -> Result<HttpResponse, Failure> {
+    let pass = auth::admit(state, Need::READ, request)?;
     let settings = state.settings.load();
-    settings.authentication.check(Surface::Api, request)?;
     let page = Page::of(request)?;
     let named = select::query(request, ["environmentKey", "environment_key"]).unwrap_or_default();
-    let environment = select::by_header_or(&state.environments, request.headers(), &named)?;
+    let environment = select::by_header_or(&state.environments, request.headers(), &named, &pass, namespace)?;
     let served = environment.load();
     let empty = Namespace::default();
     let namespace = match select::namespace(&served, namespace) {

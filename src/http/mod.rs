@@ -12,10 +12,12 @@ mod body;
 mod cors;
 mod error;
 mod evaluation;
+mod explain;
 mod health;
 mod json;
 mod list;
 mod ofrep;
+mod rate;
 mod request;
 mod select;
 pub mod serve;
@@ -23,6 +25,7 @@ mod snapshot;
 mod status;
 mod stream;
 mod unread;
+mod watch;
 pub mod webhooks;
 
 use std::fmt;
@@ -37,6 +40,8 @@ use arc_swap::ArcSwap;
 
 pub use self::auth::Authentication;
 use self::error::{Code, Failure};
+pub use self::rate::Rates;
+pub use self::request::context;
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
 use crate::ingest::Ingest;
@@ -84,6 +89,8 @@ impl State {
 pub struct Settings {
     /// Who may ask.
     pub authentication: Authentication,
+    /// How often.
+    pub rates: Rates,
     /// Cross-origin requests; absent where they are not answered.
     pub cors: Option<Arc<Cors>>,
     /// Whether a list of flags carries their metadata.
@@ -94,6 +101,7 @@ impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         Self {
             authentication: Authentication::from(&config.authentication),
+            rates: Rates::from(&config.rates),
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
         }
@@ -139,6 +147,7 @@ fn api(config: &mut ServiceConfig, end: &str) {
     route(config, get, path("/api/v1/flags"), list::by_query);
     route(config, get, path("/health"), health::health);
     route(config, get, path("/ready"), health::ready);
+    route(config, post, path("/api/v2/explain"), explain::explain);
     route(config, get, path("/api/v2/storages"), status::storages);
     route(config, get, path("/api/v2/storages/{storage}"), status::storage);
     route(config, get, path("/api/v2/storages/{storage}/deliveries"), status::deliveries);

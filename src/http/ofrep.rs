@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::auth::Surface;
+use super::auth::{self, Need, Pass};
 use super::error::Failure;
 use super::request::{self, Ofrep};
 use super::{State, body, json, select};
@@ -41,16 +41,17 @@ pub(super) async fn without_key() -> HttpResponse {
 
 async fn one(state: &State, request: &HttpRequest, payload: Payload, key: &str) -> HttpResponse {
     let begun = Instant::now();
-    let context = match context(state, request, payload).await {
+    let (pass, context) = match context(state, request, payload).await {
         Ok(context) => context,
         Err(failure) => return failure.ofrep(None),
     };
-    let environment = match select::by_header(&state.environments, request.headers()) {
+    let namespace = select::namespace_header(request.headers());
+    let environment = match select::by_header(&state.environments, request.headers(), &pass, namespace) {
         Ok(environment) => environment,
         Err(failure) => return failure.ofrep(None),
     };
     let served = environment.load();
-    let namespace = served.flags.namespaces.get(select::namespace_header(request.headers()));
+    let namespace = served.flags.namespaces.get(namespace);
     let lane = namespace.map(|namespace| state.metrics.lane(&environment.name, &namespace.key));
     let Some(flag) = namespace.and_then(|namespace| namespace.flag(key)) else {
         if let Some(lane) = lane {
@@ -74,10 +75,11 @@ pub(super) async fn bulk(state: Data<State>, request: HttpRequest, payload: Payl
 
 async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();
-    let context = context(state, request, payload).await?;
-    let environment = select::by_header(&state.environments, request.headers())?;
+    let (pass, context) = context(state, request, payload).await?;
+    let key = select::namespace_header(request.headers());
+    let environment = select::by_header(&state.environments, request.headers(), &pass, key)?;
     let served = environment.load();
-    let namespace = select::namespace(&served, select::namespace_header(request.headers()))?;
+    let namespace = select::namespace(&served, key)?;
     let lane = state.metrics.lane(&environment.name, &namespace.key);
     let wanted = context.get("flags").map(|flags| named_flags(flags)).transpose()?;
     let mut answers = Answers {
@@ -115,10 +117,14 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
 }
 
 /// The context of a request whose caller may ask.
-async fn context(state: &State, request: &HttpRequest, payload: Payload) -> Result<Context, Failure> {
-    state.settings.load().authentication.check(Surface::Ofrep, request)?;
+async fn context<'s>(
+    state: &'s State,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<(Pass<'s>, Context), Failure> {
+    let pass = auth::admit(state, Need::OFREP, request)?;
     let body = body::read(request, payload).await?;
-    Ok(request::parse::<Ofrep>(&request::text(&body))?.context)
+    Ok((pass, request::parse::<Ofrep>(&request::text(&body))?.context))
 }
 
 fn entity(context: &Context) -> &str {

@@ -65,6 +65,14 @@ pub(super) fn parse<'b, T: Deserialize<'b> + Default>(text: &'b str) -> Result<T
     }
 }
 
+/// A context as the text of a file has it, strictly: one JSON object and nothing behind it.
+///
+/// # Errors
+/// In words, with line and column.
+pub fn context(text: &str) -> Result<Context, String> {
+    serde_json::from_str::<Properties>(text).map(|properties| properties.0).map_err(|error| error.to_string())
+}
+
 const TOO_MANY_ITEMS: &str = "too many requests in one batch";
 const TOO_MANY_PROPERTIES: &str = "too many properties in one context";
 

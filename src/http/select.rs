@@ -10,7 +10,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use percent_encoding::percent_decode_str;
 
-use super::error::Failure;
+use super::auth::Pass;
+use super::error::{Code, Failure};
 use crate::flags::snapshot::Namespace;
 use crate::serve::{Environment, Environments, Served};
 
@@ -25,20 +26,40 @@ pub(super) fn header<'r>(headers: &'r HeaderMap, names: &[HeaderName; 2]) -> Opt
     (!value.is_empty()).then_some(value)
 }
 
+/// Whether a name means the default environment, whatever that is called.
+fn is_default(name: &str) -> bool {
+    matches!(name, "" | "default")
+}
+
 /// The environment that the header names, or the default one where it names none.
-pub(super) fn by_header(environments: &Environments, headers: &HeaderMap) -> Result<Arc<Environment>, Failure> {
-    by_name(environments, header(headers, &ENVIRONMENT).unwrap_or_default())
+pub(super) fn by_header(
+    environments: &Environments,
+    headers: &HeaderMap,
+    pass: &Pass<'_>,
+    namespace: &str,
+) -> Result<Arc<Environment>, Failure> {
+    by_name(environments, header(headers, &ENVIRONMENT).unwrap_or_default(), pass, namespace)
 }
 
 /// The environment that something names which must exist; the default one for nothing and for `default`.
-pub(super) fn by_name(environments: &Environments, name: &str) -> Result<Arc<Environment>, Failure> {
-    let found = if name.is_empty() { None } else { environments.get(name) };
-    let default = || if matches!(name, "" | "default") { environments.default_environment() } else { None };
-    found.or_else(default).ok_or_else(|| {
-        Failure::not_found(format!(
-            "failed to get environment \"{name}\" from context: environment: \"{name}\" not found"
-        ))
-    })
+fn by_name(
+    environments: &Environments,
+    name: &str,
+    pass: &Pass<'_>,
+    namespace: &str,
+) -> Result<Arc<Environment>, Failure> {
+    if is_default(name) {
+        let found = if name.is_empty() { None } else { environments.get(name) };
+        let found = found.or_else(|| environments.default_environment()).ok_or_else(|| unknown(name))?;
+        pass.permit_default(&found.name, namespace)?;
+        return Ok(found);
+    }
+    pass.permit(name, namespace)?;
+    environments.get(name).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::not_found(format!("failed to get environment \"{name}\" from context: environment: \"{name}\" not found"))
 }
 
 /// The environment of one evaluation: what its body says; without that, what the header says; without that, the one
@@ -47,9 +68,24 @@ pub(super) fn for_evaluation(
     environments: &Environments,
     headers: &HeaderMap,
     named: &str,
+    pass: &Pass<'_>,
+    namespace: &str,
 ) -> Result<Arc<Environment>, Failure> {
     let named = if named.trim().is_empty() { header(headers, &ENVIRONMENT).unwrap_or("default") } else { named };
-    environments.get(named).map_or_else(|| by_header(environments, headers), Ok)
+    named_or_header(environments, headers, named, pass, namespace)
+}
+
+/// The environment of an explanation: looked for as that of an evaluation, but one that is not known is an error. Who
+/// asks why wants to hear of a name that is misspelt.
+pub(super) fn for_explanation(
+    environments: &Environments,
+    headers: &HeaderMap,
+    named: &str,
+    pass: &Pass<'_>,
+    namespace: &str,
+) -> Result<Arc<Environment>, Failure> {
+    let named = if named.trim().is_empty() { header(headers, &ENVIRONMENT).unwrap_or("default") } else { named };
+    by_name(environments, named, pass, namespace)
 }
 
 /// The environment of an item of a batch, or of a path: the named one, else what the header says.
@@ -57,9 +93,24 @@ pub(super) fn named_or_header(
     environments: &Environments,
     headers: &HeaderMap,
     named: &str,
+    pass: &Pass<'_>,
+    namespace: &str,
 ) -> Result<Arc<Environment>, Failure> {
-    let found = if named.is_empty() { None } else { environments.get(named) };
-    found.map_or_else(|| by_header(environments, headers), Ok)
+    if is_default(named) && environments.get(named).is_some() {
+        return by_name(environments, named, pass, namespace);
+    }
+    if is_default(named) {
+        return by_header(environments, headers, pass, namespace);
+    }
+    pass.permit(named, namespace)?;
+    if let Some(found) = environments.get(named) {
+        return Ok(found);
+    }
+    // Who may not ask the one that answers in its place learns that the other is not there, which is theirs to know.
+    by_header(environments, headers, pass, namespace).map_err(|failure| match failure.code {
+        Code::Forbidden => unknown(named),
+        _ => failure,
+    })
 }
 
 /// The environment of a list of flags: the header, then the query, then the default one.
@@ -67,8 +118,10 @@ pub(super) fn by_header_or(
     environments: &Environments,
     headers: &HeaderMap,
     query: &str,
+    pass: &Pass<'_>,
+    namespace: &str,
 ) -> Result<Arc<Environment>, Failure> {
-    by_name(environments, header(headers, &ENVIRONMENT).unwrap_or_else(|| query.trim()))
+    by_name(environments, header(headers, &ENVIRONMENT).unwrap_or_else(|| query.trim()), pass, namespace)
 }
 
 /// The namespace of an OFREP request.

@@ -103,7 +103,7 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
         };
         vec![start(main, tls, state.clone(), both, &server.host, server.port)?]
     };
-    let streams = state.environments.streams().clone();
+    let (streams, clock) = (state.environments.streams().clone(), state.clock.clone());
     let ticker = tokio::spawn(async move {
         let rows = u32::try_from(ROWS).unwrap_or(1);
         let mut beat = tokio::time::interval(limits::STREAM_KEEP_ALIVE / rows);
@@ -111,6 +111,7 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
         loop {
             beat.tick().await;
             streams.tick();
+            streams.wake_by(clock.now());
         }
     });
     Ok(Listening { address, webhook_address, certificate, servers, ticker, state: state.clone() })

@@ -9,7 +9,7 @@ use actix_web::http::header;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::Failure;
 use super::{State, json, select};
 use crate::flags::snapshot::Namespace;
@@ -32,8 +32,8 @@ pub(super) async fn client(state: Data<State>, request: HttpRequest) -> HttpResp
 
 async fn snapshot(state: &State, request: &HttpRequest, environment: &str) -> Result<HttpResponse, Failure> {
     let key = select::segment(request, "namespace")?;
-    state.settings.load().authentication.check(Surface::Evaluation, request)?;
-    let environment = select::named_or_header(&state.environments, request.headers(), environment)?;
+    let pass = auth::admit(state, Need::EVALUATION, request)?;
+    let environment = select::named_or_header(&state.environments, request.headers(), environment, &pass, &key)?;
     let Some(namespace) = environment.load().flags.namespaces.get(&*key).cloned() else {
         return Err(Failure::not_found(format!("evaluation snapshot for namespace \"{key}\" not found")));
     };

@@ -4,14 +4,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::Failure;
 use super::{State, select};
 use crate::limits;
 
 /// `GET /api/v2/storages`
 pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    match state.settings.load().authentication.check(Surface::Api, &request) {
+    match admit(&state, &request) {
         Ok(()) => HttpResponse::Ok().json(json!({ "storages": state.board.all(state.clock.now()) })),
         Err(failure) => failure.json(),
     }
@@ -38,8 +38,13 @@ pub(super) async fn deliveries(state: Data<State>, request: HttpRequest) -> Http
     answer.unwrap_or_else(|failure| failure.json())
 }
 
+/// A storage is no environment's own: who may see it may see all.
+fn admit(state: &State, request: &HttpRequest) -> Result<(), Failure> {
+    auth::admit(state, Need::READ, request)?.permit_everything()
+}
+
 fn known(state: &State, request: &HttpRequest) -> Result<crate::sync::status::Storage, Failure> {
     let name = select::segment(request, "storage")?;
-    state.settings.load().authentication.check(Surface::Api, request)?;
+    admit(state, request)?;
     state.board.get(&name, state.clock.now()).ok_or_else(|| Failure::not_found(format!("storage \"{name}\" not found")))
 }

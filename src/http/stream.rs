@@ -17,12 +17,13 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::auth::Surface;
+use super::auth::{self, Need};
 use super::error::{Code, Failure};
+use super::watch::Watch;
 use super::{State, json, select};
 use crate::limits;
+use crate::serve::Environment;
 use crate::serve::streams::{Place, Ticket};
-use crate::serve::{Environment, Environments};
 use crate::telemetry::metrics::Lane;
 
 const EVENT_STREAM: &str = "text/event-stream";
@@ -42,7 +43,7 @@ pub(super) async fn client(state: Data<State>, request: HttpRequest) -> HttpResp
     // Alone in the list, as event sources send it: who takes JSON as well is told in lines, as by Flipt.
     let alone = accepted.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(EVENT_STREAM);
     let form = if alone && !accepted.contains(',') { Form::Events } else { Form::Lines };
-    stream(&state, &request, Surface::Evaluation, form)
+    stream(&state, &request, Need::EVALUATION, form)
 }
 
 /// `GET /ofrep/v1/_stream/{environment}/{namespace}/events`
@@ -54,11 +55,11 @@ pub(super) async fn ofrep(state: Data<State>, request: HttpRequest) -> HttpRespo
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .body("text/event-stream is the only supported content type for this endpoint\n");
     }
-    stream(&state, &request, Surface::Ofrep, Form::Events)
+    stream(&state, &request, Need::OFREP, Form::Events)
 }
 
-fn stream(state: &Data<State>, request: &HttpRequest, surface: Surface, form: Form) -> HttpResponse {
-    match begin(state, request, surface, form) {
+fn stream(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> HttpResponse {
+    match begin(state, request, need, form) {
         Ok(feed) => {
             let mut response = HttpResponse::Ok();
             match form {
@@ -75,11 +76,11 @@ fn stream(state: &Data<State>, request: &HttpRequest, surface: Surface, form: Fo
     }
 }
 
-fn begin(state: &Data<State>, request: &HttpRequest, surface: Surface, form: Form) -> Result<Feed, Failure> {
+fn begin(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> Result<Feed, Failure> {
     let named = select::segment(request, "environment")?;
     let namespace = select::segment(request, "namespace")?;
-    state.settings.load().authentication.check(surface, request)?;
-    let environment = select::named_or_header(&state.environments, request.headers(), &named)?;
+    let pass = auth::admit(state, need, request)?;
+    let environment = select::named_or_header(&state.environments, request.headers(), &named, &pass, &namespace)?;
     let Some(ticket) = state.environments.streams().enter() else {
         state.metrics.stream_refused();
         return Err(Failure::new(Code::Unavailable, "no more streams at the moment"));
@@ -92,9 +93,11 @@ fn begin(state: &Data<State>, request: &HttpRequest, surface: Surface, form: For
         lane.stream();
         lane
     });
+    let watch = Watch::new(state, need, request, &pass, [&named, &environment.name, &namespace]);
     Ok(Feed {
+        watch,
         wanted: (*environment.name != *named).then(|| named.into_owned().into()),
-        environments: state.environments.clone(),
+        state: state.clone().into_inner(),
         environment,
         place,
         ticket,
@@ -124,7 +127,8 @@ enum Told {
 /// One stream. It holds no buffer and no queue: what it sends is looked up when the connection asks for it.
 #[derive(Debug)]
 struct Feed {
-    environments: Arc<Environments>,
+    state: Arc<State>,
+    watch: Watch,
     environment: Arc<Environment>,
     place: Arc<Place>,
     ticket: Ticket,
@@ -142,7 +146,7 @@ impl Feed {
     fn next(&mut self, context: &Context<'_>) -> Poll<Option<Bytes>> {
         if self.rest.is_empty() {
             self.ticket.seat().wait(context.waker());
-            if self.ticket.draining() || self.environment.retired() {
+            if self.ticket.draining() || self.environment.retired() || !self.watch.holds(&self.state) {
                 return Poll::Ready(None);
             }
             if !self.look() {
@@ -185,7 +189,7 @@ impl Feed {
             return Poll::Pending;
         }
         // The environment that was wanted has come: the client finds it when it comes back.
-        if self.wanted.as_ref().is_some_and(|wanted| self.environments.get(wanted).is_some()) {
+        if self.wanted.as_ref().is_some_and(|wanted| self.state.environments.get(wanted).is_some()) {
             return Poll::Ready(None);
         }
         Poll::Ready(Some(Bytes::from_static(match self.form {

@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+pub use reqwest::Client;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio::runtime::{Handle, Runtime};
@@ -25,8 +26,7 @@ use url::Url;
 
 pub use error::Error;
 pub use get::{Document, get};
-pub use json::{Call, call};
-pub use reqwest::Client;
+pub use json::{Call, Reply, call, exchange};
 
 use crate::limits;
 

@@ -37,17 +37,25 @@ pub enum Named {
 #[must_use]
 pub fn provider_of_host(host: &str) -> Option<Provider> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
-    Some(match host.as_str() {
-        "github.com" | "www.github.com" | "ssh.github.com" => Provider::Github,
-        "gitlab.com" | "www.gitlab.com" | "altssh.gitlab.com" => Provider::Gitlab,
-        "bitbucket.org" | "www.bitbucket.org" | "altssh.bitbucket.org" => Provider::BitbucketCloud,
-        "dev.azure.com" | "ssh.dev.azure.com" => Provider::Azure,
-        "gitea.com" => Provider::Gitea,
-        "codeberg.org" => Provider::Forgejo,
-        host if host.ends_with(".visualstudio.com") => Provider::Azure,
-        host if host.ends_with(".ghe.com") => Provider::Github,
-        _ => return None,
-    })
+    HOSTS.iter().find(|(domain, _)| below(&host, domain)).map(|(_, provider)| *provider)
+}
+
+/// The services that are run by the providers themselves, by their domains.
+const HOSTS: [(&str, Provider); 8] = [
+    ("github.com", Provider::Github),
+    ("ghe.com", Provider::Github),
+    ("gitlab.com", Provider::Gitlab),
+    ("bitbucket.org", Provider::BitbucketCloud),
+    ("dev.azure.com", Provider::Azure),
+    ("visualstudio.com", Provider::Azure),
+    ("codeberg.org", Provider::Forgejo),
+    ("gitea.com", Provider::Gitea),
+];
+
+/// Whether a host is a domain or stands below it; both in lower case.
+#[must_use]
+pub fn below(host: &str, domain: &str) -> bool {
+    host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// The parts of a URL before any provider's convention is applied.

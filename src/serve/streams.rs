@@ -5,13 +5,14 @@
 //! or task belongs to a stream. What a woken stream then sends is never queued here: it looks at what is served now
 //! (I5), so a slow reader skips what it missed and a fast one never waits for it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
+use jiff::Timestamp;
 
 use crate::flags::snapshot::Namespace;
 use crate::limits;
@@ -91,7 +92,7 @@ impl Row {
 }
 
 /// Every open stream of the process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Streams {
     open: AtomicUsize,
     rows: [Row; ROWS],
@@ -100,6 +101,21 @@ pub struct Streams {
     /// The row of the next tick.
     ticking: AtomicUsize,
     draining: AtomicBool,
+    /// When the first right to a stream ends, in milliseconds; see [`Self::wake_at`].
+    first_end: AtomicI64,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self {
+            open: AtomicUsize::default(),
+            rows: Default::default(),
+            seating: AtomicUsize::default(),
+            ticking: AtomicUsize::default(),
+            draining: AtomicBool::default(),
+            first_end: AtomicI64::new(i64::MAX),
+        }
+    }
 }
 
 impl Streams {
@@ -140,12 +156,31 @@ impl Streams {
         }
     }
 
-    /// Ends every stream and lets no new one in.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+    /// Wakes every stream, to look at whether it may go on.
+    pub fn wake_all(&self) {
         for row in &self.rows {
             row.wake(|_| true);
         }
+    }
+
+    /// Has every stream woken at this moment. It is forgotten when it comes: who still waits for a later one says so
+    /// again when it wakes.
+    pub fn wake_at(&self, time: Timestamp) {
+        self.first_end.fetch_min(time.as_millisecond(), Ordering::AcqRel);
+    }
+
+    /// Wakes every stream, if one asked for that by now. To be called about once a second.
+    pub fn wake_by(&self, now: Timestamp) {
+        if self.first_end.load(Ordering::Acquire) <= now.as_millisecond() {
+            self.first_end.store(i64::MAX, Ordering::Release);
+            self.wake_all();
+        }
+    }
+
+    /// Ends every stream and lets no new one in.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.wake_all();
     }
 
     /// Whether [`Self::drain`] was called.

@@ -52,14 +52,25 @@ impl Files {
     }
 }
 
-/// Reads and parses blobs. Few are parsed here; many, as at the first sync, on several threads, while the next ones
-/// are being read.
+/// Reads and parses blobs.
 fn read(repository: &dyn Repository, new: &[(&Entry, Format, Key)]) -> Result<Vec<Arc<SourceFile>>, git::Error> {
+    let formats: Vec<Format> = new.iter().map(|(_, format, _)| *format).collect();
+    let blob = |entry: &Entry| text_of(repository.blob(&entry.blob, limits::FLAG_FILE_BYTES), entry.size);
+    parse_all(&formats, |place| new.get(place).map_or(Ok(Text::Bytes(Vec::new())), |(entry, ..)| blob(entry)))
+}
+
+/// The files of which these are the formats; `text` brings the text of each, in their order. Few are parsed here; many,
+/// as at the first sync, on several threads, while the next ones are being read.
+pub(crate) fn parse_all<E>(
+    formats: &[Format],
+    mut text: impl FnMut(usize) -> Result<Text, E>,
+) -> Result<Vec<Arc<SourceFile>>, E> {
     let threads = thread::available_parallelism().map_or(1, usize::from).min(limits::FLAG_READERS);
-    if threads == 1 || new.len() < limits::FLAG_FILES_ALONE {
-        return new.iter().map(|(entry, format, _)| Ok(Arc::new(text(repository, entry)?.parse(*format)))).collect();
+    if threads == 1 || formats.len() < limits::FLAG_FILES_ALONE {
+        let alone = formats.iter().enumerate().map(|(place, format)| Ok(Arc::new(text(place)?.parse(*format))));
+        return alone.collect();
     }
-    let mut files: Vec<Option<Arc<SourceFile>>> = vec![None; new.len()];
+    let mut files: Vec<Option<Arc<SourceFile>>> = vec![None; formats.len()];
     let (send, texts) = mpsc::sync_channel(threads);
     let texts = Arc::new(Mutex::new(texts));
     thread::scope(|scope| {
@@ -68,8 +79,8 @@ fn read(repository: &dyn Repository, new: &[(&Entry, Format, Key)]) -> Result<Ve
             (0..threads).map(|_| Arc::clone(&texts)).map(|texts| scope.spawn(move || parse(&texts))).collect();
         drop(texts);
         let mut failed = None;
-        for (place, (entry, format, _)) in new.iter().enumerate() {
-            match text(repository, entry) {
+        for (place, format) in formats.iter().enumerate() {
+            match text(place) {
                 Ok(text) => {
                     // Nobody listens any more: every reader has panicked, which is told below.
                     if send.send((place, *format, text)).is_err() {
@@ -114,17 +125,18 @@ fn parse(texts: &Mutex<mpsc::Receiver<Waiting>>) -> Vec<(usize, Arc<SourceFile>)
     }
 }
 
-/// The text of a blob, or how large it is where it is too large to be looked at.
-enum Text {
+/// The text of a file, or how large it is where it is too large to be looked at.
+pub(crate) enum Text {
     Bytes(Vec<u8>),
     TooLarge(usize),
 }
 
-fn text(repository: &dyn Repository, entry: &Entry) -> Result<Text, git::Error> {
-    match repository.blob(&entry.blob, limits::FLAG_FILE_BYTES) {
+/// What a blob that was asked for up to the bound of a flag file is as a text.
+pub(crate) fn text_of(blob: Result<Vec<u8>, git::Error>, size: Option<u64>) -> Result<Text, git::Error> {
+    match blob {
         Ok(bytes) => Ok(Text::Bytes(bytes)),
         Err(git::Error::TooLarge(_)) => {
-            Ok(Text::TooLarge(entry.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX)))
+            Ok(Text::TooLarge(size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX)))
         }
         Err(error) => Err(error),
     }

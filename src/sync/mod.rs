@@ -13,7 +13,7 @@
 //! around them; [`workers`] starts, reloads and stops the loops.
 
 mod branches;
-mod files;
+pub(crate) mod files;
 mod last_good;
 pub mod pipeline;
 pub mod schedule;

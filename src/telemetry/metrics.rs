@@ -64,6 +64,34 @@ struct OfProblems {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRefusal {
+    reason: &'static str,
+}
+
+/// Why a request was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nobody that is known.
+    Unauthenticated,
+    /// Somebody who may not.
+    Forbidden,
+    /// Somebody who asks too often.
+    TooMany,
+}
+
+impl Refusal {
+    const ALL: [Self; 3] = [Self::Unauthenticated, Self::Forbidden, Self::TooMany];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::TooMany => "rate",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfBuild {
     version: &'static str,
 }
@@ -82,6 +110,7 @@ pub struct Metrics {
     missed: Family<OfStorage, Counter>,
     live_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     streams_refused: Counter,
+    refused: Family<OfRefusal, Counter>,
     lanes: Arc<Lanes>,
 }
 
@@ -112,12 +141,17 @@ impl Metrics {
         let streams_refused = Counter::default();
         let help = "Streams that were refused because too many were open";
         registry.register("yardarm_streams_refused", help, streams_refused.clone());
+        let refused = Family::default();
+        for refusal in Refusal::ALL {
+            let _ = refused.get_or_create(&OfRefusal { reason: refusal.name() });
+        }
+        registry.register("yardarm_requests_refused", "Requests of clients that were turned away", refused.clone());
         let build: Family<OfBuild, Gauge> = Family::default();
         build.get_or_create(&OfBuild { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("yardarm_build_info", "The version that runs", build);
         let lanes = Arc::new(Lanes::default());
         registry.register_collector(Box::new(lanes.clone()));
-        Self { registry, deliveries, fetches, fetch_time, missed, live_time, streams_refused, lanes }
+        Self { registry, deliveries, fetches, fetch_time, missed, live_time, streams_refused, refused, lanes }
     }
 
     /// One delivery. The storage of an endpoint that does not exist is not counted by name.
@@ -147,6 +181,11 @@ impl Metrics {
     /// A stream that found no seat.
     pub fn stream_refused(&self) {
         self.streams_refused.inc();
+    }
+
+    /// A request that was turned away.
+    pub fn refused(&self, why: Refusal) {
+        self.refused.get_or_create(&OfRefusal { reason: why.name() }).inc();
     }
 
     /// The counters of one namespace that exists.

@@ -202,8 +202,11 @@ fn authentication_is_served_or_refused_never_passed_over() {
         "methods: {token: {enabled: true, storage: {type: static, tokens: {ci: {credential: s3, metadata: {a: b}}}}}}";
     let config = load(&format!("required: true, exclude: {{ofrep: true}}, {tokens}")).unwrap();
     let authentication = &config.authentication;
-    assert!(authentication.required && authentication.exclude_ofrep && !authentication.exclude_evaluation);
-    assert_eq!(authentication.tokens["ci"].expose_secret(), "s3");
+    assert!(
+        authentication.required == Some(true) && authentication.exclude_ofrep && !authentication.exclude_evaluation
+    );
+    let token = &authentication.tokens[0];
+    assert_eq!((&*token.name, token.digest, &token.scopes), ("ci", Digest::of("s3"), &Scopes::all()));
     assert_eq!(warnings(&config).len(), 1, "{:#?}", warnings(&config));
     for method in ["oidc", "github", "kubernetes", "jwt"] {
         let text = format!("methods: {{{method}: {{enabled: true, x: y}}}}");
@@ -217,7 +220,7 @@ fn authentication_is_served_or_refused_never_passed_over() {
         load(&format!("required: true, methods: {{{method}: {{enabled: false}}}}")).unwrap();
     }
     assert!(warnings(&load("required: true").unwrap())[0].contains("every request but health"));
-    assert!(warnings(&load(tokens).unwrap()).iter().any(|w| w.contains("everybody may ask without one")));
+    assert!(warnings(&load(tokens).unwrap()).iter().any(|w| w.contains("everybody may evaluate and read without one")));
     let off = tokens.replace("enabled: true", "enabled: false");
     let config = load(&format!("required: true, {off}")).unwrap();
     assert!(config.authentication.tokens.is_empty());

@@ -7,6 +7,8 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::auth::Scopes;
+use crate::auth::tokens::Digest;
 use crate::{limits, yaml};
 
 /// Values for one load, so that a test reads as the file and what it means.

@@ -47,11 +47,8 @@ pub(super) fn local(path: &Path, patience: &Patience) -> Result<Conversation, Er
         return Err(Error::NotFound(path.display().to_string()));
     }
     // Not `program::command`: whose repositories `git` trusts is configured where the operator configures it.
-    let mut git = Command::new("git");
-    for name in program::foreign_to_git() {
-        git.env_remove(name);
-    }
-    git.env("LC_ALL", "C").env("GIT_PROTOCOL", "version=2").arg("upload-pack").arg("--").arg(path);
+    let mut git = program::configured("git");
+    git.env("GIT_PROTOCOL", "version=2").arg("upload-pack").arg("--").arg(path);
     start(git, "git", None, patience)
 }
 

@@ -48,12 +48,8 @@ impl Place {
 
     /// `ssh`, ready to run `git-upload-pack` there.
     pub(super) fn command(&self, login: &Login) -> Command {
-        let mut ssh = Command::new("ssh");
-        for name in crate::git::program::foreign_to_git() {
-            ssh.env_remove(name);
-        }
-        // C: what it says is read by `explain`.
-        ssh.env("LC_ALL", "C").env("GIT_PROTOCOL", "version=2").args(["-T", "-x", "-o", "SendEnv=GIT_PROTOCOL"]);
+        let mut ssh = crate::git::program::configured("ssh");
+        ssh.env("GIT_PROTOCOL", "version=2").args(["-T", "-x", "-o", "SendEnv=GIT_PROTOCOL"]);
         let seconds = limits::GIT_CONNECT_DEADLINE.as_secs();
         ssh.args(["-o", &format!("ConnectTimeout={seconds}"), "-o", "ConnectionAttempts=1"]);
         ssh.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2"]);

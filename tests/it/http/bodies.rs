@@ -54,6 +54,7 @@ fn requests() -> Vec<(&'static str, Value)> {
     vec![
         ("/evaluate/v1/boolean", one("on")),
         ("/evaluate/v1/variant", one("colour")),
+        ("/api/v2/explain", one("colour")),
         ("/evaluate/v1/batch", json!({"requestId": "b", "requests": [one("on"), one("colour"), one("none")]})),
         ("/ofrep/v1/evaluate/flags/colour", of_ofrep.clone()),
         ("/ofrep/v1/evaluate/flags", of_ofrep),

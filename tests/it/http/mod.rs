@@ -1,5 +1,6 @@
 //! The HTTP surface, asked over a real socket.
 
+mod access;
 mod bodies;
 mod bounds;
 mod framing;
