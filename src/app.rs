@@ -11,6 +11,7 @@
 //! [`sync::workers`](crate::sync::workers).
 
 mod ledger;
+mod trust;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,11 +28,12 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use self::ledger::Ledger;
+use self::trust::Trust;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::fault::Class;
+use crate::http::State;
 use crate::http::serve::{self as listen, BindError, Listening};
-use crate::http::{Settings, State};
 use crate::ingest::deliveries::Log;
 use crate::ingest::{Delivery, Endpoint, Ingest};
 use crate::serve::{self, Environments};
@@ -87,6 +89,8 @@ pub struct Daemon {
     workers: Arc<Workers>,
     store: Store,
     writer: (watch::Sender<bool>, JoinHandle<()>),
+    trust: Arc<Trust>,
+    watch: JoinHandle<()>,
     /// What cannot change while it runs.
     fixed: Mutex<Fixed>,
 }
@@ -122,18 +126,25 @@ impl Daemon {
         deliveries.restore(remembered);
         ledger.connect(&ingest);
 
+        let trust = Arc::<Trust>::default();
         let http = Arc::new(State {
             environments,
             board,
             ingest,
             deliveries: deliveries.clone(),
             metrics,
-            settings: ArcSwap::from_pointee(Settings::from(&config)),
+            settings: ArcSwap::from_pointee(trust.settings(&config)),
             clock,
             draining: Arc::default(),
         });
         workers.prepare(&config);
-        let listening = listen::bind(&http, &config.server)?;
+        let listening = match listen::bind(&http, &config.server) {
+            Ok(listening) => listening,
+            Err(error) => {
+                trust.stop();
+                return Err(error.into());
+            }
+        };
         tracing::info!(address = %listening.address(), webhook_address = ?listening.webhook_address(), "listening");
 
         let (sender, receiver) = mpsc::channel(limits::STORE_QUEUE);
@@ -141,7 +152,8 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
-        Ok(Self { http, listening, workers, store, writer, fixed: Mutex::new(Fixed::of(&config)) })
+        let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
+        Ok(Self { http, listening, workers, store, writer, trust, watch, fixed: Mutex::new(Fixed::of(&config)) })
     }
 
     /// Address of the main listener.
@@ -174,7 +186,7 @@ impl Daemon {
         }
         let config = Config { state_directory: fixed.state_directory.clone(), ..config };
         drop(fixed);
-        self.http.settings.store(Arc::new(Settings::from(&config)));
+        self.http.settings.store(Arc::new(self.trust.settings(&config)));
         self.http.ingest.set_endpoints(Endpoint::of(&config));
         self.workers.apply(&config);
         tracing::info!("configuration taken over");
@@ -186,6 +198,8 @@ impl Daemon {
         let deadline = Instant::now() + limits::DRAIN_DEADLINE;
         self.http.draining.store(true, Ordering::Release);
         self.http.ingest.drain();
+        self.watch.abort();
+        self.trust.stop();
         tokio::join!(self.listening.stop(), self.workers.stop(deadline));
         let (stop, writer) = self.writer;
         stop.send_replace(true);
@@ -241,6 +255,10 @@ impl Daemon {
         if !failing.is_empty() {
             line += "; failing: ";
             line += &failing.join(", ");
+        }
+        if let Some(failure) = self.trust.health().and_then(|health| health.failure) {
+            line += "; the keys of JWTs cannot be fetched: ";
+            line += &failure;
         }
         line
     }

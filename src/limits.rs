@@ -151,6 +151,13 @@ pub const JWKS_KEPT: Duration = Duration::from_secs(24 * 3_600);
 /// Characters of a person's name or address.
 pub const PERSON_CHARACTERS: usize = 256;
 
+/// How often the files of the certificate are looked at, without reading them; a renewal has weeks to be noticed in, and
+/// whoever makes one wants to see it.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
+/// A certificate that ends sooner than this is warned about: who renews them does so at thirty days.
+pub const CERTIFICATE_SPARE: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// How often it is warned about.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(24 * 3_600);
 /// Connections waiting to be accepted; a restart brings thousands of streams back at once.
 pub const BACKLOG: u32 = 8_192;
 /// Connections a worker holds: streams, and clients that keep theirs open.

@@ -64,6 +64,7 @@ fn one_error(text: &str) -> String {
 
 mod environments;
 mod files;
+mod jwt;
 mod keys;
 mod references;
 mod storages;

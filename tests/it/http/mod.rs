@@ -5,6 +5,8 @@ mod bodies;
 mod bounds;
 mod framing;
 mod golden;
+mod issuer;
+mod jwt;
 mod server;
 mod streams;
 mod tls;
