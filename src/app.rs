@@ -11,6 +11,7 @@
 //! [`sync::workers`](crate::sync::workers).
 
 mod ledger;
+mod tokens;
 mod trust;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use self::ledger::Ledger;
+use self::tokens::TokenFiles;
 use self::trust::Trust;
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -91,6 +93,7 @@ pub struct Daemon {
     writer: (watch::Sender<bool>, JoinHandle<()>),
     trust: Arc<Trust>,
     watch: JoinHandle<()>,
+    token_files: (Arc<TokenFiles>, JoinHandle<()>),
     /// What cannot change while it runs.
     fixed: Mutex<Fixed>,
 }
@@ -153,7 +156,10 @@ impl Daemon {
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
-        Ok(Self { http, listening, workers, store, writer, trust, watch, fixed: Mutex::new(Fixed::of(&config)) })
+        let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
+        let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
+        let fixed = Mutex::new(Fixed::of(&config));
+        Ok(Self { http, listening, workers, store, writer, trust, watch, token_files, fixed })
     }
 
     /// Address of the main listener.
@@ -186,7 +192,7 @@ impl Daemon {
         }
         let config = Config { state_directory: fixed.state_directory.clone(), ..config };
         drop(fixed);
-        self.http.settings.store(Arc::new(self.trust.settings(&config)));
+        self.token_files.0.adopt(&config, self.trust.settings(&config));
         self.http.ingest.set_endpoints(Endpoint::of(&config));
         self.workers.apply(&config);
         tracing::info!("configuration taken over");
@@ -196,6 +202,7 @@ impl Daemon {
     /// within [`limits::DRAIN_DEADLINE`], what was to be written is written.
     pub async fn stop(self) {
         let deadline = Instant::now() + limits::DRAIN_DEADLINE;
+        self.token_files.1.abort();
         self.http.draining.store(true, Ordering::Release);
         self.http.ingest.drain();
         self.watch.abort();

@@ -40,8 +40,12 @@ pub const RATE_KEYS: usize = 65_536;
 pub const RATE_MAX: i64 = 1_000_000;
 /// Addresses of `X-Forwarded-For` that are looked at, from the end; a chain of proxies has three.
 pub const FORWARDED_HOPS: usize = 16;
-/// A file of tokens; the largest that may be has about 4 MB.
-pub const TOKEN_FILE_BYTES: u64 = 16 * 1024 * 1024;
+/// A file of tokens; ten thousand with a scope each have 3 MB.
+pub const TOKEN_FILE_BYTES: u64 = REFERRED_FILE_BYTES;
+/// How often it is looked at whether it has changed: how long a token that was revoked may still be accepted.
+pub const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
+/// How long `yardarm token` waits for another one that writes the same file.
+pub const TOKEN_FILE_LOCK: Duration = Duration::from_secs(10);
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
 /// Characters of a value that the message of a finding quotes.

@@ -15,6 +15,7 @@ mod evaluate;
 mod serve;
 #[allow(dead_code, reason = "what reads flags comes next")]
 mod source;
+mod token;
 
 /// What a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,9 @@ enum Command {
     /// Look at configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make, list and revoke the tokens that callers show.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// Show the whole way from push to client: a Git server on loopback, signed webhooks, streaming clients.
     Demo {
         /// End after the table, with 0 if everything arrived.
@@ -141,6 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
             print(process.out, &crate::config::reference());
             Exit::Success
         }
+        Command::Token(command) => token::run(command, process),
         Command::Demo { once, port } => serve::demo(once, port, process),
     }
 }

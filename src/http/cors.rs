@@ -13,6 +13,8 @@ use crate::config;
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "OPTIONS"];
 /// The headers that a page may read; `Etag` is what clients revalidate with.
 const EXPOSED: &str = "Link, Etag";
+/// The same of an answer that says when to come back.
+const EXPOSED_WITH_PAUSE: &str = "Link, Etag, Retry-After";
 /// Seconds that a browser may keep the answer to a preflight.
 const MAX_AGE: &str = "300";
 
@@ -50,7 +52,8 @@ pub(super) fn decorate(cors: &config::Cors, origin: Option<&str>, headers: &mut 
                 headers.insert(name, value);
             }
         }
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        let exposed = if headers.contains_key(header::RETRY_AFTER) { EXPOSED_WITH_PAUSE } else { EXPOSED };
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
     }
 }
 

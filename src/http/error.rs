@@ -10,6 +10,8 @@ use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde_json::json;
 
+use super::openapi::{EVENTS, Schemas, schema};
+
 /// Kind of a failure: a gRPC code with the HTTP status that goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Code {
@@ -50,7 +52,7 @@ impl Code {
         }
     }
 
-    const fn status(self) -> StatusCode {
+    pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::Invalid => StatusCode::BAD_REQUEST,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -64,6 +66,21 @@ impl Code {
         }
     }
 
+    /// What it means, in a sentence for callers.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Invalid => "The request makes no sense; the message says why.",
+            Self::TooSlow => "The body did not arrive in time.",
+            Self::NotFound => "No such thing; the message says what.",
+            Self::TooLarge => "The body is too large.",
+            Self::Unimplemented => "Not with this method.",
+            Self::Unavailable => "Not at the moment.",
+            Self::Unauthenticated => "A credential is required, and this is none.",
+            Self::Forbidden => "This credential may not do this.",
+            Self::TooMany { .. } => "Too many requests; `Retry-After` says when to come back.",
+        }
+    }
+
     /// The name OFREP has for it.
     const fn ofrep(self) -> &'static str {
         match self {
@@ -73,6 +90,62 @@ impl Code {
         }
     }
 }
+
+/// The shapes of failures.
+pub(super) const SCHEMAS: Schemas = &[
+    ("Failure", || {
+        json!({
+            "type": "object",
+            "description": "A failure, as Flipt spells it.",
+            "required": ["code", "message", "details"],
+            "properties": {
+                "code": { "type": "integer", "minimum": 1, "maximum": 16, "description": "A gRPC code." },
+                "message": { "type": "string", "minLength": 1, "description": "What is wrong, for the caller." },
+                "details": { "type": "array", "maxItems": 0 },
+            },
+        })
+    }),
+    ("FailureLine", || {
+        json!({
+            "type": "object",
+            "description": "The only line of a stream that did not begin.",
+            "required": ["error"],
+            "properties": { "error": schema("Failure") },
+        })
+    }),
+    ("FailureEvents", || {
+        json!({
+            "type": "string",
+            "description": "The only event of a stream that did not begin.",
+            "contentMediaType": EVENTS,
+            "contentSchema": schema("FailureEvent"),
+        })
+    }),
+    ("FailureEvent", || {
+        json!({
+            "type": "object",
+            "description": "The data of an event that is a failure.",
+            "required": ["type", "code", "message"],
+            "properties": {
+                "type": { "const": "error" },
+                "code": { "type": "integer", "minimum": 1, "maximum": 16, "description": "A gRPC code." },
+                "message": { "type": "string", "minLength": 1, "description": "What is wrong, for the caller." },
+            },
+        })
+    }),
+    ("OfrepFailure", || {
+        json!({
+            "type": "object",
+            "description": "A failure, as OFREP spells it.",
+            "required": ["errorCode", "errorDetails"],
+            "properties": {
+                "key": { "type": "string", "description": "The flag, where the request was about one." },
+                "errorCode": { "enum": ["FLAG_NOT_FOUND", "INVALID_CONTEXT", "GENERAL"] },
+                "errorDetails": { "type": "string", "minLength": 1, "description": "What is wrong, for the caller." },
+            },
+        })
+    }),
+];
 
 /// A failure in words for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,8 +181,10 @@ impl Failure {
         response.content_type("application/json").body(self.object().to_string())
     }
 
-    /// OFREP's shape; `key` where the failure is about one flag.
+    /// OFREP's shape; `key` where the request was about one flag: providers take no failure without it, but the one of a
+    /// caller who may not ask.
     pub(super) fn ofrep(&self, key: Option<&str>) -> HttpResponse {
+        let key = key.filter(|_| self.code != Code::Unauthenticated);
         let mut body = json!({ "errorCode": self.code.ofrep(), "errorDetails": self.message });
         if let (Some(key), Some(body)) = (key, body.as_object_mut()) {
             body.insert("key".to_owned(), key.into());

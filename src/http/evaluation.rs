@@ -5,13 +5,16 @@ use std::time::{Duration, Instant};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::auth::{self, Need};
 use super::error::{Code, Failure};
+use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::request::{self, Batch, Evaluation};
 use super::{State, body, json, select};
 use crate::flags::evaluate::{self, BooleanAnswer, Reason, VariantAnswer};
 use crate::flags::snapshot::{Flag, FlagKind, Namespace};
+use crate::limits;
 use crate::serve::Served;
 
 /// Room for the answer of one evaluation without an attachment.
@@ -26,6 +29,140 @@ pub(super) async fn boolean(state: Data<State>, request: HttpRequest, payload: P
 pub(super) async fn variant(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
     one(&state, &request, payload, FlagKind::Variant).await.unwrap_or_else(|failure| failure.json())
 }
+
+pub(super) fn about_boolean() -> Operation {
+    about("evaluateBoolean", "Evaluate a boolean flag", "EvaluationRequest")
+        .ok("What the flag is for this entity.", "BooleanEvaluation")
+        .refuses(&[Shape::Json], &[Code::NotFound, Code::Forbidden])
+}
+
+pub(super) fn about_variant() -> Operation {
+    about("evaluateVariant", "Evaluate a variant flag", "EvaluationRequest")
+        .ok("The variant of this entity.", "VariantEvaluation")
+        .refuses(&[Shape::Json], &[Code::NotFound, Code::Forbidden])
+}
+
+pub(super) fn about_batch() -> Operation {
+    about("evaluateBatch", "Evaluate several flags", "BatchRequest")
+        .describe("A flag that is not there, or that this credential may not evaluate, is an item that says so. An environment that is not there fails the call.")
+        .ok("An answer for each item, in their order.", "BatchEvaluation")
+        .refuses(&[Shape::Json], &[Code::NotFound])
+}
+
+fn about(id: &'static str, summary: &'static str, body: &str) -> Operation {
+    Operation::new(Tag::Evaluation, id, summary).environment().body(body, Shape::Json).asks_who(&[Shape::Json])
+}
+
+/// What is asked, and what is answered.
+pub(super) const SCHEMAS: Schemas = &[
+    ("EvaluationRequest", || {
+        json!({
+            "type": ["object", "null"],
+            "description": "Every field may be missing, and may be spelled with underscores (`flag_key`).",
+            "properties": {
+                "requestId": { "type": ["string", "null"], "description": "Comes back in the answer." },
+                "environmentKey": { "type": ["string", "null"], "description": "Before the header." },
+                "namespaceKey": { "type": ["string", "null"], "description": "Without it `default`." },
+                "flagKey": { "type": ["string", "null"] },
+                "entityId": { "type": ["string", "null"], "description": "Who is asked about." },
+                "context": {
+                    "type": ["object", "null"],
+                    "description": "What constraints look at. A value that is no string is taken as the JSON that it is.",
+                    "additionalProperties": true,
+                },
+            },
+        })
+    }),
+    ("BatchRequest", || {
+        json!({
+            "type": ["object", "null"],
+            "properties": {
+                "requestId": { "type": ["string", "null"] },
+                "requests": {
+                    "type": ["array", "null"],
+                    "maxItems": limits::BATCH_ITEMS,
+                    "items": schema("EvaluationRequest"),
+                },
+            },
+        })
+    }),
+    ("BooleanEvaluation", || {
+        json!({
+            "type": "object",
+            "required": ["enabled", "reason", "requestId", "requestDurationMillis", "timestamp", "flagKey", "segmentKeys"],
+            "properties": {
+                "enabled": { "type": "boolean" },
+                "reason": schema("Reason"),
+                "requestId": { "type": "string" },
+                "requestDurationMillis": { "type": "number", "minimum": 0 },
+                "timestamp": { "type": "string", "format": "date-time" },
+                "flagKey": { "type": "string" },
+                "segmentKeys": { "type": "array", "items": { "type": "string" } },
+            },
+        })
+    }),
+    ("VariantEvaluation", || {
+        json!({
+            "type": "object",
+            "required": [
+                "match", "segmentKeys", "variantKey", "variantAttachment", "reason", "requestId",
+                "requestDurationMillis", "timestamp", "flagKey",
+            ],
+            "properties": {
+                "match": { "type": "boolean", "description": "A rule matched." },
+                "segmentKeys": { "type": "array", "items": { "type": "string" } },
+                "variantKey": { "type": "string", "description": "Empty where there is none." },
+                "variantAttachment": { "type": "string", "description": "JSON in a string: `null` without one, empty without a variant." },
+                "reason": schema("Reason"),
+                "requestId": { "type": "string" },
+                "requestDurationMillis": { "type": "number", "minimum": 0 },
+                "timestamp": { "type": "string", "format": "date-time" },
+                "flagKey": { "type": "string" },
+            },
+        })
+    }),
+    ("BatchEvaluation", || {
+        let one = |kind: &str, field: &str, of: serde_json::Value| {
+            json!({
+                "type": "object",
+                "required": ["type", field],
+                "properties": { "type": { "const": format!("{kind}_EVALUATION_RESPONSE_TYPE") }, field: of },
+            })
+        };
+        json!({
+            "type": "object",
+            "required": ["requestId", "responses", "requestDurationMillis"],
+            "properties": {
+                "requestId": { "type": "string" },
+                "responses": { "type": "array", "items": { "oneOf": [
+                    one("BOOLEAN", "booleanResponse", schema("BooleanEvaluation")),
+                    one("VARIANT", "variantResponse", schema("VariantEvaluation")),
+                    one("ERROR", "errorResponse", schema("FailedItem")),
+                ] } },
+                "requestDurationMillis": { "type": "number", "minimum": 0 },
+            },
+        })
+    }),
+    ("FailedItem", || {
+        json!({
+            "type": "object",
+            "required": ["flagKey", "namespaceKey", "reason"],
+            "properties": {
+                "flagKey": { "type": "string" },
+                "namespaceKey": { "type": "string", "description": "As it was sent." },
+                "reason": {
+                    "enum": ["NOT_FOUND_ERROR_EVALUATION_REASON", "UNKNOWN_ERROR_EVALUATION_REASON"],
+                    "description": "Unknown: this credential may not.",
+                },
+            },
+        })
+    }),
+    ("Reason", || {
+        let all = [Reason::Unknown, Reason::Disabled, Reason::Match, Reason::Default].map(Reason::name);
+        json!({ "enum": all, "description": "Why the answer is what it is." })
+    }),
+    ("FlagType", || json!({ "enum": [kind_name(FlagKind::Variant), kind_name(FlagKind::Boolean)] })),
+];
 
 async fn one(state: &State, request: &HttpRequest, payload: Payload, kind: FlagKind) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();

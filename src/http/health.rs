@@ -5,7 +5,9 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, http::StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 
+use super::openapi::{JSON, Operation, Schemas, Tag, schema};
 use super::{State, json};
 use crate::telemetry::metrics;
 
@@ -14,11 +16,25 @@ pub(super) async fn health() -> HttpResponse {
     HttpResponse::Ok().content_type(json::mime()).body("{\"status\":\"SERVING\"}")
 }
 
+pub(super) fn about_health() -> Operation {
+    Operation::new(Tag::Probes, "health", "Whether the process lives").ok("It does.", "Health")
+}
+
 /// `GET /metrics`
 pub(super) async fn scrape(state: Data<State>) -> HttpResponse {
     let storages = state.board.all(state.clock.now());
     let text = state.metrics.encode(&storages, state.environments.streams().open());
     HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(text)
+}
+
+pub(super) fn about_scrape() -> Operation {
+    let text = json!({ "type": "string" });
+    Operation::new(Tag::Probes, "metrics", "What the process counts").answers(
+        200,
+        "OpenMetrics.",
+        metrics::CONTENT_TYPE,
+        text,
+    )
 }
 
 /// What `/ready` says.
@@ -73,3 +89,43 @@ pub(super) async fn ready(state: Data<State>) -> HttpResponse {
     let body = Readiness { ready, draining, environments };
     HttpResponse::build(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }).json(body)
 }
+
+pub(super) fn about_ready() -> Operation {
+    Operation::new(Tag::Probes, "ready", "Whether everything that is configured can be served")
+        .ok("Every configured environment has a snapshot.", "Readiness")
+        .answers(503, "Not every one has, or the process is going down.", JSON, schema("Readiness"))
+}
+
+/// What probes are told.
+pub(super) const SCHEMAS: Schemas = &[
+    (
+        "Health",
+        || json!({ "type": "object", "required": ["status"], "properties": { "status": { "const": "SERVING" } } }),
+    ),
+    ("Readiness", || {
+        json!({
+            "type": "object",
+            "required": ["ready", "draining", "environments"],
+            "properties": {
+                "ready": { "type": "boolean" },
+                "draining": { "type": "boolean", "description": "The process is going down." },
+                "environments": { "type": "array", "items": schema("EnvironmentReadiness") },
+            },
+        })
+    }),
+    ("EnvironmentReadiness", || {
+        json!({
+            "type": "object",
+            "required": ["name", "storage", "ready", "commit", "since", "fromDisk", "stalenessSeconds"],
+            "properties": {
+                "name": { "type": "string" },
+                "storage": { "type": "string" },
+                "ready": { "type": "boolean", "description": "It has a snapshot." },
+                "commit": { "type": ["string", "null"], "description": "The commit that is served." },
+                "since": { "type": ["string", "null"], "format": "date-time", "description": "When it was taken." },
+                "fromDisk": { "type": "boolean", "description": "Not confirmed by the remote in this run." },
+                "stalenessSeconds": { "type": ["number", "null"], "minimum": 0, "description": "Since the last fetch." },
+            },
+        })
+    }),
+];

@@ -6,10 +6,12 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::auth::{self, Need};
-use super::error::Failure;
+use super::error::{Code, Failure};
 use super::evaluation::kind_name;
+use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::{State, json, select};
 use crate::flags::snapshot::{Flag, Namespace};
 
@@ -24,6 +26,82 @@ pub(super) async fn by_query(state: Data<State>, request: HttpRequest) -> HttpRe
     let namespace = select::query(&request, ["namespaceKey", "namespace_key"]).unwrap_or_default();
     list(&state, &request, select::namespace_or_default(&namespace)).unwrap_or_else(|failure| failure.json())
 }
+
+pub(super) fn about_in_namespace() -> Operation {
+    about("listFlags", "The flags of a namespace").path("namespace", "The namespace.")
+}
+
+pub(super) fn about_by_query() -> Operation {
+    about("listFlagsByQuery", "The flags of a namespace that the query names").query(
+        "namespaceKey",
+        json!({ "type": "string" }),
+        "The namespace; without it `default`.",
+    )
+}
+
+fn about(id: &'static str, summary: &'static str) -> Operation {
+    let (text, number) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
+    Operation::new(Tag::Status, id, summary)
+        .environment()
+        .query("environmentKey", text.clone(), "The environment, where the header names none.")
+        .query("limit", number, "How many at most; without it, or 0, all.")
+        .query("pageToken", text, "`nextPageToken` of the page before.")
+        .ok("The flags by key.", "FlagList")
+        .guarded(&[Shape::Json])
+        .refuses(&[Shape::Json], &[Code::Invalid, Code::NotFound])
+}
+
+/// The list.
+pub(super) const SCHEMAS: Schemas = &[
+    ("FlagList", || {
+        json!({
+            "type": "object",
+            "required": ["flags", "nextPageToken", "totalCount"],
+            "properties": {
+                "flags": { "type": "array", "items": schema("ListedFlag") },
+                "nextPageToken": { "type": "string", "description": "Empty at the end." },
+                "totalCount": { "type": "integer", "minimum": 0 },
+            },
+        })
+    }),
+    ("ListedFlag", || {
+        json!({
+            "type": "object",
+            "required": [
+                "key", "name", "description", "enabled", "createdAt", "updatedAt", "variants", "namespaceKey", "type",
+            ],
+            "properties": {
+                "key": { "type": "string" },
+                "name": { "type": "string" },
+                "description": { "type": "string" },
+                "enabled": { "type": "boolean" },
+                "createdAt": { "type": "string", "format": "date-time", "description": "When this state was taken." },
+                "updatedAt": { "type": "string", "format": "date-time", "description": "When this state was taken." },
+                "variants": { "type": "array", "maxItems": 0 },
+                "namespaceKey": { "type": "string" },
+                "type": schema("FlagType"),
+                "defaultVariant": {
+                    "type": "object",
+                    "required": ["id", "flagKey", "key", "name", "description", "attachment", "namespaceKey"],
+                    "properties": {
+                        "id": { "const": "" },
+                        "flagKey": { "type": "string" },
+                        "key": { "type": "string" },
+                        "name": { "type": "string" },
+                        "description": { "type": "string" },
+                        "attachment": { "type": "string", "description": "JSON in a string." },
+                        "namespaceKey": { "type": "string" },
+                    },
+                },
+                "metadata": {
+                    "type": "object",
+                    "description": "Where `evaluation.include_flag_metadata` is on.",
+                    "additionalProperties": true,
+                },
+            },
+        })
+    }),
+];
 
 fn list(state: &State, request: &HttpRequest, namespace: &str) -> Result<HttpResponse, Failure> {
     let pass = auth::admit(state, Need::READ, request)?;

@@ -1,6 +1,7 @@
 //! The HTTP surface: Flipt's evaluation and client routes, OFREP, and the status of the daemon itself.
 //!
-//! One file a surface. Handlers read what is current from [`serve`](crate::serve), write the answer into one buffer
+//! One file a surface, and one table of all routes ([`routes`](mod@routes)), from which the document at `/openapi.json`
+//! is made as well. Handlers read what is current from [`serve`](crate::serve), write the answer into one buffer
 //! and hold nothing afterwards. They authenticate before they read a body, and they tell a caller what is wrong with
 //! the request and nothing about the inside ([`error`]).
 //!
@@ -18,8 +19,10 @@ mod health;
 mod json;
 mod list;
 mod ofrep;
+pub mod openapi;
 mod rate;
 mod request;
+mod routes;
 mod select;
 pub mod serve;
 mod snapshot;
@@ -33,16 +36,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::dev::Handler;
-use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{FromRequest, HttpRequest, HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
 
 pub use self::auth::Authentication;
 use self::error::{Code, Failure};
 pub use self::rate::Rates;
 pub use self::request::context;
+use self::routes::Listener;
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
 use crate::ingest::Ingest;
@@ -113,56 +115,17 @@ impl From<&Config> for Settings {
 pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     move |config| {
         config.app_data(Data::from(state.clone()));
-        // The router looks at one after the other: first what is asked for most, then everything once more with a
-        // slash at its end, which hardly anybody sends.
+        // First as almost everybody asks, then everything once more with a slash at its end.
         for end in ["", "/"] {
-            api(config, end);
+            routes::api(&mut Listener { config, end });
         }
-        // Some scrapers look whether there is something before they ask for it.
+        // The key is there and empty: no path of the document, and an answer of its own.
+        let without_key = web::post().to(ofrep::without_key);
         config.service(
-            web::resource("/metrics")
-                .route(web::get().to(health::scrape))
-                .route(web::head().to(health::scrape))
-                .default_service(web::to(wrong_method)),
+            web::resource("/ofrep/v1/evaluate/flags//").route(without_key).default_service(web::to(wrong_method)),
         );
-        route(config, &Method::POST, "/ofrep/v1/evaluate/flags//".to_owned(), ofrep::without_key);
         config.default_service(web::to(unknown_path));
     }
-}
-
-/// Every path but one, ending so.
-fn api(config: &mut ServiceConfig, end: &str) {
-    let (get, post) = (&Method::GET, &Method::POST);
-    let path = |path: &str| format!("{path}{end}");
-    route(config, post, path("/evaluate/v1/boolean"), evaluation::boolean);
-    route(config, post, path("/evaluate/v1/variant"), evaluation::variant);
-    route(config, post, path("/evaluate/v1/batch"), evaluation::batch);
-    route(config, get, path("/internal/v1/evaluation/snapshot/namespace/{namespace}"), snapshot::internal);
-    route(config, post, path("/ofrep/v1/evaluate/flags"), ofrep::bulk);
-    route(config, post, path("/ofrep/v1/evaluate/flags/{key}"), ofrep::single);
-    let namespace = "/client/v2/environments/{environment}/namespaces/{namespace}";
-    route(config, get, path(&format!("{namespace}/snapshot")), snapshot::client);
-    route(config, get, path(&format!("{namespace}/stream")), stream::client);
-    route(config, get, path("/ofrep/v1/_stream/{environment}/{namespace}/events"), stream::ofrep);
-    route(config, get, path("/api/v1/namespaces/{namespace}/flags"), list::in_namespace);
-    route(config, get, path("/api/v1/flags"), list::by_query);
-    route(config, get, path("/health"), health::health);
-    route(config, get, path("/ready"), health::ready);
-    route(config, post, path("/api/v2/explain"), explain::explain);
-    route(config, get, path("/api/v2/storages"), status::storages);
-    route(config, get, path("/api/v2/storages/{storage}"), status::storage);
-    route(config, get, path("/api/v2/storages/{storage}/deliveries"), status::deliveries);
-}
-
-/// One path.
-fn route<H, A>(config: &mut ServiceConfig, method: &Method, path: String, handler: H)
-where
-    H: Handler<A>,
-    A: FromRequest + 'static,
-    H::Output: Responder + 'static,
-{
-    let right = web::method(method.clone()).to(handler);
-    config.service(web::resource(path).route(right).default_service(web::to(wrong_method)));
 }
 
 async fn unknown_path(request: HttpRequest) -> HttpResponse {

@@ -10,10 +10,12 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::auth::{self, Need, Pass};
-use super::error::Failure;
+use super::error::{Code, Failure};
+use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::request::{self, Ofrep};
 use super::{State, body, json, select};
 use crate::flags::evaluate::{self, Context, Reason};
@@ -34,21 +36,25 @@ pub(super) async fn single(state: Data<State>, request: HttpRequest, payload: Pa
     }
 }
 
+pub(super) fn about_single() -> Operation {
+    about("evaluateFlag", "Evaluate one flag").path("key", "The flag.").ok("The answer.", "OfrepEvaluation")
+}
+
 /// `POST /ofrep/v1/evaluate/flags//`: the key is there and empty.
 pub(super) async fn without_key() -> HttpResponse {
-    Failure::invalid("flag key was not provided").ofrep(None)
+    Failure::invalid("flag key was not provided").ofrep(Some(""))
 }
 
 async fn one(state: &State, request: &HttpRequest, payload: Payload, key: &str) -> HttpResponse {
     let begun = Instant::now();
     let (pass, context) = match context(state, request, payload).await {
         Ok(context) => context,
-        Err(failure) => return failure.ofrep(None),
+        Err(failure) => return failure.ofrep(Some(key)),
     };
     let namespace = select::namespace_header(request.headers());
     let environment = match select::by_header(&state.environments, request.headers(), &pass, namespace) {
         Ok(environment) => environment,
-        Err(failure) => return failure.ofrep(None),
+        Err(failure) => return failure.ofrep(Some(key)),
     };
     let served = environment.load();
     let namespace = served.flags.namespaces.get(namespace);
@@ -72,6 +78,118 @@ async fn one(state: &State, request: &HttpRequest, payload: Payload, key: &str) 
 pub(super) async fn bulk(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
     several(&state, &request, payload).await.unwrap_or_else(|failure| failure.ofrep(None))
 }
+
+pub(super) fn about_bulk() -> Operation {
+    let tag = "A tag of the whole answer: it changes whenever any of the answers does.";
+    let fresh = "What an event said. The answer is always the newest, with it and without.";
+    about("evaluateFlags", "Evaluate all flags")
+        .describe(
+            "All boolean flags and the variant flags that are on, by key; or those that the property `flags` of the \
+             context names, separated by commas. A flag that fails does not fail the others.",
+        )
+        .if_none_match()
+        .query("flagConfigEtag", json!({ "type": "string" }), fresh)
+        .query("flagConfigLastModified", json!({ "type": ["integer", "string"] }), fresh)
+        .ok("The answers, and where changes are told.", "OfrepBulk")
+        .with_header(200, "ETag", tag)
+        .empty(304, "The answer is the one that the client has.")
+        .with_header(304, "ETag", tag)
+}
+
+fn about(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(Tag::Ofrep, id, summary)
+        .environment()
+        .header("X-Flipt-Namespace", "The namespace; without it `default`.")
+        .body("OfrepRequest", Shape::Ofrep)
+        .guarded(&[Shape::Ofrep])
+        .refuses(&[Shape::Ofrep], &[Code::NotFound])
+}
+
+/// What is asked, and what is answered.
+pub(super) const SCHEMAS: Schemas = &[
+    ("OfrepRequest", || {
+        json!({
+            "type": ["object", "null"],
+            "properties": {
+                "context": {
+                    "type": ["object", "null"],
+                    "description": "Values of any JSON. `targetingKey` is who is asked about; without it the empty entity.",
+                    "additionalProperties": true,
+                },
+            },
+        })
+    }),
+    ("OfrepEvaluation", || json!({ "oneOf": [schema("OfrepBoolean"), schema("OfrepVariant")] })),
+    ("OfrepBoolean", || {
+        json!({
+            "type": "object",
+            "required": ["key", "reason", "variant", "value"],
+            "properties": {
+                "key": { "type": "string" },
+                "reason": schema("OfrepReason"),
+                "variant": { "enum": ["true", "false"] },
+                "value": { "type": "boolean" },
+            },
+        })
+    }),
+    ("OfrepVariant", || {
+        json!({
+            "type": "object",
+            "required": ["key", "reason", "variant", "metadata", "value"],
+            "properties": {
+                "key": { "type": "string" },
+                "reason": schema("OfrepReason"),
+                "variant": { "type": "string", "description": "Empty where there is none." },
+                "metadata": {
+                    "type": "object",
+                    "properties": {
+                        "attachment": { "type": "string", "description": "JSON in a string." },
+                        "segments": { "type": "string", "description": "Those that matched, separated by commas." },
+                    },
+                },
+                "value": { "type": "string", "description": "The key of the variant." },
+            },
+        })
+    }),
+    ("OfrepReason", || {
+        let all = [Reason::Unknown, Reason::Disabled, Reason::Match, Reason::Default].map(reason_name);
+        json!({ "enum": all, "description": "Why the answer is what it is." })
+    }),
+    ("OfrepBulk", || {
+        json!({
+            "type": "object",
+            "required": ["flags", "eventStreams"],
+            "properties": {
+                "flags": { "type": "array", "items": {
+                    "oneOf": [schema("OfrepBoolean"), schema("OfrepVariant"), schema("OfrepFlagFailure")],
+                } },
+                "eventStreams": { "type": "array", "items": {
+                    "type": "object",
+                    "required": ["type", "endpoint"],
+                    "properties": {
+                        "type": { "const": "sse" },
+                        "endpoint": {
+                            "type": "object",
+                            "required": ["requestUri"],
+                            "properties": { "requestUri": { "type": "string", "pattern": "^/" } },
+                        },
+                    },
+                } },
+            },
+        })
+    }),
+    ("OfrepFlagFailure", || {
+        json!({
+            "type": "object",
+            "required": ["key", "errorCode", "errorDetails"],
+            "properties": {
+                "key": { "type": "string" },
+                "errorCode": { "const": "FLAG_NOT_FOUND" },
+                "errorDetails": { "type": "string" },
+            },
+        })
+    }),
+];
 
 async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Failure> {
     let begun = Instant::now();

@@ -5,8 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
 use super::auth::{self, Need};
-use super::error::Failure;
+use super::error::{Code, Failure};
+use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::{State, select};
+use crate::ingest::Outcome;
 use crate::limits;
 
 /// `GET /api/v2/storages`
@@ -17,10 +19,20 @@ pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpRe
     }
 }
 
+pub(super) fn about_storages() -> Operation {
+    Operation::new(Tag::Status, "storages", "What each storage is doing")
+        .ok("Every storage by name.", "StorageList")
+        .guarded(&[Shape::Json])
+}
+
 /// `GET /api/v2/storages/{storage}`
 pub(super) async fn storage(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let answer = known(&state, &request).map(|storage| HttpResponse::Ok().json(storage));
     answer.unwrap_or_else(|failure| failure.json())
+}
+
+pub(super) fn about_storage() -> Operation {
+    about("storage", "What a storage is doing").ok("The storage.", "Storage")
 }
 
 /// `GET /api/v2/storages/{storage}/deliveries?limit=`: the newest first.
@@ -37,6 +49,145 @@ pub(super) async fn deliveries(state: Data<State>, request: HttpRequest) -> Http
     });
     answer.unwrap_or_else(|failure| failure.json())
 }
+
+pub(super) fn about_deliveries() -> Operation {
+    let limit = json!({ "type": "integer", "minimum": 0 });
+    about("deliveries", "What became of the deliveries of a storage")
+        .query("limit", limit, "How many at most.")
+        .ok("The newest first.", "DeliveryList")
+        .refuses(&[Shape::Json], &[Code::Invalid])
+}
+
+fn about(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(Tag::Status, id, summary)
+        .path("storage", "The storage.")
+        .guarded(&[Shape::Json])
+        .refuses(&[Shape::Json], &[Code::NotFound])
+}
+
+/// Storages and deliveries.
+pub(super) const SCHEMAS: Schemas = &[
+    ("StorageList", || {
+        json!({
+            "type": "object",
+            "required": ["storages"],
+            "properties": { "storages": { "type": "array", "items": schema("Storage") } },
+        })
+    }),
+    ("Storage", || {
+        json!({
+            "type": "object",
+            "required": [
+                "name", "remote", "branch", "mode", "head", "lastFetch", "stalenessSeconds", "fetchMilliseconds",
+                "nextPoll", "lastDelivery", "missedDeliveries", "failure", "environments",
+            ],
+            "properties": {
+                "name": { "type": "string" },
+                "remote": { "type": ["string", "null"], "description": "Without userinfo." },
+                "branch": { "type": "string" },
+                "mode": { "enum": ["poll", "webhook"], "description": "What makes it move." },
+                "head": { "type": ["string", "null"], "description": "Tip of the branch as last seen on the remote." },
+                "lastFetch": { "type": ["string", "null"], "format": "date-time" },
+                "stalenessSeconds": { "type": ["number", "null"], "minimum": 0 },
+                "fetchMilliseconds": { "type": ["number", "null"], "minimum": 0 },
+                "nextPoll": { "type": ["string", "null"], "format": "date-time" },
+                "lastDelivery": { "type": ["string", "null"], "format": "date-time" },
+                "missedDeliveries": { "type": "integer", "minimum": 0, "description": "Commits that no webhook announced." },
+                "failure": {
+                    "type": ["object", "null"],
+                    "description": "Why the last fetch failed, if it did.",
+                    "required": ["class", "message", "since", "attempts"],
+                    "properties": {
+                        "class": { "enum": ["retry", "wait", "operator", "caller", "bug"] },
+                        "message": { "type": "string" },
+                        "since": { "type": "string", "format": "date-time" },
+                        "attempts": { "type": "integer", "minimum": 0 },
+                    },
+                },
+                "environments": { "type": "array", "items": schema("StorageEnvironment") },
+            },
+        })
+    }),
+    ("StorageEnvironment", || {
+        json!({
+            "type": "object",
+            "required": ["name", "base", "commit", "fromDisk", "since", "namespaces", "held", "problems"],
+            "properties": {
+                "name": { "type": "string" },
+                "base": { "type": ["string", "null"], "description": "Its base, for a branch environment." },
+                "commit": { "type": ["string", "null"], "description": "The commit that is served." },
+                "fromDisk": { "type": "boolean" },
+                "since": { "type": ["string", "null"], "format": "date-time" },
+                "namespaces": {
+                    "type": "object",
+                    "description": "Number of flags by namespace.",
+                    "additionalProperties": { "type": "integer", "minimum": 0 },
+                },
+                "held": {
+                    "type": "array",
+                    "description": "Namespaces held at an earlier state.",
+                    "items": { "type": "string" },
+                },
+                "problems": { "type": "array", "items": schema("Problem") },
+            },
+        })
+    }),
+    ("Problem", || {
+        json!({
+            "type": "object",
+            "description": "What is wrong with a flag file.",
+            "required": ["severity", "code", "file", "keyPath", "namespace", "message", "help"],
+            "properties": {
+                "severity": { "enum": ["hazard", "error"] },
+                "code": { "type": "string", "description": "A short, stable name." },
+                "file": { "type": "string", "description": "Below the environment's directory." },
+                "line": { "type": "integer", "minimum": 1 },
+                "column": { "type": "integer", "minimum": 1 },
+                "keyPath": { "type": "string" },
+                "namespace": { "type": ["string", "null"] },
+                "message": { "type": "string" },
+                "help": { "type": "string" },
+            },
+        })
+    }),
+    ("DeliveryList", || {
+        json!({
+            "type": "object",
+            "required": ["deliveries"],
+            "properties": { "deliveries": { "type": "array", "items": schema("Delivery") } },
+        })
+    }),
+    ("Delivery", || {
+        let step = json!({ "type": ["number", "null"], "minimum": 0 });
+        json!({
+            "type": "object",
+            "required": [
+                "id", "storage", "provider", "deliveryId", "event", "received", "verified", "outcome", "status",
+                "detail", "commit", "steps", "error",
+            ],
+            "properties": {
+                "id": { "type": "string" },
+                "storage": { "type": "string" },
+                "provider": { "type": "string" },
+                "deliveryId": { "type": ["string", "null"], "description": "The provider's own." },
+                "event": { "type": ["string", "null"] },
+                "received": { "type": "string", "format": "date-time" },
+                "verified": { "type": ["string", "null"], "description": "How; absent if it was not." },
+                "outcome": { "enum": Outcome::ALL.map(Outcome::name) },
+                "status": { "type": "integer" },
+                "detail": { "type": "string", "description": "What matched, or why nothing did." },
+                "commit": { "type": ["string", "null"] },
+                "steps": {
+                    "type": "object",
+                    "description": "Milliseconds from the head of the delivery to each step.",
+                    "required": ["verified", "answered", "fetched", "live"],
+                    "properties": { "verified": step, "answered": step, "fetched": step, "live": step },
+                },
+                "error": { "type": ["string", "null"], "description": "Why the fetch that it asked for failed." },
+            },
+        })
+    }),
+];
 
 /// A storage is no environment's own: who may see it may see all.
 fn admit(state: &State, request: &HttpRequest) -> Result<(), Failure> {

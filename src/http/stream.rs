@@ -16,9 +16,11 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
 
 use super::auth::{self, Need};
 use super::error::{Code, Failure};
+use super::openapi::{EVENTS as EVENT_STREAM, JSON, Operation, Schemas, Shape, TEXT, Tag, schema};
 use super::watch::Watch;
 use super::{State, json, select};
 use crate::limits;
@@ -26,7 +28,6 @@ use crate::serve::Environment;
 use crate::serve::streams::{Place, Ticket};
 use crate::telemetry::metrics::Lane;
 
-const EVENT_STREAM: &str = "text/event-stream";
 /// What an event stream says of a namespace that is gone: look again.
 const GONE: &[u8] = b"data: {\"type\":\"refetchEvaluation\"}\n\n";
 
@@ -46,12 +47,71 @@ pub(super) async fn client(state: Data<State>, request: HttpRequest) -> HttpResp
     stream(&state, &request, Need::EVALUATION, form)
 }
 
+pub(super) fn about_client() -> Operation {
+    Operation::new(Tag::Client, "stream", "The snapshot of a namespace whenever it changes")
+        .describe(
+            "JSON, a line for each state, the current one first; between them single blanks keep the connection \
+             alive. With `Accept: text/event-stream` events that say that there is a new state.",
+        )
+        .path("environment", "The environment. An unknown one is the one of the header.")
+        .path("namespace", "The namespace. One that is not there yet is waited for.")
+        .environment()
+        .query("digest", json!({ "type": "string" }), "The digest of the state that the client has.")
+        .answers(200, "A stream.", JSON, schema("SnapshotLine"))
+        .answers(200, "", EVENT_STREAM, schema("ChangeEvents"))
+        .guarded(&[Shape::Line, Shape::Event])
+        .refuses(&[Shape::Line, Shape::Event], &[Code::NotFound, Code::Unavailable])
+}
+
+pub(super) fn about_ofrep() -> Operation {
+    Operation::new(Tag::Ofrep, "events", "An event whenever the answers of a namespace may have changed")
+        .path("environment", "The environment. An unknown one is the one of the header.")
+        .path("namespace", "The namespace. One that is not there yet is waited for.")
+        .header("Accept", "Has to have `text/event-stream` in it.")
+        .environment()
+        .answers(200, "A stream.", EVENT_STREAM, schema("ChangeEvents"))
+        .answers(406, "The client does not take events.", TEXT, json!({ "type": "string" }))
+        .guarded(&[Shape::Event])
+        .refuses(&[Shape::Event], &[Code::NotFound, Code::Unavailable])
+}
+
+/// What streams tell.
+pub(super) const SCHEMAS: Schemas = &[
+    ("SnapshotLine", || {
+        json!({
+            "type": "object",
+            "description": "One line of the stream.",
+            "required": ["result"],
+            "properties": { "result": schema("Snapshot") },
+        })
+    }),
+    ("ChangeEvents", || {
+        json!({
+            "type": "string",
+            "description": "Server-sent events. The first one sets `retry`, comments keep the connection alive.",
+            "contentMediaType": EVENT_STREAM,
+            "contentSchema": schema("ChangeEvent"),
+        })
+    }),
+    ("ChangeEvent", || {
+        json!({
+            "type": "object",
+            "description": "The data of an event: ask again.",
+            "required": ["type"],
+            "properties": {
+                "type": { "const": "refetchEvaluation" },
+                "etag": { "type": "string", "description": "Digest of the new state; none where the namespace is gone." },
+            },
+        })
+    }),
+];
+
 /// `GET /ofrep/v1/_stream/{environment}/{namespace}/events`
 pub(super) async fn ofrep(state: Data<State>, request: HttpRequest) -> HttpResponse {
     let accepted = request.headers().get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if !accepted.contains(EVENT_STREAM) {
         return HttpResponse::NotAcceptable()
-            .content_type("text/plain; charset=utf-8")
+            .content_type(TEXT)
             .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
             .body("text/event-stream is the only supported content type for this endpoint\n");
     }

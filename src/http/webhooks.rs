@@ -10,10 +10,13 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::StreamExt as _;
+use serde_json::json;
 
+use super::openapi::{Operation, TEXT, Tag};
+use super::routes::Listener;
 use crate::ingest::verdict::Head;
 use crate::ingest::{Answer, Ingest, Target};
 use crate::provider::headers::Headers;
@@ -21,28 +24,50 @@ use crate::provider::headers::Headers;
 /// Registers both addresses.
 pub fn routes(ingest: Arc<Ingest>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     move |services| {
-        let (storages, environments) = (Arc::clone(&ingest), Arc::clone(&ingest));
-        services.route(
-            "/webhooks/{storage}",
-            web::route().to(move |request: HttpRequest, body: web::Payload| {
-                let ingest = Arc::clone(&storages);
-                async move {
-                    let name = request.match_info().query("storage").to_owned();
-                    deliver(&ingest, Target::Storage(&name), &request, body).await
-                }
-            }),
-        );
-        services.route(
-            "/api/v2/webhooks/{environment}",
-            web::route().to(move |request: HttpRequest, body: web::Payload| {
-                let ingest = Arc::clone(&environments);
-                async move {
-                    let name = request.match_info().query("environment").to_owned();
-                    deliver(&ingest, Target::Environment(&name), &request, body).await
-                }
-            }),
-        );
+        services.app_data(Data::from(Arc::clone(&ingest)));
+        super::routes::webhooks(&mut Listener { config: services, end: "" });
     }
+}
+
+/// `POST /webhooks/{storage}`
+pub(super) async fn storage(ingest: Data<Ingest>, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    let name = request.match_info().query("storage").to_owned();
+    deliver(&ingest, Target::Storage(&name), &request, body).await
+}
+
+pub(super) fn about_storage() -> Operation {
+    about("deliver", "Take a delivery of a storage's Git provider").path("storage", "The storage.")
+}
+
+/// `POST /api/v2/webhooks/{environment}`
+pub(super) async fn environment(ingest: Data<Ingest>, request: HttpRequest, body: web::Payload) -> HttpResponse {
+    let name = request.match_info().query("environment").to_owned();
+    deliver(&ingest, Target::Environment(&name), &request, body).await
+}
+
+pub(super) fn about_environment() -> Operation {
+    about("deliverToEnvironment", "Take a delivery, at the address that Flipt has for it")
+        .path("environment", "An environment of the storage.")
+}
+
+fn about(id: &'static str, summary: &'static str) -> Operation {
+    let sentence = || json!({ "type": "string" });
+    Operation::new(Tag::Webhooks, id, summary)
+        .describe(
+            "Verified by the provider's own scheme, and no more than a hint to look at the remote. Whoever has not \
+             proved to be the provider is told a status and nothing else.",
+        )
+        .raw_body("What the provider sends.", &["application/json", "application/x-www-form-urlencoded"])
+        .empty(200, "Authentic, and nothing to do, or seen before.")
+        .answers(200, "", TEXT, sentence())
+        .answers(202, "Accepted: the remote is looked at.", TEXT, sentence())
+        .empty(401, "The signature is bad, missing, empty or doubled.")
+        .empty(404, "No such endpoint, or one without a secret.")
+        .empty(408, "The body did not come in time.")
+        .empty(413, "The body is too large.")
+        .empty(415, "Another content type or encoding.")
+        .empty(503, "Too much at the moment, or shutting down.")
+        .with_header(503, "Retry-After", "Seconds until it is worth another try.")
 }
 
 /// One delivery.

@@ -78,6 +78,20 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Accepted,
+        Self::Duplicate,
+        Self::Ignored,
+        Self::OtherRepository,
+        Self::Unauthorized,
+        Self::UnknownEndpoint,
+        Self::Unsupported,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Overloaded,
+    ];
+
     /// The name as metrics and logs spell it.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -4,6 +4,9 @@
 mod architecture;
 
 mod cli;
+mod compatibility;
+#[path = "../differences/mod.rs"]
+mod differences;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -23,5 +26,6 @@ mod intake;
 mod lives;
 mod remotes;
 mod signals;
+mod tokens;
 #[path = "../world/mod.rs"]
 mod world;

@@ -241,6 +241,8 @@ fn a_page_can_read_why_it_was_refused() {
         assert_eq!(answer.status, status);
         assert_eq!(answer.header("access-control-allow-origin").as_deref(), Some(origin.1), "{status}");
         assert_eq!(answer.header("access-control-allow-credentials").as_deref(), Some("true"), "{status}");
+        let exposed = answer.header("access-control-expose-headers").unwrap();
+        assert_eq!(exposed.contains("Retry-After"), status == 429, "{exposed}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The recorded conversations with Flipt, replayed against our server.
 //!
-//! What we answer otherwise on purpose stands in [`DIFFERENCES`], with the reason and with our own answer. Anything
+//! What we answer otherwise on purpose stands in [`CONVERSATIONS`], with the reason and with our own answer. Anything
 //! else that differs fails, and so does an entry of the table that no longer differs.
 
 use std::collections::BTreeMap;
@@ -12,120 +12,7 @@ use yardarm::http::Settings;
 
 use super::server::{Server, cors, of_directory, tokens};
 use super::wire;
-
-/// One wanted difference.
-struct Difference {
-    file: &'static str,
-    /// Name of the recorded request; a `*` at its end stands for anything.
-    name: &'static str,
-    why: &'static str,
-    /// What we answer.
-    status: u16,
-    /// What our body holds.
-    body: &'static str,
-}
-
-const fn differs(
-    file: &'static str,
-    name: &'static str,
-    status: u16,
-    body: &'static str,
-    why: &'static str,
-) -> Difference {
-    Difference { file, name, why, status, body }
-}
-
-const NATIVE: &str = "context values of any JSON type are taken: published SDKs send them";
-const PRETTY: &str = "?pretty is ignored: clients parse JSON, and leaving out zero values breaks them";
-const PARSER: &str = "the message of a JSON parser is the parser's own";
-const NO_UI: &str = "there is no file server behind the API: an unknown path is an unknown path";
-const DEFAULTED: &str = "a list of flags without an environment is one of the default environment";
-
-const VALIDATORS: &str = "a tag is the same tag quoted, weak or in a list: proxies rewrite it";
-const LINKED: &str =
-    "a segment of another document is in the snapshot: without it clients evaluate otherwise than the server";
-const OTHERS: &str = "a flag of a bulk evaluation that fails does not fail the others";
-const STABLE: &str = "no targeting key is the entity \"\", not a random one: answers and tag stay the same";
-const SLASH: &str = "a slash at the end is passed over on every path";
-const ONE_CODING: &str = "gzip is the one coding that clients in use ask for";
-const HEADERS: &str = "the head of a request is bounded at 128 KiB, not at 1 MiB";
-
-#[rustfmt::skip]
-const DIFFERENCES: &[Difference] = &[
-    differs("evaluation-boolean", "context value number", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
-    differs("evaluation-boolean", "context value decimal", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
-    differs("evaluation-boolean", "context value boolean", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
-    differs("evaluation-boolean", "context value array", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
-    differs("evaluation-boolean", "context value object", 200, r#""reason":"MATCH_EVALUATION_REASON""#, NATIVE),
-    differs("evaluation-variant", "context value number", 200, r#""variantKey":"classic""#, NATIVE),
-    differs("evaluation-variant", "context value decimal", 200, r#""variantKey":"classic""#, NATIVE),
-    differs("evaluation-variant", "context value boolean", 200, r#""variantKey":"classic""#, NATIVE),
-    differs("evaluation-variant", "context value array", 200, r#""variantKey":"classic""#, NATIVE),
-    differs("evaluation-variant", "context value object", 200, r#""variantKey":"classic""#, NATIVE),
-    differs("evaluation-boolean", "pretty", 400, r#""details":[]"#, PRETTY),
-    differs("evaluation-variant", "pretty", 400, r#""details":[]"#, PRETTY),
-    differs("evaluation-boolean", "pretty answer", 200, r#""enabled":false"#, PRETTY),
-    differs("evaluation-variant", "pretty answer", 200, r#""match":false"#, PRETTY),
-    differs("evaluation-boolean", "accept pretty", 200, r#""enabled":false"#, PRETTY),
-    differs("evaluation-variant", "accept pretty", 200, r#""match":false"#, PRETTY),
-    differs("evaluation-batch", "bad context in one item", 200, r#""variantKey":"classic""#, NATIVE),
-    differs("evaluation-batch", "pretty", 200, r#""enabled":false"#, PRETTY),
-    differs("snapshots", "if-none-match quoted", 304, "", VALIDATORS),
-    differs("snapshots", "if-none-match weak", 304, "", VALIDATORS),
-    differs("snapshots", "if-none-match list", 304, "", VALIDATORS),
-    differs("snapshots", "pretty", 200, r#""name":"""#, PRETTY),
-    differs("snapshots", "internal multi", 200, r#""key":"shared""#, LINKED),
-    differs("snapshots", "client multi", 200, r#""key":"shared""#, LINKED),
-    differs("list-flags", "no environment", 200, r#""key":"all""#, DEFAULTED),
-    differs("list-flags", "header blank", 200, r#""key":"j""#, DEFAULTED),
-    differs("list-flags", "short path without environment", 200, r#""key":"j""#, DEFAULTED),
-    differs("list-flags", "short path without namespace", 200, r#""namespaceKey":"default""#, "the default variant names the namespace that it is in, asked for by name or not"),
-    differs("list-flags", "query limit=-1", 400, "limit must not be negative", "no 500 for a mistake of the client"),
-    differs("list-flags", "query limit=x", 400, "limit is not a number", PARSER),
-    differs("list-flags", "pretty", 200, r#""description":"""#, PRETTY),
-    differs("ofrep", "single context value number", 200, r#""value":true"#, NATIVE),
-    differs("ofrep", "single context value boolean", 200, r#""value":true"#, NATIVE),
-    differs("ofrep", "single context value array", 200, r#""value":true"#, NATIVE),
-    differs("ofrep", "single context value object", 200, r#""value":true"#, NATIVE),
-    differs("ofrep", "single targetingKey number", 200, r#""value":true"#, NATIVE),
-    differs("ofrep", "bulk number in context", 200, r#""key":"all""#, NATIVE),
-    differs("ofrep", "single pretty", 200, r#""reason":"UNKNOWN""#, PRETTY),
-    differs("ofrep", "bulk if-none-match unquoted weak", 304, "", VALIDATORS),
-    differs("ofrep", "bulk if-none-match strong quoted", 304, "", VALIDATORS),
-    differs("ofrep", "bulk if-none-match raw", 304, "", VALIDATORS),
-    differs("ofrep", "bulk if-none-match list", 304, "", VALIDATORS),
-    differs("ofrep", "bulk flags with space", 200, r#"{"key":" checkout","errorCode":"FLAG_NOT_FOUND""#, OTHERS),
-    differs("ofrep", "bulk flags unknown", 200, r#"{"key":"nope","errorCode":"FLAG_NOT_FOUND""#, OTHERS),
-    differs("ofrep", "bulk no context", 200, r#""key":"all""#, STABLE),
-    differs("ofrep", "bulk empty body", 200, r#""key":"all""#, STABLE),
-    differs("ofrep", "stream POST", 501, r#""errorCode":"GENERAL""#, "a wrong method on a known path is that, on this path too"),
-    differs("errors", "path /evaluate", 404, r#""code":5"#, NO_UI),
-    differs("errors", "path /evaluate/v2/boolean", 404, r#""code":5"#, NO_UI),
-    differs("errors", "path /api/v3", 404, r#""code":5"#, NO_UI),
-    differs("errors", "path /api", 404, r#""code":5"#, NO_UI),
-    differs("errors", "path /nope", 404, r#""code":5"#, NO_UI),
-    differs("errors", "path /favicon.ico", 404, r#""code":5"#, NO_UI),
-    differs("errors", "double slash", 404, r#""code":5"#, NO_UI),
-    differs("errors", "upper case path", 404, r#""code":5"#, NO_UI),
-    differs("errors", "body text", 400, "malformed JSON at line 1", PARSER),
-    differs("errors", "body single quotes", 400, "malformed JSON at line 1", PARSER),
-    differs("errors", "body trailing comma", 400, "malformed JSON at line 1", PARSER),
-    differs("errors", "body byte order mark", 400, "malformed JSON at line 1", PARSER),
-    differs("errors", "body bad escape", 400, "malformed JSON at line 1", PARSER),
-    differs("errors", "long header", 431, "", HEADERS),
-    differs("errors", "too long header", 431, "", HEADERS),
-    differs("errors", "timeout header", 200, r#""enabled":true"#, "there is no gRPC behind, whose timeout it would be"),
-    differs("health-meta", "/health/*", 200, r#""status":"SERVING""#, SLASH),
-    differs("health-meta", "accept-encoding deflate", 200, r#""digest":"#, ONE_CODING),
-    differs("stream", "client: accept with parameter", 200, "id: ", "a media type with a parameter is that media type"),
-    differs("stream", "ofrep: accept list", 200, "id: ", "who takes events among others gets events"),
-    differs("stream", "ndjson gzip", 200, r#"{"result":{"#, "streams are not compressed: each would need a window of its own"),
-    differs("stream", "ndjson multi-document namespace", 200, r#""digest":"87a6f6093d82f2de3a86e62168423bae""#, LINKED),
-    differs("stream", "pretty", 200, r#"{"result":{"#, PRETTY),
-    differs("stream", "digest of 32*", 200, "", "the digest of a namespace of several documents has 32 characters"),
-    differs("authentication", "malformed body", 401, r#""code":16"#, "nobody unknown has a body read"),
-    differs("authentication", "metrics", 200, "", "metrics have the media type of OpenMetrics"),
-];
+use crate::differences::CONVERSATIONS;
 
 /// Paths that this surface does not have: their conversations are replayed where they are served.
 const ELSEWHERE: &[&str] = &["/meta/", "/auth/", "/api/v2/", "/internal/v2/", "/debug/"];
@@ -188,7 +75,7 @@ fn streams() {
     let mut servers = Servers::default();
     let digest = servers.get("main").environment("default").load().flags.namespaces["json"].digest.clone();
     let mut failures = Vec::new();
-    let mut used = vec![false; DIFFERENCES.len()];
+    let mut used = vec![false; CONVERSATIONS.len()];
     let mut count = 0;
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
@@ -259,24 +146,24 @@ fn judge(
     used: &mut [bool],
     failures: &mut Vec<String>,
 ) {
-    let wanted = DIFFERENCES.iter().position(|d| {
+    let wanted = CONVERSATIONS.iter().position(|d| {
         d.file == file && d.name.strip_suffix('*').map_or(d.name == name, |begin| name.starts_with(begin))
     });
     match wanted {
         None if differences.is_empty() => {}
         None => failures.push(format!("{name}: {}", differences.join("; "))),
         Some(n) => {
-            let want = &DIFFERENCES[n];
+            let want = &CONVERSATIONS[n];
             used[n] |= !differences.is_empty();
             if got.status != want.status || !got.text().contains(want.body) {
-                failures.push(format!("{name} ({}): now {} {}", want.why, got.status, cut(&got.text())));
+                failures.push(format!("{name} ({}): now {} {}", want.reason.here, got.status, cut(&got.text())));
             }
         }
     }
 }
 
 fn unused(file: &str, used: &[bool], failures: &mut Vec<String>) {
-    for (difference, used) in DIFFERENCES.iter().zip(used) {
+    for (difference, used) in CONVERSATIONS.iter().zip(used) {
         if difference.file == file && !used {
             failures.push(format!("{} does not differ any more", difference.name));
         }
@@ -316,7 +203,7 @@ fn replay(file: &str) {
     let mut servers = Servers::default();
     let mut etag = String::new();
     let mut failures = Vec::new();
-    let mut used = vec![false; DIFFERENCES.len()];
+    let mut used = vec![false; CONVERSATIONS.len()];
     let mut count = 0;
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).unwrap();

@@ -176,12 +176,16 @@ pub(super) fn token_of(name: &str, token: &str) -> Token {
     Token { name: name.into(), digest: Digest::of(token), scopes: Scopes::all(), expires: None }
 }
 
+/// `golden-token` and `other-token` may everything, `elsewhere-token` may evaluate where nothing is.
 pub(super) fn tokens(excluded: bool) -> Authentication {
+    let mut tokens = [("ci", "golden-token"), ("other", "other-token"), ("elsewhere", "elsewhere-token")]
+        .map(|(name, token)| token_of(name, token));
+    tokens[2].scopes = Scopes::of(["evaluate:elsewhere".parse().unwrap()]);
     Authentication::from(&config::Authentication {
         required: Some(true),
         exclude_evaluation: excluded,
         exclude_ofrep: excluded,
-        tokens: [("ci", "golden-token"), ("other", "other-token")].map(|(name, token)| token_of(name, token)).into(),
+        tokens: tokens.into(),
         ..config::Authentication::default()
     })
 }

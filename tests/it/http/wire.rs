@@ -1,8 +1,13 @@
 //! HTTP/1.1 by hand: every byte of a request is the test's, and an answer can be read as it comes.
+//!
+//! Every answer and every frame of a stream that passes here is held against the daemon's own OpenAPI document, and
+//! those of OFREP against the specification.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+
+use super::openapi;
 
 /// How long a test waits for anything.
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
@@ -42,7 +47,9 @@ pub(super) fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     if method != "HEAD" && open.status != 304 {
         open.read_to_end(&mut body);
     }
-    Answer { status: open.status, headers: open.headers, body }
+    let answer = Answer { status: open.status, headers: open.headers, body };
+    openapi::check(method, path, headers, &answer);
+    answer
 }
 
 /// An answer whose body is still to be read.
@@ -53,6 +60,7 @@ pub(super) struct Open {
     reader: BufReader<TcpStream>,
     chunked: bool,
     put_back: String,
+    asked: (String, String),
 }
 
 /// Sends a request and reads the head of the answer.
@@ -74,11 +82,12 @@ pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.unwrap_or_default()));
     let mut reader = BufReader::new(stream);
+    let asked = (method.to_owned(), path.to_owned());
     let mut line = String::new();
     if let Err(error) = reader.read_line(&mut line) {
         // The answer can be lost to the reset that follows it: see below.
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-        return Open { status: 0, headers: Vec::new(), reader, chunked: false, put_back: String::new() };
+        return Open { status: 0, headers: Vec::new(), reader, chunked: false, put_back: String::new(), asked };
     }
     let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no status in {line:?}")).parse().unwrap();
     let mut headers = Vec::new();
@@ -89,7 +98,7 @@ pub(super) fn open(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &
         headers.push((name.to_owned(), value.to_owned()));
     }
     let chunked = joined(&headers, "transfer-encoding").as_deref() == Some("chunked");
-    Open { status, headers, reader, chunked, put_back: String::new() }
+    Open { status, headers, reader, chunked, put_back: String::new(), asked }
 }
 
 impl Open {
@@ -110,7 +119,10 @@ impl Open {
         loop {
             if let Some(at) = self.put_back.find(end) {
                 let rest = self.put_back.split_off(at + end.len());
-                return std::mem::replace(&mut self.put_back, rest);
+                let frame = std::mem::replace(&mut self.put_back, rest);
+                let (method, path) = &self.asked;
+                openapi::check_frame(method, path, self.status, &self.headers, &frame);
+                return frame;
             }
             let chunk = self.chunk().unwrap_or_else(|| panic!("the stream ended after {:?}", self.put_back));
             self.put_back.push_str(std::str::from_utf8(&chunk).unwrap());

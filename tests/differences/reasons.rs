@@ -1,0 +1,74 @@
+//! Why something is different, said once for all requests that it is seen in.
+
+/// What is done here, what Flipt does, and why.
+pub struct Reason {
+    /// What it is about; a heading of the page.
+    pub topic: &'static str,
+    pub here: &'static str,
+    pub there: &'static str,
+    pub why: &'static str,
+}
+
+/// The headings of the page, in their order.
+pub const TOPICS: [&str; 5] = [REQUESTS, ANSWERS, STREAMS, GIT, CONFIGURATION];
+pub const REQUESTS: &str = "Requests";
+pub const ANSWERS: &str = "Answers";
+pub const STREAMS: &str = "Streams";
+pub const GIT: &str = "Git";
+pub const CONFIGURATION: &str = "Configuration";
+
+macro_rules! reasons {
+    ($($name:ident: $topic:ident, $here:literal, $there:literal, $why:literal;)*) => {
+        $(pub const $name: Reason = Reason { topic: $topic, here: $here, there: $there, why: $why };)*
+    };
+}
+
+reasons! {
+    NATIVE: REQUESTS, "context values of any JSON type are taken, as the text of their JSON", "400 for all but strings",
+        "published SDKs send numbers and truth values as they are";
+    DEFAULTED: REQUESTS, "a list of flags without an environment is one of the default environment", "404",
+        "published SDKs name no environment";
+    VALIDATORS: REQUESTS, "`If-None-Match` names a tag as it is, quoted, weak or in a list", "only byte for byte",
+        "proxies rewrite tags";
+    PRETTY: REQUESTS, "`?pretty` is ignored", "indents, and leaves out zero values",
+        "clients parse JSON, and those that need a field break where it is left out";
+    SLASH: REQUESTS, "a slash at the end is passed over on every path", "on most paths", "one rule is enough";
+    HEADERS: REQUESTS, "the head of a request may have 128 KiB", "1 MiB", "nobody needs more, and thousands may send it at once";
+    NO_GRPC: REQUESTS, "`Grpc-Timeout` is ignored", "400 where it is malformed", "there is no gRPC behind, whose timeout it would be";
+    ACCEPT: REQUESTS, "a media type with a parameter, and one among others on OFREP's stream, is taken as that type",
+        "compared letter by letter", "clients send both";
+    DIGESTS: REQUESTS, "a stream takes any digest", "400 for the 32 characters of a namespace of several documents",
+        "it is the digest that the server itself gave";
+    STRANGERS: REQUESTS, "a caller who is not known has no body read: 401", "400 for a body that makes no sense",
+        "strangers should cost nothing";
+    OFREP_KEY: ANSWERS, "every failure of an OFREP evaluation of one flag names the flag", "400, and 404 for an environment, without a key",
+        "the specification requires it, and providers report anything else as a broken answer";
+    NO_500: ANSWERS, "400 for a negative limit", "500", "it is the mistake of the client";
+    PARSER: ANSWERS, "malformed input is told with line and column", "with the message of Go's parser", "the message of a parser is the parser's own";
+    NO_UI: ANSWERS, "an unknown path is 404 in JSON", "the page of the interface, or 404 in plain text", "there is no file server behind the API";
+    METHOD: ANSWERS, "a wrong method is 501 on every path", "406 on OFREP's stream", "one rule is enough";
+    NAMED: ANSWERS, "a default variant in a list names the namespace that it is in", "not where the namespace was not asked for by name", "it is in one either way";
+    LIST_FIELDS: ANSWERS, "listed flags have `namespaceKey`, `createdAt` and `updatedAt`", "empty or missing", "a published SDK refuses a list without them";
+    LINKED: ANSWERS, "segments of another document of the namespace are in the client snapshot too", "missing",
+        "without them clients evaluate otherwise than the server";
+    OTHERS: ANSWERS, "a flag of an OFREP bulk evaluation that fails does not fail the others", "the whole call fails", "the specification has a place for it";
+    STABLE: ANSWERS, "OFREP without a targeting key is the entity `\"\"`", "a random one for each flag and call", "answers and tag stay the same, and no flag flaps";
+    TAG: ANSWERS, "the `Etag` of an OFREP bulk answer changes whenever any answer does", "not with attachments, reasons and values", "a change of an attachment would never be seen";
+    ONE_CODING: ANSWERS, "snapshots are compressed with gzip", "and with deflate; other answers too", "gzip is the one coding that clients in use ask for";
+    METRICS: ANSWERS, "metrics are OpenMetrics, with names of their own", "Prometheus' text, with OpenTelemetry's names", "they count other things: storages, deliveries, streams";
+    PLAIN_STREAMS: STREAMS, "streams are not compressed", "compressed where the client takes gzip", "each would need a window of its own";
+    OPEN: STREAMS, "streams stay open, answer with headers at once, and have keep-alives: a blank between lines, a comment between events", "cut after ten seconds, and without headers until there is something to tell", "clients live on reconnects otherwise";
+    RETRY: STREAMS, "the first event sets `retry`, different for each client", "no pause is said", "a restart does not bring all clients back in one moment";
+    GONE: STREAMS, "an event stream tells that a namespace is gone", "nothing is sent", "the client asks again, and knows";
+    DISORDER: STREAMS, "clients are told after the new state is live", "before: some get the state of before, with a 304", "who asks at once gets what it was told of";
+    BRANCH_STREAMS: STREAMS, "branch environments are streamed", "nothing is ever sent", "they are environments";
+    HELD: GIT, "one bad file holds its own namespaces at their last good state", "the whole environment, and all that follows until it is repaired", "a mistake of one team is no outage of another";
+    NOT_READY: GIT, "a start that finds nothing to serve is alive and not ready (`/ready`), and the status API says why", "healthy, and a line in the log", "somebody has to notice";
+    UNREACHABLE: GIT, "a remote that cannot be reached does not end the start: what was served last is served", "exits, unless `fetch_policy: lenient` and data", "a restart at night needs no provider";
+    NO_BRANCH: GIT, "a missing branch is an error that is shown", "made on the remote, with a commit", "reading should not write";
+    SHADOW: GIT, "a branch environment never takes the name of a configured one", "shadows it", "a branch would change production";
+    STRICT: CONFIGURATION, "keys and values that mean nothing are errors", "ignored", "a misspelt key is a setting that somebody believes in";
+    SAME_NAME: CONFIGURATION, "two environments of one name are an error", "become one of them", "one of them is not served";
+    CASE: CONFIGURATION, "names keep their case", "lower-cased", "storages of upper case cannot be referred to otherwise";
+    PASSPHRASE: CONFIGURATION, "an SSH key needs no passphrase", "an error", "machines have keys without one";
+}

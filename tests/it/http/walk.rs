@@ -1,0 +1,342 @@
+//! Every operation of the document asked over a real socket, for all that it says it answers.
+//!
+//! That an answer is described is seen to by [`super::openapi::check`] for every request of every test; here it is seen
+//! to that what is described can be had. What cannot be had in a test stands in [`UNREACHED`], with the reason.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use yardarm::auth::rate::Rate;
+use yardarm::config;
+use yardarm::http::{Rates, Settings};
+use yardarm::ingest::Endpoint;
+use yardarm::provider::{Provider, remote};
+use yardarm::sync::status;
+
+use super::openapi::{self, DOCUMENT, Reached};
+use super::server::{Server, environment, of_directory, tokens};
+use super::wire;
+
+/// Operation (a `*` is any), status, and why it is not asked for.
+const UNREACHED: &[(&str, u16, &str)] = &[
+    ("*", 408, "takes ten seconds: http::body and tests/it/webhooks.rs have clocks of their own"),
+    ("evaluateBoolean", 503, "takes 128 MiB of bodies at one time: http::body counts smaller ones"),
+    ("evaluateVariant", 503, "the same"),
+    ("evaluateBatch", 503, "the same"),
+    ("explain", 503, "the same"),
+    ("evaluateFlag", 503, "the same"),
+    ("evaluateFlags", 503, "the same"),
+    ("snapshot", 503, "a large snapshot, asked for in the moment in which the process ends"),
+    ("environmentSnapshot", 503, "the same"),
+];
+
+/// Which server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// It serves, and knows a storage with a webhook.
+    Open,
+    /// It wants to know who asks.
+    Guarded,
+    /// It has been asked too often.
+    Busy,
+    /// It has nothing to serve yet.
+    Bare,
+    /// It is going down.
+    Ending,
+}
+use At::{Bare, Busy, Ending, Guarded, Open};
+
+type Headers = &'static [(&'static str, &'static str)];
+type Call = (At, &'static str, &'static str, Headers, Option<&'static str>, u16);
+
+const NOBODY: Headers = &[];
+const KNOWN: Headers = &[("Authorization", "Bearer golden-token")];
+/// May evaluate, and not here.
+const ELSEWHERE: (&str, &str) = ("Authorization", "Bearer elsewhere-token");
+const NOWHERE: Headers = &[("X-Flipt-Environment", "nope")];
+const HUGE: Headers = &[("Content-Length", "99999999999")];
+const EVENTS: Headers = &[("Accept", "text/event-stream")];
+const NO_EVENTS: Headers = &[("Accept", "text/event-stream"), ("X-Flipt-Environment", "nope")];
+const PUSH: Headers =
+    &[("X-Gitlab-Token", "secret"), ("X-Gitlab-Event", "Push Hook"), ("Content-Type", "application/json")];
+const ISSUE: Headers =
+    &[("X-Gitlab-Token", "secret"), ("X-Gitlab-Event", "Issue Hook"), ("Content-Type", "application/json")];
+const IMAGE: Headers = &[("X-Gitlab-Token", "secret"), ("Content-Type", "image/png")];
+const LARGE_PUSH: Headers = &[
+    ("X-Gitlab-Token", "secret"),
+    ("X-Gitlab-Event", "Push Hook"),
+    ("Content-Type", "application/json"),
+    ("Content-Length", "99999999999"),
+];
+const STRANGER: Headers = &[("Content-Type", "application/json")];
+const PING: Headers = &[("X-Event-Key", "diagnostics:ping"), ("Content-Type", "application/json")];
+
+const STREAM: &str = "/client/v2/environments/default/namespaces/json/stream";
+const NO_STREAM: &str = "/client/v2/environments/nope/namespaces/json/stream";
+const CHANGES: &str = "/ofrep/v1/_stream/default/json/events";
+
+#[rustfmt::skip]
+const CALLS: &[Call] = &[
+    (Open, "POST", "/evaluate/v1/boolean", NOBODY, Some(r#"{"flagKey":"all","entityId":"e","context":{"a":1}}"#), 200),
+    (Open, "POST", "/evaluate/v1/boolean", NOBODY, Some("{"), 400),
+    (Open, "POST", "/evaluate/v1/boolean", NOBODY, Some(r#"{"flagKey":"nope"}"#), 404),
+    (Open, "POST", "/evaluate/v1/boolean", HUGE, None, 413),
+    (Guarded, "POST", "/evaluate/v1/boolean", NOBODY, Some("{}"), 401),
+    (Guarded, "POST", "/evaluate/v1/boolean", KNOWN, Some(r#"{"flagKey":"all"}"#), 200),
+    (Open, "POST", "/evaluate/v1/variant", NOBODY, Some(r#"{"namespaceKey":"json","flagKey":"j"}"#), 200),
+    (Open, "POST", "/evaluate/v1/variant", NOBODY, Some(r#"{"flagKey":"all"}"#), 400),
+    (Open, "POST", "/evaluate/v1/variant", NOWHERE, Some(r#"{"environmentKey":"x","flagKey":"j"}"#), 404),
+    (Open, "POST", "/evaluate/v1/variant", HUGE, None, 413),
+    (Guarded, "POST", "/evaluate/v1/variant", NOBODY, None, 401),
+    (Open, "POST", "/evaluate/v1/batch", NOBODY, Some(r#"{"requests":[{"flagKey":"all"},{"namespaceKey":"json","flagKey":"j"},{}]}"#), 200),
+    (Open, "POST", "/evaluate/v1/batch", NOBODY, Some(r#"{"requests":1}"#), 400),
+    (Open, "POST", "/evaluate/v1/batch", NOWHERE, Some(r#"{"requests":[{}]}"#), 404),
+    (Open, "POST", "/evaluate/v1/batch", HUGE, None, 413),
+    (Guarded, "POST", "/evaluate/v1/batch", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/explain", NOBODY, Some(r#"{"flagKey":"all","context":{"a":1}}"#), 200),
+    (Open, "POST", "/api/v2/explain", NOBODY, Some(r#"{"namespaceKey":"json","flagKey":"j"}"#), 200),
+    (Open, "POST", "/api/v2/explain", NOBODY, Some("{"), 400),
+    (Open, "POST", "/api/v2/explain", NOBODY, Some(r#"{"flagKey":"nope"}"#), 404),
+    (Open, "POST", "/api/v2/explain", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/explain", NOBODY, None, 401),
+
+    (Open, "GET", "/internal/v1/evaluation/snapshot/namespace/default", NOBODY, None, 200),
+    (Open, "GET", "/internal/v1/evaluation/snapshot/namespace/default", &[("If-None-Match", "{{etag}}")], None, 304),
+    (Open, "GET", "/internal/v1/evaluation/snapshot/namespace/nope", NOBODY, None, 404),
+    (Guarded, "GET", "/internal/v1/evaluation/snapshot/namespace/default", NOBODY, None, 401),
+    (Open, "GET", "/client/v2/environments/production/namespaces/orders/snapshot", NOBODY, None, 200),
+    (Open, "GET", "/client/v2/environments/production/namespaces/orders/snapshot", &[("If-None-Match", "{{etag}}")], None, 304),
+    (Open, "GET", "/client/v2/environments/production/namespaces/a%2Fb/snapshot", NOBODY, None, 404),
+    (Guarded, "GET", "/client/v2/environments/default/namespaces/json/snapshot", NOBODY, None, 401),
+    (Open, "GET", STREAM, NOBODY, None, 200),
+    (Open, "GET", STREAM, EVENTS, None, 200),
+    (Guarded, "GET", STREAM, NOBODY, None, 401),
+    (Guarded, "GET", STREAM, EVENTS, None, 401),
+    (Open, "GET", NO_STREAM, NOWHERE, None, 404),
+    (Open, "GET", NO_STREAM, NO_EVENTS, None, 404),
+    (Ending, "GET", STREAM, NOBODY, None, 503),
+    (Ending, "GET", STREAM, EVENTS, None, 503),
+
+    (Open, "POST", "/ofrep/v1/evaluate/flags/all", NOBODY, Some(r#"{"context":{"targetingKey":"e"}}"#), 200),
+    (Open, "POST", "/ofrep/v1/evaluate/flags/all", NOBODY, Some(r#"{"context":1}"#), 400),
+    (Open, "POST", "/ofrep/v1/evaluate/flags//", NOBODY, None, 400),
+    (Open, "POST", "/ofrep/v1/evaluate/flags/nope", NOBODY, None, 404),
+    (Open, "POST", "/ofrep/v1/evaluate/flags/all", NOWHERE, None, 404),
+    (Open, "POST", "/ofrep/v1/evaluate/flags/all", HUGE, None, 413),
+    (Guarded, "POST", "/ofrep/v1/evaluate/flags/all", NOBODY, None, 401),
+    (Open, "POST", "/ofrep/v1/evaluate/flags", NOBODY, Some(r#"{"context":{"flags":"all,nope"}}"#), 200),
+    (Open, "POST", "/ofrep/v1/evaluate/flags", NOBODY, None, 200),
+    (Open, "POST", "/ofrep/v1/evaluate/flags", &[("If-None-Match", "{{etag}}")], None, 304),
+    (Open, "POST", "/ofrep/v1/evaluate/flags", NOBODY, Some(r#"{"context":{"flags":"a,"}}"#), 400),
+    (Open, "POST", "/ofrep/v1/evaluate/flags", &[("X-Flipt-Namespace", "nope")], None, 404),
+    (Open, "POST", "/ofrep/v1/evaluate/flags", HUGE, None, 413),
+    (Guarded, "POST", "/ofrep/v1/evaluate/flags", NOBODY, None, 401),
+    (Open, "GET", CHANGES, EVENTS, None, 200),
+    (Open, "GET", CHANGES, NOBODY, None, 406),
+    (Open, "GET", "/ofrep/v1/_stream/nope/json/events", NO_EVENTS, None, 404),
+    (Guarded, "GET", CHANGES, EVENTS, None, 401),
+    (Ending, "GET", CHANGES, EVENTS, None, 503),
+
+    (Open, "GET", "/api/v1/namespaces/default/flags", NOBODY, None, 200),
+    (Open, "GET", "/api/v1/namespaces/default/flags?limit=1&pageToken=1", NOBODY, None, 200),
+    (Open, "GET", "/api/v1/namespaces/default/flags?limit=x", NOBODY, None, 400),
+    (Open, "GET", "/api/v1/namespaces/nope/flags", NOBODY, None, 404),
+    (Guarded, "GET", "/api/v1/namespaces/default/flags", NOBODY, None, 401),
+    (Open, "GET", "/api/v1/flags?namespaceKey=json", NOBODY, None, 200),
+    (Open, "GET", "/api/v1/flags?offset=1", NOBODY, None, 400),
+    (Open, "GET", "/api/v1/flags", NOWHERE, None, 404),
+    (Guarded, "GET", "/api/v1/flags", NOBODY, None, 401),
+
+    (Open, "GET", "/api/v2/storages", NOBODY, None, 200),
+    (Guarded, "GET", "/api/v2/storages", NOBODY, None, 401),
+    (Open, "GET", "/api/v2/storages/flags", NOBODY, None, 200),
+    (Open, "GET", "/api/v2/storages/nope", NOBODY, None, 404),
+    (Guarded, "GET", "/api/v2/storages/flags", NOBODY, None, 401),
+
+    (Open, "POST", "/webhooks/flags", PUSH, Some("{}"), 202),
+    (Open, "POST", "/webhooks/flags", ISSUE, Some("{}"), 200),
+    (Open, "POST", "/webhooks/center", PING, Some("{}"), 200),
+    (Open, "POST", "/webhooks/flags", STRANGER, Some("{}"), 401),
+    (Open, "POST", "/webhooks/nope", PUSH, Some("{}"), 404),
+    (Open, "POST", "/webhooks/flags", LARGE_PUSH, None, 413),
+    (Open, "POST", "/webhooks/flags", IMAGE, Some("{}"), 415),
+    (Ending, "POST", "/webhooks/flags", PUSH, Some("{}"), 503),
+    (Open, "POST", "/api/v2/webhooks/default", PUSH, Some("{}"), 202),
+    (Open, "POST", "/api/v2/webhooks/default", ISSUE, Some("{}"), 200),
+    (Open, "POST", "/api/v2/webhooks/centre", PING, Some("{}"), 200),
+    (Open, "POST", "/api/v2/webhooks/default", STRANGER, Some("{}"), 401),
+    (Open, "POST", "/api/v2/webhooks/nope", PUSH, Some("{}"), 404),
+    (Open, "POST", "/api/v2/webhooks/default", LARGE_PUSH, None, 413),
+    (Open, "POST", "/api/v2/webhooks/default", IMAGE, Some("{}"), 415),
+    (Ending, "POST", "/api/v2/webhooks/default", PUSH, Some("{}"), 503),
+    (Open, "GET", "/webhooks/flags", NOBODY, None, 405),
+
+    // With the deliveries of above.
+    (Open, "GET", "/api/v2/storages/flags/deliveries", NOBODY, None, 200),
+    (Open, "GET", "/api/v2/storages/flags/deliveries?limit=x", NOBODY, None, 400),
+    (Open, "GET", "/api/v2/storages/nope/deliveries", NOBODY, None, 404),
+    (Guarded, "GET", "/api/v2/storages/flags/deliveries", NOBODY, None, 401),
+
+    (Guarded, "GET", "/health", NOBODY, None, 200),
+    (Open, "GET", "/ready", NOBODY, None, 200),
+    (Bare, "GET", "/ready", NOBODY, None, 503),
+    (Guarded, "GET", "/metrics", NOBODY, None, 200),
+    (Guarded, "HEAD", "/metrics", NOBODY, None, 200),
+    (Guarded, "GET", "/openapi.json", NOBODY, None, 200),
+    (Guarded, "GET", "/openapi.json", &[("If-None-Match", "{{etag}}")], None, 304),
+    (Guarded, "HEAD", "/openapi.json", NOBODY, None, 200),
+    (Guarded, "HEAD", "/openapi.json", &[("If-None-Match", "{{etag}}")], None, 304),
+
+    (Open, "GET", "/nope", NOBODY, None, 404),
+    (Open, "GET", "/ofrep/v1/configuration", NOBODY, None, 404),
+    (Open, "DELETE", "/evaluate/v1/boolean", NOBODY, None, 501),
+    (Open, "PUT", "/ofrep/v1/evaluate/flags/all", NOBODY, None, 501),
+    (Open, "POST", "/api/v2/storages", NOBODY, None, 501),
+];
+
+#[test]
+fn everything_that_is_described_is_answered() {
+    let servers = [Open, Guarded, Busy, Bare, Ending].map(|at| (at, server(at)));
+    let mut reached = BTreeSet::new();
+    let mut etag = String::new();
+    openapi::reached();
+    let calls = CALLS
+        .iter()
+        .map(|(at, method, path, headers, body, status)| (*at, *method, *path, headers.to_vec(), *body, *status));
+    for (at, method, path, headers, body, status) in calls.chain(refused()) {
+        let (_, server) = servers.iter().find(|(known, _)| *known == at).unwrap();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.replace("{{etag}}", &etag))).collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let got = if status == 200 && (path == STREAM || path == CHANGES) {
+            let mut stream = wire::open(server.address, method, path, &headers, None);
+            let events = !headers.is_empty();
+            // The pause before coming back is an event of its own.
+            (0..1 + usize::from(events)).for_each(|_| drop(stream.until(if events { "\n\n" } else { "\n" })));
+            stream.status
+        } else {
+            let answer = wire::send(server.address, method, path, &headers, body.map(str::as_bytes));
+            etag = answer.header("etag").unwrap_or(etag);
+            answer.status
+        };
+        assert_eq!(got, status, "{at:?} {method} {path} {headers:?}");
+        reached.extend(openapi::reached());
+    }
+    let described = described();
+    let excused = |(id, status, _): &&Reached| {
+        UNREACHED.iter().any(|(of, excused, _)| (*of == "*" || of == id) && excused == status)
+    };
+    let missing: Vec<_> = described.difference(&reached).filter(|one| !excused(one)).collect();
+    assert!(missing.is_empty(), "described and never answered: {missing:#?}");
+    for (of, status, why) in UNREACHED {
+        let still = described.difference(&reached).any(|(id, other, _)| (*of == "*" || of == id) && other == status);
+        assert!(still, "{of} {status} is excused ({why}) and needs no excuse");
+    }
+}
+
+/// What is refused to nobody is refused as well to somebody who may not, and to anybody who comes too often.
+fn refused()
+-> impl Iterator<Item = (At, &'static str, &'static str, Vec<(&'static str, &'static str)>, Option<&'static str>, u16)>
+{
+    let nobody = CALLS.iter().filter(|(at, .., status)| (*at, *status) == (Guarded, 401));
+    nobody.flat_map(|(_, method, path, headers, body, _)| {
+        let batch = path.ends_with("/batch");
+        let elsewhere = (!batch).then(|| (Guarded, *method, *path, [*headers, &[ELSEWHERE]].concat(), *body, 403));
+        elsewhere.into_iter().chain([(Busy, *method, *path, headers.to_vec(), *body, 429)])
+    })
+}
+
+/// The answer with the most shapes, for every flag of the fixtures.
+#[test]
+fn every_explanation_is_described() {
+    let server = server(Open);
+    let environment = server.environment("default").load();
+    let mut count = 0;
+    for namespace in environment.flags.namespaces.values() {
+        for flag in namespace.flags_by_key() {
+            for entity in ["", "u1", "u2"] {
+                let context = serde_json::json!({ "plan": "gold", "n": 5, "list": ["a"], "on": "true" });
+                let body = serde_json::json!({
+                    "namespaceKey": *namespace.key, "flagKey": *flag.key, "entityId": entity, "context": context,
+                });
+                assert_eq!(server.post("/api/v2/explain", &body.to_string()).status, 200);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 200, "only {count} were asked for");
+}
+
+/// Everything that the document says is answered.
+fn described() -> BTreeSet<Reached> {
+    let mut described = BTreeSet::new();
+    for operation in DOCUMENT["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values())
+    {
+        let id = operation["operationId"].as_str().unwrap();
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let status = status.parse().unwrap();
+            match response["content"].as_object() {
+                Some(content) => {
+                    described.extend(content.keys().map(|mime| (id.to_owned(), status, mime.clone())));
+                }
+                None => drop(described.insert((id.to_owned(), status, String::new()))),
+            }
+        }
+    }
+    described
+}
+
+fn server(at: At) -> Server {
+    let environments = match at {
+        Bare => vec![environment("default", true)],
+        _ => vec![of_directory("default", true, "main/dev"), of_directory("production", false, "main/production")],
+    };
+    let settings = match at {
+        Guarded => Settings { authentication: tokens(false), ..Settings::default() },
+        Busy => {
+            let once = Rate { every: Duration::from_secs(3_600), burst: 1 };
+            let rates = config::Rates { requests: Some(once), ..config::Rates::default() };
+            Settings { rates: Rates::from(&rates), ..Settings::default() }
+        }
+        _ => Settings::default(),
+    };
+    let server = Server::start(environments, settings);
+    if at == Busy {
+        assert_eq!(server.get("/api/v1/flags").status, 200);
+    }
+    let endpoint = |storage: &str, environment: &str, provider| Endpoint {
+        storage: storage.into(),
+        provider,
+        secrets: vec![SecretString::from("secret")],
+        repository: remote::parse("https://git.example.com/acme/flags"),
+        branches: vec!["main".into()],
+        environments: vec![environment.into()],
+    };
+    server.state.ingest.set_endpoints(vec![
+        endpoint("flags", "default", Provider::Gitlab),
+        endpoint("center", "centre", Provider::BitbucketDataCenter),
+    ]);
+    server.state.board.set(vec![status::Storage::new(
+        "flags".into(),
+        Some("https://git.example.com/acme/flags".to_owned()),
+        "main".into(),
+    )]);
+    server.state.board.update("flags", |storage| {
+        storage.last_fetch = Some(jiff::Timestamp::now());
+        storage.environments = vec![status::Environment {
+            name: "default".into(),
+            base: None,
+            commit: Some("c0ffee".into()),
+            from_disk: false,
+            since: Some(jiff::Timestamp::now()),
+            namespaces: vec![("default".into(), 3)],
+            held: vec!["bad".into()],
+            problems: Vec::new(),
+        }];
+    });
+    if at == Ending {
+        server.state.environments.streams().drain();
+        server.state.ingest.drain();
+    }
+    server
+}
