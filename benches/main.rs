@@ -13,6 +13,7 @@
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, clippy::string_slice)]
 
 mod fan_out;
+mod flag_file;
 mod floor;
 mod load;
 mod ours;

@@ -48,6 +48,17 @@ pub const TOKEN_FILE_LOOK: Duration = Duration::from_secs(1);
 pub const TOKEN_FILE_LOCK: Duration = Duration::from_secs(10);
 /// Characters of a line that a finding shows.
 pub const EXCERPT_CHARACTERS: usize = 160;
+/// Steps of one flag up to which a comparison finds out which of them stayed in their order; that costs the square.
+pub const DIFF_STEPS: usize = 1_000;
+/// Places of one attachment that a comparison tells.
+pub const DIFF_VALUES: usize = 50;
+/// A comparison as a comment: GitHub takes 65,536 characters, Bitbucket half of that.
+pub const DIFF_MARKDOWN_BYTES: usize = 30_000;
+/// Groups of entities of one flag that a comparison counts answers for; a flag with more names more segments than a
+/// person reads about.
+pub const DIFF_GROUPS: usize = 32;
+/// A line longer than this is not shown at all: its place has to be counted out, for each of a thousand findings.
+pub const EXCERPT_LINE_BYTES: usize = 256 * 1024;
 /// Characters of a value that the message of a finding quotes.
 pub const QUOTED_CHARACTERS: usize = 80;
 /// Secrets of one endpoint that are valid at once; each costs a hash of every forged body. Rotation needs two.

@@ -212,7 +212,7 @@ fn json(answers: &Answers, all: bool) -> String {
         Answers::Explained(explained) => form(explained, all),
     };
     out.push('\n');
-    out
+    text::printable_json(&out).into_owned()
 }
 
 /// That something is not there, and what is called nearly so.

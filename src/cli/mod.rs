@@ -11,21 +11,22 @@ use clap::{Parser, Subcommand};
 use crate::limits;
 
 mod check;
+mod diff;
 mod evaluate;
 mod serve;
-#[allow(dead_code, reason = "what reads flags comes next")]
 mod source;
 mod token;
+mod validate;
 
 /// What a command ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// All went well.
     Success,
-    /// It could not be done; of `config check`: the file has errors. Trying again may help.
+    /// It could not be done; of `config check` and `validate`: there are errors. Trying again may help.
     Failure,
-    /// It was asked wrongly: unknown arguments, a file that cannot be read, and of `serve` a configuration that cannot
-    /// be used. A person has to change something; the unit of systemd does not start again on this one.
+    /// It was asked wrongly: unknown arguments, a file that cannot be read or is not there, and of `serve` a
+    /// configuration that cannot be used. A person has to change something; the unit of systemd does not start again on this one.
     Usage,
 }
 
@@ -77,6 +78,22 @@ enum Command {
         #[arg(long, short, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Check flag files as the daemon does: a directory, a file, a commit or a branch.
+    ///
+    /// Each PATH is one environment: the directory that holds <namespace>/features.yaml (or .yml, .json), at any depth.
+    /// A path that exists is a path; anything else is a revision of the Git repository at hand: main, HEAD~2,
+    /// origin/main, an id, and with a directory, main:production. ./main is always a path, main: always a revision.
+    ///
+    /// Ends with 0 if there is no error (warnings are printed too), 1 if there are errors, 2 if it could not be done:
+    /// a path or revision that is not there, or no flag file below it.
+    Validate(validate::Arguments),
+    /// Show what is different between two commits, branches or directories: which flags, what of them, who is affected.
+    ///
+    /// Names are read as by validate; A..B and A...B as by Git. With -d, the directory of the environment on both sides.
+    ///
+    /// Ends with 0 whether or not there is a difference (with --exit-code, 1 if there is one), 2 if it could not be
+    /// done, or not wholly: a namespace with errors is named and not compared.
+    Diff(diff::Arguments),
     /// Say what a flag answers, and why: from files, a commit, or a server.
     ///
     /// The answer is that of the daemon, for the same flags, entity and context. --explain adds the way to it: every
@@ -134,6 +151,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
     };
     match arguments.command {
         Command::Serve { config } => serve::run(config, process),
+        Command::Diff(arguments) => diff::run(&arguments, process),
+        Command::Validate(arguments) => validate::run(&arguments, process),
         Command::Evaluate(arguments) => evaluate::run(&arguments, process),
         Command::Config(ConfigCommand::Check { file, without_secrets }) => check::run(&file, without_secrets, process),
         Command::Config(ConfigCommand::Schema) => {

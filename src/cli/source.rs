@@ -118,12 +118,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The best common ancestor of two revisions, as an id that [`Self::read`] takes.
+    /// The best common ancestor of two revisions, as a name that [`Self::read`] takes: with the directory of the first.
     pub(super) fn merge_base(&self, one: &str, two: &str) -> Result<String, Error> {
         let failed = |source| Error::Git { name: format!("{one}...{two}"), source };
         let repository = self.repository().map_err(failed)?;
+        let ((one, directory), (two, _)) = (split(one), split(two));
         let commits = repository.commit(one).and_then(|one| Ok((one, repository.commit(two)?)));
-        commits.and_then(|(one, two)| repository.merge_base(&one, &two)).map_err(failed)
+        let base = commits.and_then(|(one, two)| repository.merge_base(&one, &two)).map_err(failed)?;
+        Ok(format!("{base}:{directory}"))
     }
 
     fn standard_input(&mut self) -> Result<Source, Error> {

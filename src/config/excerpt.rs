@@ -60,56 +60,20 @@ impl<'a> Excerpts<'a> {
         }
         text.push_str(&finding.message);
         text.push('\n');
-        if let Some((line, underline)) = finding.at.and_then(|at| self.excerpt(at)) {
-            let number = finding.at.map_or(0, |at| at.line).to_string();
-            let _ = writeln!(text, "  {number} | {line}");
-            let _ = writeln!(text, "  {} | {underline}", " ".repeat(number.len()));
+        if let Some((line, at)) = finding.at.and_then(|at| Some((self.line(at)?, at))) {
+            yaml::excerpt::show(&mut text, &line, at);
         }
         text
     }
 
-    fn excerpt(&self, at: yaml::Position) -> Option<(String, String)> {
+    /// The line of a place, with its secrets covered. None if it may not be shown.
+    fn line(&self, at: yaml::Position) -> Option<String> {
         let line = self.lines.get(usize::try_from(at.line).ok()?.checked_sub(1)?)?;
-        let mut shown = match &self.cover {
-            Some(cover) => cover.apply(line, at.line),
-            None if is_harmless(line) => (*line).to_owned(),
-            None => return None,
-        };
-        let start = usize::try_from(at.column).ok()?.saturating_sub(1);
-        let width = token(&shown, start);
-        // One column for one character, so that the mark stands below its place.
-        shown = shown.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let kept: String = shown.chars().take(limits::EXCERPT_CHARACTERS).collect();
-        if start > limits::EXCERPT_CHARACTERS {
-            return None;
+        match &self.cover {
+            Some(cover) => Some(cover.apply(line, at.line)),
+            None => is_harmless(line).then(|| (*line).to_owned()),
         }
-        let width = width.min(limits::EXCERPT_CHARACTERS.saturating_sub(start)).max(1);
-        Some((kept.trim_end().to_owned(), format!("{}{}", " ".repeat(start), "^".repeat(width))))
     }
-}
-
-/// How many characters the word has that begins at this column.
-fn token(line: &str, start: usize) -> usize {
-    let mut rest = line.chars().skip(start).peekable();
-    let quote = rest.peek().copied().filter(|c| matches!(c, '"' | '\''));
-    let mut width = 0;
-    while let Some(c) = rest.next() {
-        if let Some(quote) = quote {
-            width += 1;
-            if width > 1 && c == quote {
-                break;
-            }
-            continue;
-        }
-        let ends = c.is_whitespace()
-            || matches!(c, ',' | '}' | ']')
-            || (c == ':' && rest.peek().is_none_or(|c| c.is_whitespace()));
-        if ends {
-            break;
-        }
-        width += 1;
-    }
-    width.max(1)
 }
 
 /// Whether a line of a file that is no YAML may be shown: a key alone, or one that never holds a secret, with a value

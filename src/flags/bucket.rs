@@ -34,6 +34,16 @@ fn checksum(first: &str, second: &str) -> u32 {
 /// sum, and the last of them ends at 1000, so that every entity gets a variant.
 #[must_use]
 pub fn boundaries(rollouts: &[f32]) -> Vec<u32> {
+    ends(rollouts, f32::trunc)
+}
+
+/// The same in the engines of client SDKs, which round instead of cutting off.
+#[must_use]
+pub fn boundaries_of_clients(rollouts: &[f32]) -> Vec<u32> {
+    ends(rollouts, f32::round)
+}
+
+fn ends(rollouts: &[f32], whole: impl Fn(f32) -> f32) -> Vec<u32> {
     let total: f32 = rollouts.iter().copied().filter(|rollout| *rollout > 0.0).fold(0.0, |sum, rollout| sum + rollout);
     let mut reached = 0_f32;
     let mut ends: Vec<u32> = rollouts
@@ -41,7 +51,7 @@ pub fn boundaries(rollouts: &[f32]) -> Vec<u32> {
         .map(|rollout| {
             if *rollout > 0.0 {
                 reached += (rollout / total) * 100.0;
-                truncated(reached * 10.0)
+                number(whole(reached * 10.0))
             } else {
                 0
             }
@@ -53,11 +63,7 @@ pub fn boundaries(rollouts: &[f32]) -> Vec<u32> {
     ends
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "cutting the fraction is the rule; 0..=1001"
-)]
-fn truncated(boundary: f32) -> u32 {
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of 0..=1001")]
+fn number(boundary: f32) -> u32 {
     boundary as u32
 }

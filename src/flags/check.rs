@@ -11,6 +11,7 @@ use super::field::{Finding, Path, Report, finding};
 use super::snapshot::Segment;
 use crate::yaml::{Kind, Node, Position, Value, clip, quote};
 
+mod clients;
 mod flag;
 mod rule;
 mod segment;

@@ -9,8 +9,10 @@ use std::cmp::Ordering;
 
 use crate::yaml::{self, Kind, Value, json};
 
+mod clients;
 mod parse;
 
+pub(crate) use clients::Unlike;
 pub use parse::{Instant, boolean, instant, number};
 
 #[cfg(test)]
@@ -57,6 +59,12 @@ impl Subject {
             Self::DateTime => "DATETIME_CONSTRAINT_COMPARISON_TYPE",
             Self::Entity => "ENTITY_ID_CONSTRAINT_COMPARISON_TYPE",
         }
+    }
+
+    /// Whether it compares texts.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::String | Self::Entity)
     }
 
     /// The operators that the format allows for it.
@@ -371,9 +379,10 @@ fn items<T>(value: &str, what: &str, read: impl Fn(&yaml::Node) -> Option<T>) ->
     }
 }
 
-/// A JSON array of strings in its own order, with the fewest escapes.
+/// A JSON array of strings in its own order, with the fewest escapes; null is an empty text here too.
 fn rewritten(value: &str) -> String {
-    let list: Vec<Box<str>> = items(value, "strings", |item| item.text().map(Into::into)).unwrap_or_default();
+    let text = |item: &yaml::Node| if item.is_null() { Some("".into()) } else { item.text().map(Into::into) };
+    let list: Vec<Box<str>> = items(value, "strings", text).unwrap_or_default();
     list_of_texts(list.iter().map(|text| &**text))
 }
 

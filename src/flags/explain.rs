@@ -10,6 +10,7 @@
 //! [text] for a terminal. Long texts are cut and end in `…`; only the answer is whole.
 
 mod compared;
+mod engine;
 mod look;
 pub mod text;
 

@@ -11,6 +11,7 @@
 //! document is finished by `assemble`.
 
 pub mod bucket;
+pub mod change;
 mod check;
 pub mod constraint;
 pub mod document;

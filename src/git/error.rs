@@ -54,7 +54,7 @@ pub enum Error {
     UnknownRevision {
         /// As it was asked for.
         revision: String,
-        /// In the words of the library.
+        /// Why, mostly in the words of the library.
         why: String,
     },
     /// A file or a directory past its bound.

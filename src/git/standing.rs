@@ -112,6 +112,12 @@ impl Standing {
         } else {
             ""
         };
+        // What the library says of the usual case is long and about references.
+        let why = if why.contains("not be found") || why.contains("not found") {
+            "there is no such branch, tag or commit"
+        } else {
+            why
+        };
         Error::UnknownRevision { revision: revision.to_owned(), why: format!("{why}{hint}") }
     }
 }

@@ -14,6 +14,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use crate::limits;
 
+pub mod excerpt;
 pub mod json;
 pub mod scalar;
 mod text;

@@ -4,9 +4,12 @@
 mod architecture;
 
 mod cli;
+mod diff;
 mod compatibility;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod evaluate;
+mod evaluation;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
@@ -16,6 +19,7 @@ mod http;
 mod packaging;
 mod process;
 mod state;
+mod validate;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
@@ -24,6 +28,8 @@ mod contents;
 mod deliveries;
 mod intake;
 mod lives;
+#[path = "../reference/mod.rs"]
+mod reference;
 mod remotes;
 mod signals;
 mod tokens;

@@ -514,7 +514,8 @@ impl Drop for World {
             && let Some(directory) = self.directory.take()
         {
             let name = std::thread::current().name().unwrap_or_default().to_owned();
-            eprintln!("kept: {}\nagain: cargo test --test it -- --exact {name}", directory.keep().display());
+            let (kept, target) = (directory.keep(), env!("CARGO_CRATE_NAME"));
+            eprintln!("kept: {}\nagain: cargo test --test {target} -- --exact {name}", kept.display());
         }
     }
 }

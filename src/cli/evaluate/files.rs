@@ -1,6 +1,7 @@
 //! Flags of a directory, a file or a commit, evaluated here.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 
 use super::{Answers, Asked, Failure, missing};
 use crate::cli::Process;
@@ -68,10 +69,10 @@ fn namespace<'e>(asked: &Asked<'_>, source: &Source, environment: &'e Environmen
     for problem in concerned.iter().take(limits::PROBLEMS_LOGGED) {
         let shown = source.file(&problem.file).map_or(&*problem.file, |file| &file.shown);
         let at = problem.at.map_or_else(String::new, |at| format!("{}:{}:", at.line, at.column));
-        message += &format!("\n{shown}:{at} error: {}; {}", problem.message, problem.help);
+        let _ = write!(message, "\n{shown}:{at} error: {}; {}", problem.message, problem.help);
     }
     if let Some(more) = concerned.len().checked_sub(limits::PROBLEMS_LOGGED).filter(|more| *more > 0) {
-        message += &format!("\nand {more} more");
+        let _ = write!(message, "\nand {more} more");
     }
     Err(Failure::NoAnswer(message))
 }

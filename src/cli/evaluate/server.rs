@@ -25,6 +25,7 @@ const TOKEN: &str = "YARDARM_TOKEN";
 
 /// Which server, and how.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 pub(super) struct Reach {
     /// Ask a server instead of reading files. Without --explain any that speaks Flipt's protocol will do.
     #[arg(long, short = 'a', visible_alias = "address", value_name = "URL", conflicts_with_all = ["repo", "directory"])]
@@ -133,12 +134,11 @@ impl Server {
 
     pub(super) fn answers(&self, asked: &Asked<'_>) -> Result<Answers, Failure> {
         let listed;
-        let flags: Vec<&str> = match asked.flag {
-            Some(flag) => vec![flag],
-            None => {
-                listed = self.flags(asked.namespace)?;
-                listed.iter().map(|key| &**key).collect()
-            }
+        let flags: Vec<&str> = if let Some(flag) = asked.flag {
+            vec![flag]
+        } else {
+            listed = self.flags(asked.namespace)?;
+            listed.iter().map(|key| &**key).collect()
         };
         let context: serde_json::Map<String, Value> =
             asked.context.clone().into_iter().map(|(name, value)| (name, value.into())).collect();
@@ -183,6 +183,12 @@ impl Server {
                 "{} does not explain: it is no Yardarm, or an older one; without --explain it may answer",
                 self.base
             ))),
+            (200, _) => serde_json::from_slice(&reply.body).map_err(|_| {
+                let told =
+                    serde_json::from_slice::<Value>(&reply.body).is_ok_and(|told| told.get("explanation").is_some());
+                let newer = format!("{} explains in a way that this version does not know", self.base);
+                if told { Failure::NoAnswer(newer) } else { self.stranger() }
+            }),
             _ => self.answer(&reply),
         }
     }
@@ -234,8 +240,10 @@ impl Server {
         let headers: Vec<_> = self.environment.iter().map(|name| ("x-flipt-environment", name.as_str())).collect();
         net::exchange(&self.client, &call, &headers, self.until).map_err(|error| {
             let hint = match error {
-                Error::Deadline => format!(" within {} seconds", limits::EVALUATE_DEADLINE.as_secs()),
-                Error::Tls(_) => "; --ca-cert names an authority of your own".to_owned(),
+                Error::Deadline => format!(" ({} seconds)", limits::EVALUATE_DEADLINE.as_secs()),
+                Error::Tls(ref words) if words.contains("certificate") => {
+                    "; --ca-cert names an authority of your own".to_owned()
+                }
                 _ => String::new(),
             };
             Failure::NoAnswer(format!("cannot ask {}: {error}{hint}", self.base))
@@ -252,8 +260,9 @@ impl Server {
             }
             (401, _) => format!("{base} does not take this token"),
             (300..=399, _) => format!("{base} redirects elsewhere: ask the address that it redirects to"),
-            (_, Some(words)) => format!("{base}: {words}"),
-            (status, None) => format!("{base} answers with status {status}: is it the address of a flag server?"),
+            // What a server says of a path that it has not.
+            (_, Some(words)) if words != "Not Found" => format!("{base}: {words}"),
+            (status, _) => format!("{base} answers with status {status}: is it the address of a flag server?"),
         }))
     }
 

@@ -6,8 +6,8 @@ use super::super::bucket;
 use super::super::document::Format;
 use super::super::field::{Path, finding};
 use super::super::snapshot::{Distribution, Rollout, Rule, Variant};
-use super::Reader;
 use super::target::Place;
+use super::{Reader, clients};
 use crate::yaml::{Kind, Node, clip, quote};
 
 /// A sum of rollouts this near to 100 was meant to be 100: thirds are written as 33.3.
@@ -45,7 +45,7 @@ impl Reader<'_> {
             let segment = self.report.required(segment, item, &path, "segment");
             let place = Place { flag, rollout: false, index: rules.len() };
             let targets = segment.map(|node| self.rule_targets(node, &path.key("segment"), &place));
-            let distributions = self.distributions(distributions, &path.key("distributions"), &by_key);
+            let distributions = self.distributions(distributions, &path.key("distributions"), variants, &by_key);
             if let Some(targets) = targets.flatten() {
                 rules.push(Rule { targets, distributions });
             }
@@ -57,7 +57,8 @@ impl Reader<'_> {
         &mut self,
         node: Option<&Node>,
         path: &Path<'_>,
-        variants: &HashMap<&str, u32>,
+        variants: &[Variant],
+        by_key: &HashMap<&str, u32>,
     ) -> Box<[Distribution]> {
         let items = self.report.list(node, path);
         let mut distributions = Vec::with_capacity(items.len());
@@ -69,7 +70,7 @@ impl Reader<'_> {
             let variant = self.report.required(variant, item, &path, "variant");
             let variant = variant.and_then(|node| {
                 let key = self.report.line(node, &path.key("variant"))?;
-                let found = variants.get(key).copied();
+                let found = by_key.get(key).copied();
                 if found.is_none() {
                     let what = format!("the flag has no variant {}", quote(key));
                     let help = "add it to the variants of the flag, or name one of them";
@@ -110,6 +111,12 @@ impl Reader<'_> {
         let rollouts: Vec<f32> = distributions.iter().map(|distribution| distribution.rollout).collect();
         for (distribution, end) in distributions.iter_mut().zip(bucket::boundaries(&rollouts)) {
             distribution.end = end;
+        }
+        if let Some(node) = node
+            && self.report.errors == errors
+            && let Some(what) = clients::shares(&distributions, variants)
+        {
+            self.report.hazard(node.at, path, what);
         }
         distributions.into()
     }

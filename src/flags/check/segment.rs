@@ -7,7 +7,7 @@ use super::super::constraint::{self, Constraint, Operator, Subject};
 use super::super::document::Format;
 use super::super::field::{Path, finding};
 use super::super::snapshot::Segment;
-use super::{Reader, duplicate, since};
+use super::{Reader, clients, duplicate, since};
 use crate::yaml::{Kind, Node, Position, Value};
 
 const MATCH_TYPES: [(&str, bool); 2] = [("ALL_MATCH_TYPE", true), ("ANY_MATCH_TYPE", false)];
@@ -104,7 +104,11 @@ impl Reader<'_> {
                 let help = "give it a value, or use empty, notempty, present or notpresent";
                 self.report.hazard(at, &value_path, finding("empty-value", what, help));
             }
-            Ok(_) => {}
+            Ok(constraint) => {
+                if let Some(what) = clients::constraint(constraint) {
+                    self.report.hazard(at, &value_path, what);
+                }
+            }
         }
         Some(constraint)
     }

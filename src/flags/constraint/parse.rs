@@ -160,6 +160,14 @@ pub struct Instant {
     pub(super) nanoseconds: u32,
 }
 
+impl Instant {
+    /// Seconds since 1970, without the fraction.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.seconds
+    }
+}
+
 /// An RFC 3339 time, or a date, which is its midnight in UTC.
 ///
 /// As Go reads it: a comma may stand for the decimal point, the hour may have one digit, offsets reach 24:60, digits

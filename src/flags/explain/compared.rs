@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::engine;
 use super::text::printable;
 use super::{ConstraintLook, Outcome, Seen, State};
 use crate::flags::constraint::{self, Constraint, Operator, Subject};
@@ -17,6 +18,10 @@ pub(super) fn compare(number: usize, own: &Constraint, entity: &str, context: &C
     let value = given.unwrap_or_default();
     let matched = own.matches(value);
     let state = state(own, given);
+    let mut why = why(own, state, value, matched, context);
+    if engine::matches(own, value) != matched {
+        why = format!("{why}; client SDKs say {}: {}", if matched { "no" } else { "yes" }, engine::why(own));
+    }
     ConstraintLook {
         number,
         subject: own.subject.name().to_owned(),
@@ -26,7 +31,7 @@ pub(super) fn compare(number: usize, own: &Constraint, entity: &str, context: &C
         seen: Seen { state, value: given.map(|value| cut(value).into_owned()) },
         outcome: Outcome::of(matched),
         decided: false,
-        why: why(own, state, value, matched, context),
+        why,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::compared::{compare, cut, quoted};
+use super::engine;
 use super::{Answer, Condition, Decision, Explanation, FlagType, Gives, Hash, Note, Outcome, SegmentLook, Share, Step};
 use crate::flags::bucket;
 use crate::flags::evaluate::{self, Context, Reason};
@@ -38,7 +39,7 @@ pub fn explain(flag: &Flag, entity: &str, context: &Context) -> Explanation {
         _ => Decision::Default,
     };
     let why = why(flag, decision, &steps);
-    let notes = notes(flag, entity, &steps);
+    let notes = notes(flag, entity, context, &answer, &steps);
     Explanation {
         flag_key: flag.key.to_string(),
         flag_type: match flag.kind {
@@ -350,7 +351,7 @@ fn why(flag: &Flag, decision: Decision, steps: &[Step]) -> String {
     }
 }
 
-fn notes(flag: &Flag, entity: &str, steps: &[Step]) -> Vec<Note> {
+fn notes(flag: &Flag, entity: &str, context: &Context, answer: &Answer, steps: &[Step]) -> Vec<Note> {
     let mut notes = Vec::new();
     if flag.kind == FlagKind::Boolean {
         if !flag.enabled && !steps.is_empty() {
@@ -368,6 +369,20 @@ fn notes(flag: &Flag, entity: &str, steps: &[Step]) -> Vec<Note> {
     });
     if entity.is_empty() && hashed {
         notes.push(note("no-entity", "there is no entity id: whoever asks without one falls into the same bucket"));
+    }
+    let elsewhere = match (engine::value(flag, entity, context), answer) {
+        (engine::Value::Boolean(value), Answer::Boolean { enabled, .. }) => {
+            (value != *enabled).then(|| value.to_string())
+        }
+        (engine::Value::Variant(key), Answer::Variant { variant_key, .. }) => {
+            let shown = key.map_or_else(|| "no variant".to_owned(), |key| format!("variant {}", quoted(key)));
+            (key.unwrap_or_default() != variant_key).then_some(shown)
+        }
+        _ => None,
+    };
+    if let Some(elsewhere) = elsewhere {
+        let message = format!("Flipt's client SDKs, which evaluate by themselves, answer {elsewhere}");
+        notes.push(note("client-engines", &message));
     }
     notes
 }

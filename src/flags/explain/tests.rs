@@ -5,9 +5,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::text::{printable, render};
+use super::text::{printable, printable_json, render};
 use super::*;
-use crate::flags::constraint::{Operator, Subject};
+use crate::flags::constraint::{Constraint, Operator, Subject};
 use crate::flags::document::{self, Format};
 use crate::flags::evaluate::{self, Context};
 use crate::flags::problem::HazardPolicy;
@@ -43,7 +43,9 @@ fn folded(told: &Explanation, flag: &Flag) -> Answer {
             }
             Condition::Segments { operator, segments } => {
                 let taking: Vec<_> = segments.iter().filter(|s| s.outcome != Outcome::LeftOut).collect();
-                taking.iter().for_each(|segment| check_segment(segment));
+                for segment in &taking {
+                    check_segment(segment);
+                }
                 let keys: Vec<String> =
                     taking.iter().filter(|s| s.outcome == Outcome::Matched).map(|s| s.key.clone()).collect();
                 let yes =
@@ -229,7 +231,7 @@ fn a_document() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn an_explanation_is_the_evaluation(
@@ -252,6 +254,10 @@ proptest! {
         let moves = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         prop_assert!(!shown.chars().any(|c| c.is_control() || moves(c)), "{shown:?}");
         prop_assert_eq!(printable(&shown), shown.clone());
+        let json = serde_json::to_string_pretty(&[&text]).unwrap();
+        let shown = printable_json(&json);
+        prop_assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || moves(c)), "{shown:?}");
+        prop_assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), vec![text]);
     }
 }
 
@@ -305,7 +311,7 @@ rule 1  no: segment "beta" does not match, and all have to
     yes  country isoneof ["de","at"]  "de" is one of ["de","at"]
     no * age gte "18"                 "abc\u{1b}[1m" is no number
     no   userPlan neq "free"          the context has no "userPlan" (it has "user_plan"); a missing value never matches, not even neq
-    yes  since lt "2026-01-31"        "2025-12-01" is before "2026-01-31"
+    yes  since lt "2026-01-31"        "2025-12-01" is before "2026-01-31"; client SDKs say no: they read RFC 3339 times only, and by the second
   segment staff: yes, constraint 1 matches, and one is enough
     yes* entity id suffix "@example.com"  "kim@example.com" ends with "@example.com"
 rule 2  MATCH: segment "everyone" matches
@@ -354,11 +360,18 @@ segments:
 
 #[test]
 fn each_value_is_told_as_it_was_seen() {
-    let cases: &[(&str, &str, &str, Option<&str>, State, &str)] = &[
+    let cases = [
         ("STRING", "eq", "a", None, State::Missing, "the context has no \"p\""),
         ("STRING", "empty", "", None, State::Missing, "the context has no \"p\", which counts as empty"),
         ("STRING", "neq", "a", Some(""), State::Empty, "\"p\" is empty; an empty value never matches, not even neq"),
-        ("STRING", "notempty", "", Some(" "), State::Blank, "\"p\" is blank, which counts as empty"),
+        (
+            "STRING",
+            "notempty",
+            "",
+            Some(" "),
+            State::Blank,
+            "\"p\" is blank, which counts as empty; client SDKs say yes: to them blanks are not empty",
+        ),
         (
             "STRING",
             "eq",
@@ -376,7 +389,14 @@ fn each_value_is_told_as_it_was_seen() {
             "\"a \" does not equal \"a\": they differ in the blanks around them",
         ),
         ("STRING", "eq", "", Some("a"), State::Value, "the constraint compares with nothing and never matches"),
-        ("STRING", "prefix", "a", Some(" ab"), State::Value, "\" ab\" begins with \"a\""),
+        (
+            "STRING",
+            "prefix",
+            "a",
+            Some(" ab"),
+            State::Value,
+            "\" ab\" begins with \"a\"; client SDKs say no: they take the blanks around it as a part of it",
+        ),
         (
             "NUMBER",
             "neq",
@@ -386,7 +406,14 @@ fn each_value_is_told_as_it_was_seen() {
             "\"abc\" is no number; what does not parse never matches, not even neq",
         ),
         ("NUMBER", "present", "", Some("abc"), State::Value, "\"p\" is \"abc\""),
-        ("NUMBER", "eq", "1000", Some("1_000"), State::Value, "\"1_000\" equals \"1000\""),
+        (
+            "NUMBER",
+            "eq",
+            "1000",
+            Some("1_000"),
+            State::Value,
+            "\"1_000\" equals \"1000\"; client SDKs say no: they read whole numbers of 32 bits only",
+        ),
         ("BOOLEAN", "true", "", Some("yes"), State::Unparsable, "\"yes\" is neither true nor false"),
         ("BOOLEAN", "false", "", Some("T"), State::Value, "\"T\" does not read as false"),
         (
@@ -400,13 +427,78 @@ fn each_value_is_told_as_it_was_seen() {
     ];
     for (subject, operator, value, given, state, why) in cases {
         let subject = Subject::ALL.into_iter().find(|s| s.name().starts_with(subject)).unwrap();
-        let operator = Operator::ALL.into_iter().find(|o| o.name() == *operator).unwrap();
-        let own = crate::flags::constraint::Constraint::new(subject, operator, "p", value).unwrap();
+        let operator = Operator::ALL.into_iter().find(|o| o.name() == operator).unwrap();
+        let own = Constraint::new(subject, operator, "p", value).unwrap();
         let context: Context = given.iter().map(|value| ("p".to_owned(), (*value).to_owned())).collect();
         let look = compared::compare(1, &own, "e", &context);
-        assert_eq!((look.seen.state, &*look.why), (*state, *why), "{look:?}");
-        assert_eq!(look.seen.value.as_deref(), *given);
+        assert_eq!((look.seen.state, &*look.why), (state, why), "{look:?}");
+        assert_eq!(look.seen.value.as_deref(), given);
     }
+}
+
+/// What was recorded of the engine of client SDKs: the column beside the server's.
+#[test]
+fn client_sdks_judge_as_recorded() {
+    let read = |name: &str| -> Value {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/evaluation").join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let mut differing = 0;
+    for row in read("operators.json").as_array().unwrap() {
+        let word = |name: &str| row[name].as_str().unwrap_or_default();
+        let subject = Subject::ALL.into_iter().find(|s| s.name() == format!("{}_COMPARISON_TYPE", word("type")));
+        let subject = subject.or((word("type") == "ENTITY_ID").then_some(Subject::Entity)).unwrap();
+        let operator = Operator::ALL.into_iter().find(|o| o.name() == word("operator")).unwrap();
+        // A segment with a malformed constraint is in no snapshot.
+        let Ok(own) = Constraint::new(subject, operator, "p", word("constraintValue")) else { continue };
+        assert_eq!(engine::matches(&own, word("input")), row["engine"].as_bool().unwrap(), "{row}");
+        let context: Context =
+            row["input"].as_str().map(|value| ("p".to_owned(), value.to_owned())).into_iter().collect();
+        let told = compared::compare(1, &own, word("input"), &context).why.contains("client SDKs say");
+        assert_eq!(told, row["engine"] != row["server"], "{row}");
+        differing += usize::from(told);
+    }
+    assert!(differing >= 50, "{differing}");
+    for vector in read("hash-vectors.json")["boundaries"].as_array().unwrap() {
+        #[expect(clippy::cast_possible_truncation, reason = "32-bit floats are the rule")]
+        let rollouts: Vec<f32> =
+            vector["rollouts"].as_array().unwrap().iter().map(|n| n.as_f64().unwrap() as f32).collect();
+        let ends = engine::boundaries(&rollouts);
+        let taking: Vec<u32> = ends.into_iter().zip(&rollouts).filter(|(_, r)| **r > 0.0).map(|(end, _)| end).collect();
+        assert_eq!(json!(taking), vector["engineBoundaries"], "{vector}");
+    }
+}
+
+#[test]
+fn another_answer_of_client_sdks_is_noted() {
+    let namespace = namespace(
+        Format::Yaml,
+        r#"
+version: "1.6"
+flags:
+- key: v
+  name: v
+  enabled: true
+  variants: [{key: v1}, {key: v2}, {key: v3}]
+  rules:
+  - segment: adult
+    distributions: [{variant: v1, rollout: 33.33}, {variant: v2, rollout: 33.33}, {variant: v3, rollout: 33.34}]
+segments:
+- key: adult
+  name: a
+  match_type: ALL_MATCH_TYPE
+  constraints: [{type: NUMBER_COMPARISON_TYPE, property: age, operator: gte, value: "18"}]
+"#,
+    );
+    let flag = namespace.flag("v").unwrap();
+    let note = |entity: &str, age: &str| {
+        let told = check(flag, entity, &context(&[("age", age)]));
+        told.notes.into_iter().find(|note| note.code == "client-engines").map(|note| note.message)
+    };
+    assert_eq!(note("e", "18"), None);
+    assert!(note("e", "18.5").unwrap().ends_with("answer no variant"));
+    // Bucket 666: recorded with a server and an SDK.
+    assert!(note("u2360", "18").unwrap().ends_with("answer variant \"v2\""));
 }
 
 #[test]

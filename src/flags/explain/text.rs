@@ -159,13 +159,41 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if (' '..='~').contains(&c) {
-            out.push(c);
-        } else {
-            // Behind another character, so that a combining mark stays what it is.
-            let shown = format!("{:?}", ["a", c.encode_utf8(&mut [0; 4])].concat());
-            out.push_str(shown.get(2..shown.len() - 1).unwrap_or_default());
+        match escaped(c) {
+            None => out.push(c),
+            Some(escaped) => out.push_str(&escaped),
         }
     }
     Cow::Owned(out)
+}
+
+/// JSON that can be written to a terminal: the same value, with everything escaped that [`printable`] escapes. (JSON
+/// itself wants only the first 32 characters escaped.)
+#[must_use]
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|b| b == b'\n' || (b' '..=b'~').contains(&b)) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || escaped(c).is_none() {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The escape of a character that is not to be seen as it is.
+fn escaped(c: char) -> Option<String> {
+    if (' '..='~').contains(&c) {
+        return None;
+    }
+    // Behind another character, so that a combining mark stays what it is.
+    let shown = format!("{:?}", ["a", c.encode_utf8(&mut [0; 4])].concat());
+    let shown = shown.get(2..shown.len() - 1).unwrap_or_default();
+    shown.starts_with('\\').then(|| shown.to_owned())
 }

@@ -3,6 +3,8 @@
 mod access;
 mod bodies;
 mod bounds;
+mod evaluate;
+mod explain;
 mod framing;
 mod golden;
 mod issuer;

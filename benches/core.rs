@@ -1,0 +1,149 @@
+//! `cargo bench --bench core`: the pure core in process. One evaluation, beside the slow evaluator of the tests; and a
+//! snapshot of 100,000 flags, from text to flags that answer.
+//!
+//! `-- evaluate` and `-- compile` run one of the two; `YARDARM_BENCH=quick` only shows that they work.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    clippy::all,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic
+)]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, clippy::string_slice)]
+
+mod flag_file;
+#[path = "../tests/reference/mod.rs"]
+mod reference;
+mod targeting;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use yardarm::flags::document::{Format, SourceFile, read};
+use yardarm::flags::evaluate::{self, Context};
+use yardarm::flags::problem::HazardPolicy;
+use yardarm::flags::snapshot::{Environment, Input, assemble};
+
+fn quick() -> bool {
+    std::env::var_os("YARDARM_BENCH").is_some_and(|value| value == "quick")
+}
+
+fn main() {
+    let wanted = |name: &str| {
+        let mut named = std::env::args().skip(1).filter(|a| !a.starts_with("--")).peekable();
+        named.peek().is_none() || named.any(|a| a == name)
+    };
+    if wanted("evaluate") {
+        evaluate();
+    }
+    if wanted("compile") {
+        compile();
+    }
+}
+
+fn evaluate() {
+    let length = if quick() { Duration::from_millis(200) } else { Duration::from_secs(3) };
+    let mut criterion = Criterion::default().warm_up_time(length / 3).measurement_time(length);
+    let file = read(Format::Yaml, targeting::FLAGS.as_bytes());
+    let environment = assemble(&[input("a", file)], &Environment::default(), HazardPolicy::Refuse);
+    let namespace = &environment.namespaces["default"];
+    let (banner, beta) = (namespace.flag("banner").unwrap(), namespace.flag("beta").unwrap());
+    let slow = &reference::files([targeting::FLAGS])["default"];
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    for (name, pairs) in [("all of three segments match", targeting::MATCHING), ("none matches", targeting::OTHER)] {
+        let context: Context = pairs.iter().map(owned).collect();
+        let request = reference::Request { entity: "user-1".to_owned(), context: pairs.iter().map(owned).collect() };
+        let server = reference::Mode::Server;
+        let mut group = criterion.benchmark_group(name);
+        group.bench_function("variant", |b| {
+            b.iter(|| black_box(evaluate::variant(black_box(banner), "user-1", black_box(&context))))
+        });
+        group.bench_function("boolean", |b| {
+            b.iter(|| black_box(evaluate::boolean(black_box(beta), "user-1", black_box(&context))))
+        });
+        group.bench_function("variant, reference", |b| {
+            b.iter(|| black_box(reference::evaluate(server, black_box(&slow["banner"]), black_box(&request))))
+        });
+        group.finish();
+        // The ratio of one run, taken in turns: what slows one slows the other.
+        let (mut ours, mut theirs) = (f64::MAX, f64::MAX);
+        for _ in 0..if quick() { 3 } else { 30 } {
+            ours = ours.min(nanoseconds(10_000, || {
+                drop(black_box(evaluate::variant(black_box(banner), "user-1", black_box(&context))))
+            }));
+            theirs = theirs.min(nanoseconds(200, || {
+                drop(black_box(reference::evaluate(server, black_box(&slow["banner"]), black_box(&request))));
+            }));
+        }
+        println!(
+            "{name}: {ours:.0} ns (aim under 1000: {}); the reference takes {:.0} times as long",
+            if ours < 1000.0 { "reached" } else { "not reached" },
+            theirs / ours
+        );
+    }
+}
+
+/// Mean of one call.
+fn nanoseconds(calls: u32, mut call: impl FnMut()) -> f64 {
+    let begin = Instant::now();
+    (0..calls).for_each(|_| call());
+    begin.elapsed().as_nanos() as f64 / f64::from(calls)
+}
+
+fn input(directory: &str, file: SourceFile) -> Input {
+    let path = format!("{directory}/features.yaml").into();
+    Input { path, blob: (&*file.sha1).into(), file: Arc::new(file) }
+}
+
+/// Reads texts on as many threads as there are cores, as the daemon does.
+fn read_all(texts: &[(String, String)]) -> Vec<Input> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from).min(yardarm::limits::FLAG_READERS);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = texts
+            .chunks(texts.len().div_ceil(threads))
+            .map(|part| {
+                let one = |(name, text): &(String, String)| input(name, read(Format::Yaml, text.as_bytes()));
+                scope.spawn(move || part.iter().map(one).collect::<Vec<_>>())
+            })
+            .collect();
+        parts.into_iter().flat_map(|part| part.join().expect("read")).collect()
+    })
+}
+
+/// 100,000 flags: parsed, checked and compiled; then one of them changed.
+fn compile() {
+    let flags = if quick() { 2_000 } else { 100_000 };
+    println!("\n{flags} flags from text, and one of them changed; best of a few");
+    for files in [100, 1] {
+        let text = |n: usize, salt| flag_file::file(&format!("ns-{n}"), flags / files, salt);
+        let texts: Vec<(String, String)> = (0..files).map(|n| (format!("ns-{n:03}"), text(n, 0))).collect();
+        let bytes: usize = texts.iter().map(|(_, text)| text.len()).sum();
+        let (mut whole, mut change) = (f64::MAX, f64::MAX);
+        for round in 0..if quick() { 1 } else { 3 } {
+            let begin = Instant::now();
+            let mut inputs = read_all(&texts);
+            let before = assemble(&inputs, &Environment::default(), HazardPolicy::Refuse);
+            whole = whole.min(begin.elapsed().as_secs_f64() * 1000.0);
+            assert!(before.problems.is_empty() && before.namespaces.len() == files);
+            let changed = text(0, 2 * round + 1);
+            let begin = Instant::now();
+            inputs[0] = input("ns-000", read(Format::Yaml, changed.as_bytes()));
+            let after = assemble(&inputs, &before, HazardPolicy::Refuse);
+            change = change.min(begin.elapsed().as_secs_f64() * 1000.0);
+            assert!(after.problems.is_empty());
+        }
+        let judged =
+            |ms: f64, aim: f64| format!("{ms:.1} ms (aim {aim}: {})", if ms < aim { "reached" } else { "not reached" });
+        println!(
+            "{files:>3} files, {:.0} MB: whole {}, one flag {}",
+            bytes as f64 / 1e6,
+            judged(whole, 1_500.0),
+            judged(change, 20.0)
+        );
+    }
+}
