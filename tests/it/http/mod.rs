@@ -7,6 +7,7 @@ mod evaluate;
 mod explain;
 mod framing;
 mod golden;
+mod measures;
 mod ofrep;
 mod openapi;
 mod server;
