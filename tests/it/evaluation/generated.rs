@@ -11,6 +11,7 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestR
 use serde_json::Value;
 use yardarm::flags::document::{Format, read};
 use yardarm::flags::evaluate::{self, Context};
+use yardarm::flags::explain;
 use yardarm::flags::problem::{HazardPolicy, Severity};
 use yardarm::flags::snapshot::{Environment, Flag, FlagKind, Input, assemble};
 
@@ -23,6 +24,8 @@ const FILES: u32 = 1_300;
 const WARNED: u32 = 500;
 /// Files of which clients evaluate the snapshot.
 const SNAPSHOTS: u32 = 500;
+/// Files of which answers are explained.
+const EXPLAINED: u32 = 150;
 /// What a run has to compare at least.
 const COMPARED: u64 = 100_000;
 
@@ -330,6 +333,44 @@ fn clients_answer_otherwise_only_where_it_is_told_or_the_request_is_odd() {
     });
     println!("{} alike; unlike: {} with a warning, {} for odd requests", alike.get(), warned.get(), odd.get());
     assert!(alike.get() > 10_000 && warned.get() > 50 && odd.get() > 5);
+}
+
+/// Which explanations note that client SDKs answer otherwise: those of which it is true.
+#[test]
+fn an_explanation_knows_what_clients_answer() {
+    let (alike, unlike) = (Cell::new(0_u64), Cell::new(0_u64));
+    let value = |answer: &Answer| match answer {
+        Answer::Boolean { enabled, .. } => enabled.to_string(),
+        Answer::Variant { key, .. } if key.is_empty() => "no variant".to_owned(),
+        Answer::Variant { key, .. } => format!("variant {key:?}"),
+    };
+    all(EXPLAINED, |case, text| {
+        let environment = environment(text);
+        let requests = case.requests();
+        for (namespace, flags) in reference::files([text]) {
+            let served = &environment.namespaces[namespace.as_str()];
+            let snapshot = reference::read::snapshot(&served.client_snapshot());
+            for (key, flag) in &flags {
+                let at_edges = edges(flag).into_iter().map(|entity| Request { entity, ..requests[0].clone() });
+                for request in requests.iter().cloned().chain(at_edges) {
+                    let context: Context = request.context.clone().into_iter().collect();
+                    let told = explain::explain(served.flag(key).unwrap(), &request.entity, &context);
+                    let note = told.notes.iter().find(|note| note.code == "client-engines");
+                    let clients = value(&reference::evaluate(Mode::Client, &snapshot[key], &request));
+                    let differs = value(&reference::evaluate(Mode::Server, flag, &request)) != clients;
+                    let right = note.map_or(!differs, |note| differs && note.message.ends_with(&clients));
+                    if !right {
+                        return Err(format!("{key} for {request:?}\nclients: {clients}\nnote: {note:?}"));
+                    }
+                    let counter = if differs { &unlike } else { &alike };
+                    counter.set(counter.get() + 1);
+                }
+            }
+        }
+        Ok(())
+    });
+    println!("{} alike, {} unlike", alike.get(), unlike.get());
+    assert!(alike.get() > 1_000 && unlike.get() > 5);
 }
 
 /// Whether a constraint that a flag looks at is asked with a value that is odd by itself.
