@@ -4,8 +4,9 @@
 mod architecture;
 
 mod cli;
-mod diff;
+mod commits;
 mod compatibility;
+mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
 mod evaluate;
