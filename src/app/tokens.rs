@@ -263,6 +263,8 @@ mod tests {
         std::fs::remove_dir(&path).unwrap();
         std::fs::write(&path, [0xff]).unwrap();
         assert!(matches!(seen.look(&path), Some(News::Trouble(_))));
+        std::fs::File::create(&path).unwrap().set_len(limits::TOKEN_FILE_BYTES + 1).unwrap();
+        assert!(told(seen.look(&path))[0].contains("more than"));
         write(&path, &[]);
         assert!(told(seen.look(&path)).is_empty());
     }

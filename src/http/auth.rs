@@ -202,7 +202,10 @@ impl Authentication {
     /// Whose token has this hash.
     pub(super) fn identify_token(&self, digest: &Digest, now: Timestamp) -> Result<Arc<Caller>, &'static str> {
         match self.0.tokens.find(digest) {
-            Some(caller) if caller.expired(now) => Err("a token that has expired"),
+            Some(caller) if caller.expired(now) => {
+                tracing::debug!(token = &*caller.name, "shown after its end");
+                Err("a token that has expired")
+            }
             Some(caller) => Ok(caller.clone()),
             None => Err("a token that is not known"),
         }
