@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
-use super::super::snapshot::FlagKind;
 use super::{
-    Answer, Changes, Condition, Edit, Effect, FlagChange, NamespaceChange, NotCompared, Presence, SegmentChange,
-    SegmentEdit, Side, Step, StepChange, StepEdit, StepKind, Target, TextEdit, ValueEdit, Whom,
+    Changes, Edit, FlagChange, NamespaceChange, NotCompared, Portion, Presence, Side, Step, StepChange, StepEdit,
+    StepKind, Target, TextEdit, ValueEdit,
 };
+use crate::flags::snapshot::FlagKind;
+
+mod effect;
+mod segment;
+
+pub(super) use segment::{segment_head, segment_lines};
 
 /// A piece of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +133,7 @@ pub(super) fn flag_lines(flag: &FlagChange) -> Vec<(Mark, Line)> {
     for edit in &flag.edits {
         edit_lines(flag, edit, &mut lines);
     }
-    lines.extend(flag.effects.iter().map(|effect| (Mark::Effect, effect_line(flag, effect))));
+    lines.extend(flag.effects.iter().map(|effect| (Mark::Effect, effect::line(flag, effect))));
     lines
 }
 
@@ -307,8 +312,7 @@ fn outcome(step: &Step) -> Line {
         Some(value) => vec![said(on_off(value))],
         None if step.variants.is_empty() => vec![said("the default variant")],
         None => {
-            let portion =
-                |portion: &super::Portion| vec![key(&portion.variant), said(format!(" {} %", portion.rollout))];
+            let portion = |portion: &Portion| vec![key(&portion.variant), said(format!(" {} %", portion.rollout))];
             step.variants.iter().map(portion).collect::<Vec<_>>().join(&said(", "))
         }
     }
@@ -322,165 +326,5 @@ fn list(keys: &[Box<str>]) -> Line {
     if keys.len() > SHOWN {
         line.push(said(format!(" and {} more", keys.len() - SHOWN)));
     }
-    line
-}
-
-fn effect_line(flag: &FlagChange, effect: &Effect) -> Line {
-    let (mut line, whose) = match &effect.whom {
-        Whom::Everyone => (vec![said("everyone")], "of entities"),
-        Whom::InNoSegment => (vec![said("who is in none of its segments")], "of them"),
-        Whom::OnlyIn { segments } => {
-            let words = if segments.len() == 1 { "who is only in segment " } else { "who is only in the segments " };
-            ([vec![said(words)], list(segments)].concat(), "of them")
-        }
-    };
-    let percent = |parts: u32| format!("{} %", f64::from(parts) * 100.0 / f64::from(effect.of.max(1)));
-    line.push(said(": "));
-    if flag.kind == FlagKind::Boolean {
-        let share = effect.shares.iter().find(|share| share.answer == Answer::On);
-        let on = |side: Option<Option<u32>>| percent(side.flatten().unwrap_or(0));
-        let (before, after) = (on(share.map(|share| share.before)), on(share.map(|share| share.after)));
-        match flag.change {
-            Presence::Added => line.push(said(format!("on for {after}"))),
-            Presence::Removed => line.push(said(format!("was on for {before}"))),
-            Presence::Changed => {
-                let of = |to: Answer| effect.moves.iter().find(|step| step.to == to).map_or(0, |step| step.parts);
-                let words = match (of(Answer::On), of(Answer::Off)) {
-                    (more, 0) => format!("{} {whose} more get on", percent(more)),
-                    (0, fewer) => format!("{} {whose} fewer get on", percent(fewer)),
-                    (more, fewer) => {
-                        format!("{} {whose} get on who had off, {} off who had on", percent(more), percent(fewer))
-                    }
-                };
-                line.push(said(format!("on for {before} → {after}: {words}")));
-            }
-        }
-        return line;
-    }
-    let answer = |answer: &Answer| match answer {
-        Answer::Variant { key: variant } => key(variant),
-        Answer::On => said("on"),
-        Answer::Off => said("off"),
-        Answer::Nothing => said("no variant"),
-    };
-    let shares = |side: &dyn Fn(&super::Share) -> Option<u32>| {
-        let share = |share| {
-            let parts = side(share).filter(|parts| *parts > 0)?;
-            Some(vec![answer(&share.answer), said(format!(" {}", percent(parts)))])
-        };
-        effect.shares.iter().filter_map(share).collect::<Vec<_>>().join(&said(", "))
-    };
-    match flag.change {
-        Presence::Added => line.extend(shares(&|share| share.after)),
-        Presence::Removed => {
-            line.push(said("had "));
-            line.extend(shares(&|share| share.before));
-        }
-        Presence::Changed => {
-            line.push(said(format!("{} {whose} get another answer (", percent(effect.changed))));
-            let moves = effect.moves.iter().take(10).map(|step| {
-                vec![answer(&step.from), said(" → "), answer(&step.to), said(format!(" {}", percent(step.parts)))]
-            });
-            line.extend(moves.collect::<Vec<_>>().join(&said(", ")));
-            line.push(said("); now "));
-            line.extend(shares(&|share| share.after));
-        }
-    }
-    line
-}
-
-pub(super) fn segment_head(segment: &SegmentChange) -> Line {
-    let mut line = vec![said("segment "), key(&segment.key)];
-    if segment.name != segment.key {
-        line.extend([said(" ("), text(&segment.name), said(")")]);
-    }
-    line
-}
-
-pub(super) fn segment_lines(segment: &SegmentChange) -> Vec<(Mark, Line)> {
-    let new = segment.change == Presence::Added;
-    let mut lines: Vec<(Mark, Line)> = segment.edits.iter().map(|edit| segment_line(segment, edit)).collect();
-    if new && lines.is_empty() {
-        lines.push((Mark::Edit(Presence::Added), vec![said("everyone is in it: it has no constraint")]));
-    }
-    if !segment.flags.is_empty() {
-        let words = if segment.flags.len() == 1 { "touches the flag " } else { "touches the flags " };
-        lines.push((Mark::Effect, [vec![said(words)], list(&segment.flags)].concat()));
-    } else if segment.change == Presence::Changed {
-        lines.push((Mark::Effect, vec![said("touches no flag: none names it")]));
-    }
-    lines
-}
-
-fn segment_line(segment: &SegmentChange, edit: &SegmentEdit) -> (Mark, Line) {
-    let line = match edit {
-        SegmentEdit::Name(edit) => texts("name: ", edit),
-        SegmentEdit::Description(edit) => texts("description: ", edit),
-        SegmentEdit::Match { all: true } => vec![said("now every constraint has to match; one was enough")],
-        SegmentEdit::Match { all: false } => {
-            vec![said("now one matching constraint is enough; every one had to match")]
-        }
-        SegmentEdit::Order => vec![said("the constraints stand in another order, which changes no answer")],
-        SegmentEdit::Malformed { malformed: true } => {
-            vec![said("now left out of every rule and rollout: a value of it does not parse")]
-        }
-        SegmentEdit::Malformed { malformed: false } => vec![said("takes part again: all its values parse")],
-        SegmentEdit::Constraint { change, old, new } => {
-            let verb = match (segment.change, change, segment.all) {
-                (Presence::Added, _, true) => "requires ",
-                (Presence::Added, _, false) => "has those with ",
-                (_, Presence::Added, true) => "now also requires ",
-                (_, Presence::Added, false) => "now also has those with ",
-                (_, Presence::Removed, true) => "no longer requires ",
-                (_, Presence::Removed, false) => "no longer has those with ",
-                (_, Presence::Changed, true) => "now requires ",
-                (_, Presence::Changed, false) => "now has those with ",
-            };
-            let mut line = vec![said(verb)];
-            line.extend(new.as_ref().or(old.as_ref()).map(condition).unwrap_or_default());
-            if let (Some(old), Some(_)) = (old, new) {
-                line.push(said(", instead of "));
-                line.extend(condition(old));
-            }
-            return (Mark::Edit(*change), line);
-        }
-    };
-    (CHANGED, line)
-}
-
-fn condition(condition: &Condition) -> Line {
-    let (subject, kind) = match condition.subject {
-        "ENTITY_ID_COMPARISON_TYPE" => (said("the entity id"), ""),
-        "NUMBER_COMPARISON_TYPE" => (key(&condition.property), " (number)"),
-        "DATETIME_COMPARISON_TYPE" => (key(&condition.property), " (time)"),
-        "BOOLEAN_COMPARISON_TYPE" => (key(&condition.property), " (boolean)"),
-        _ => (key(&condition.property), ""),
-    };
-    let (words, valued) = match condition.operator {
-        "eq" => ("=", true),
-        "neq" => ("≠", true),
-        "lt" => ("<", true),
-        "lte" => ("≤", true),
-        "gt" => (">", true),
-        "gte" => ("≥", true),
-        "prefix" => ("begins with", true),
-        "suffix" => ("ends with", true),
-        "contains" => ("contains", true),
-        "notcontains" => ("does not contain", true),
-        "isoneof" => ("is one of", true),
-        "isnotoneof" => ("is none of", true),
-        "empty" => ("is empty", false),
-        "notempty" => ("is not empty", false),
-        "present" => ("is present", false),
-        "notpresent" => ("is not present", false),
-        "true" => ("is true", false),
-        "false" => ("is false", false),
-        other => (other, true),
-    };
-    let mut line = vec![subject, said(format!(" {words}"))];
-    if valued {
-        line.extend([said(" "), text(&condition.value)]);
-    }
-    line.push(said(kind));
     line
 }

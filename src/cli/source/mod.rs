@@ -14,7 +14,6 @@
 
 use std::cell::OnceCell;
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -27,6 +26,10 @@ use crate::flags::snapshot::{self, Environment, Input};
 use crate::git::{self, Standing};
 use crate::limits;
 use crate::sync::files::{Text, parse_all, text_of};
+
+mod walk;
+
+use walk::Walk;
 
 /// Where to look for what is named.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -155,9 +158,7 @@ impl<'a> Reader<'a> {
             source.root = path.parent().map(Path::to_owned);
             return Ok(source);
         }
-        let mut walk = Walk { root: path, files: Vec::new(), notes: Vec::new(), looked_at: 0 };
-        walk.directory(path, "", 0)?;
-        let Walk { mut files, mut notes, .. } = walk;
+        let Walk { mut files, mut notes, .. } = Walk::over(path)?;
         files.sort_by(|(a, _), (b, _)| a.path.split('/').cmp(b.path.split('/')));
         notes.sort();
         let mut source = Source::of(&name, files)?;
@@ -331,65 +332,6 @@ impl File {
             Place::Disk(_) => format!("{prefix}{}", self.path),
             Place::Memory(_) => self.shown.clone(),
         }
-    }
-}
-
-/// A walk over a directory of this machine, which sees what a commit of it would hold: no links, no other repositories.
-struct Walk<'r> {
-    root: &'r Path,
-    files: Vec<(File, Format)>,
-    notes: Vec<String>,
-    looked_at: usize,
-}
-
-impl Walk<'_> {
-    fn directory(&mut self, at: &Path, below: &str, depth: usize) -> Result<(), Error> {
-        let failed = |source| Error::Disk { path: at.to_owned(), source };
-        if depth > limits::GIT_TREE_DEPTH {
-            return Err(Error::TooMuch(format!("{} is deeper than {depth} directories", at.display())));
-        }
-        for entry in fs::read_dir(at).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            self.looked_at += 1;
-            if self.looked_at > limits::GIT_ENTRIES || self.files.len() > limits::FLAG_FILES {
-                return Err(too_many(&self.root.display().to_string()));
-            }
-            let kind = entry.file_type().map_err(failed)?;
-            let name = entry.file_name();
-            let full = entry.path();
-            let Some(name) = name.to_str() else {
-                let text = "is passed over: its name is no UTF-8";
-                self.notes.push(format!("{} {text}", full.display()));
-                continue;
-            };
-            let path = join(below, name);
-            let shown = full.strip_prefix(".").unwrap_or(&full).display().to_string();
-            if kind.is_dir() {
-                if name == ".git" {
-                    continue;
-                }
-                if full.join(".git").exists() {
-                    self.notes.push(format!("{shown} is passed over: it is another repository"));
-                    continue;
-                }
-                self.directory(&full, &path, depth + 1)?;
-                continue;
-            }
-            let Some(format) = document::format_of(&path) else {
-                if document::format_of(&format!("x/{path}")).is_some() {
-                    self.notes.push(at_the_root(&shown));
-                } else if kind.is_symlink() && full.is_dir() {
-                    self.notes.push(format!("{shown} is passed over: symbolic links are not followed"));
-                }
-                continue;
-            };
-            if kind.is_file() {
-                self.files.push((File { path: path.into(), shown, place: Place::Disk(full) }, format));
-            } else {
-                self.notes.push(format!("{shown} is passed over: it is no file of its own, but a link or a device"));
-            }
-        }
-        Ok(())
     }
 }
 
