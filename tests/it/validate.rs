@@ -220,7 +220,8 @@ fn a_report_for_a_program_has_every_finding() {
             "{rule}"
         );
         let physical = &result["locations"][0]["physicalLocation"];
-        assert_eq!(physical["artifactLocation"]["uriBaseId"], "%SRCROOT%");
+        let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.starts_with("file:///") && uri.ends_with("/features.yaml"), "{uri}");
         assert!(physical["region"]["endColumn"].as_u64() > physical["region"]["startColumn"].as_u64());
         assert!(result["message"]["text"].as_str().unwrap().len() > 10);
     }
@@ -311,6 +312,13 @@ fn commits_are_read_as_git_names_them() {
         assert!(bad.out.starts_with("v1:production/shop/features.yaml:5:12: error"), "{}", bad.out);
         let github = run(&["validate", "--repo", repo, "-f", "github", "v1"], "");
         assert!(github.out.starts_with("::error file=production/shop/features.yaml,line=5,"), "{}", github.out);
+        let sarif = run(&["validate", "--repo", repo, "-f", "sarif", "v1"], "").out;
+        let sarif: Value = serde_json::from_str(&sarif).unwrap();
+        let artifact = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+        assert_eq!(
+            (&artifact["uri"], &artifact["uriBaseId"]),
+            (&"production/shop/features.yaml".into(), &"%SRCROOT%".into())
+        );
         let on_disk = run(&["validate", "-f", "github", &format!("{repo}/production/shop")], "");
         assert!(on_disk.code == Some(2), "{}", on_disk.err);
     }
