@@ -12,6 +12,7 @@
 
 mod ledger;
 mod tokens;
+mod trust;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -29,11 +30,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use self::ledger::Ledger;
 use self::tokens::TokenFiles;
+use self::trust::Trust;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::fault::Class;
+use crate::http::State;
 use crate::http::serve::{self as listen, BindError, Listening};
-use crate::http::{Settings, State};
 use crate::ingest::deliveries::Log;
 use crate::ingest::{Delivery, Endpoint, Ingest};
 use crate::serve::{self, Environments};
@@ -89,6 +91,8 @@ pub struct Daemon {
     workers: Arc<Workers>,
     store: Store,
     writer: (watch::Sender<bool>, JoinHandle<()>),
+    trust: Arc<Trust>,
+    watch: JoinHandle<()>,
     token_files: (Arc<TokenFiles>, JoinHandle<()>),
     /// What cannot change while it runs.
     fixed: Mutex<Fixed>,
@@ -125,18 +129,25 @@ impl Daemon {
         deliveries.restore(remembered);
         ledger.connect(&ingest);
 
+        let trust = Arc::<Trust>::default();
         let http = Arc::new(State {
             environments,
             board,
             ingest,
             deliveries: deliveries.clone(),
             metrics,
-            settings: ArcSwap::from_pointee(Settings::from(&config)),
+            settings: ArcSwap::from_pointee(trust.settings(&config)),
             clock,
             draining: Arc::default(),
         });
         workers.prepare(&config);
-        let listening = listen::bind(&http, &config.server)?;
+        let listening = match listen::bind(&http, &config.server) {
+            Ok(listening) => listening,
+            Err(error) => {
+                trust.stop();
+                return Err(error.into());
+            }
+        };
         tracing::info!(address = %listening.address(), webhook_address = ?listening.webhook_address(), "listening");
 
         let (sender, receiver) = mpsc::channel(limits::STORE_QUEUE);
@@ -144,9 +155,11 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
+        let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
-        Ok(Self { http, listening, workers, store, writer, token_files, fixed: Mutex::new(Fixed::of(&config)) })
+        let fixed = Mutex::new(Fixed::of(&config));
+        Ok(Self { http, listening, workers, store, writer, trust, watch, token_files, fixed })
     }
 
     /// Address of the main listener.
@@ -179,7 +192,7 @@ impl Daemon {
         }
         let config = Config { state_directory: fixed.state_directory.clone(), ..config };
         drop(fixed);
-        self.token_files.0.adopt(&config);
+        self.token_files.0.adopt(&config, self.trust.settings(&config));
         self.http.ingest.set_endpoints(Endpoint::of(&config));
         self.workers.apply(&config);
         tracing::info!("configuration taken over");
@@ -192,6 +205,8 @@ impl Daemon {
         self.token_files.1.abort();
         self.http.draining.store(true, Ordering::Release);
         self.http.ingest.drain();
+        self.watch.abort();
+        self.trust.stop();
         tokio::join!(self.listening.stop(), self.workers.stop(deadline));
         let (stop, writer) = self.writer;
         stop.send_replace(true);
@@ -247,6 +262,10 @@ impl Daemon {
         if !failing.is_empty() {
             line += "; failing: ";
             line += &failing.join(", ");
+        }
+        if let Some(failure) = self.trust.health().and_then(|health| health.failure) {
+            line += "; the keys of JWTs cannot be fetched: ";
+            line += &failure;
         }
         line
     }

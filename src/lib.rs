@@ -6,6 +6,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod der;
 pub mod fault;
 pub mod flags;
 pub mod limits;
@@ -26,6 +27,8 @@ pub mod git;
 pub mod http;
 #[cfg(feature = "daemon")]
 pub mod ingest;
+#[cfg(feature = "daemon")]
+pub mod issuer;
 #[cfg(feature = "daemon")]
 pub mod net;
 #[cfg(feature = "daemon")]

@@ -138,6 +138,41 @@ pub const METRIC_NAMESPACES: usize = 1_000;
 /// Flags above which a snapshot is encoded and compressed away from the threads that answer requests.
 pub const SNAPSHOT_INLINE_FLAGS: usize = 500;
 
+/// A JSON Web Token; most have about one kilobyte, those that list a person's groups have eight.
+pub const JWT_BYTES: usize = 16 * 1024;
+/// How far the clocks of an issuer and of this machine may be apart.
+pub const JWT_LEEWAY: Duration = Duration::from_secs(60);
+/// Keys of one set; issuers publish two to twelve.
+pub const JWT_KEYS: usize = 64;
+/// Keys that a token without an id is tried with: each costs a verification, and whoever asks is not known yet.
+pub const JWT_KEYS_TRIED: usize = 8;
+/// Tokens whose verdict is kept, so that a client's next request costs a hash and not a signature; a few hundred bytes
+/// each. When there are more, they are judged anew.
+pub const JWT_KEPT: usize = 8_192;
+/// A published key set; with certificates in it the largest ones have 50 KB.
+pub const JWKS_BYTES: usize = 1024 * 1024;
+/// Fetching it: a document of a few kilobytes from a server that is up.
+pub const JWKS_DEADLINE: Duration = Duration::from_secs(10);
+/// How often keys are asked for where the issuer says nothing: a key is published well before it is used.
+pub const JWKS_INTERVAL: Duration = Duration::from_secs(300);
+/// Whatever the issuer says, not more often than this …
+pub const JWKS_INTERVAL_MIN: Duration = Duration::from_secs(60);
+/// … and not less often: a key that was taken back must not live on for days.
+pub const JWKS_INTERVAL_MAX: Duration = Duration::from_secs(3_600);
+/// Least pause between two fetches, whoever shows a token with a key that is not known.
+pub const JWKS_PAUSE: Duration = Duration::from_secs(10);
+/// How long the last good keys count when the issuer cannot be asked: a bad weekend's night, not a bad month.
+pub const JWKS_KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// Characters of a person's name or address.
+pub const PERSON_CHARACTERS: usize = 256;
+
+/// How often the files of the certificate are looked at, without reading them; a renewal has weeks to be noticed in, and
+/// whoever makes one wants to see it.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(2);
+/// A certificate that ends sooner than this is warned about: who renews them does so at thirty days.
+pub const CERTIFICATE_SPARE: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// How often it is warned about.
+pub const CERTIFICATE_WARNING: Duration = Duration::from_secs(24 * 3_600);
 /// Connections waiting to be accepted; a restart brings thousands of streams back at once.
 pub const BACKLOG: u32 = 8_192;
 /// Connections a worker holds: streams, and clients that keep theirs open.

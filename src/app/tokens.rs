@@ -106,11 +106,11 @@ impl TokenFiles {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what another configuration says about callers, and has every stream look whether it may go on.
-    pub(super) fn adopt(&self, config: &Config) {
+    /// Takes over what another configuration says about callers, compiled to `settings`, and has every stream look whether it may go on.
+    pub(super) fn adopt(&self, config: &Config, settings: Settings) {
         let mut followed = self.lock();
         *followed = Followed { path: path(config), turn: followed.turn + 1 };
-        self.http.settings.store(Arc::new(Settings::from(config)));
+        self.http.settings.store(Arc::new(settings));
         drop(followed);
         self.http.environments.streams().wake_all();
     }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub mod file;
+pub mod jwt;
 pub mod peer;
 pub mod rate;
 pub mod scope;

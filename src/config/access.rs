@@ -12,7 +12,7 @@ use super::check::Section;
 use super::credentials::{readable, required};
 use super::report::Report;
 use super::substitute::Sources;
-use super::{Authentication, Rates, TokenFile};
+use super::{Authentication, Rates, TokenFile, jwt};
 use crate::auth::peer::Network;
 use crate::auth::rate::Rate;
 use crate::auth::tokens::{Digest, Token};
@@ -27,20 +27,27 @@ pub(super) fn authentication(section: Option<&Section>, sources: &Sources<'_>, r
     let exclude = section.section("exclude");
     let methods = section.section("methods");
     let (mut tokens, mut token_file) = (Vec::new(), None);
+    let (mut of_issuer, mut jwt_enabled) = (None, false);
     if let Some(methods) = methods {
-        for method in ["oidc", "github", "kubernetes", "jwt"] {
+        for (method, instead) in [
+            ("oidc", "give tokens (`methods.token`) or take the provider's own (`methods.jwt`)"),
+            ("github", "give tokens (`methods.token`), or leave authentication to a proxy"),
+            ("kubernetes", "take the same tokens by `methods.jwt`, with the `jwks_url` of the cluster and an audience"),
+        ] {
             if required_everywhere && methods.enables(method) {
                 let message = format!(
-                    "the method `{method}` is not supported yet: with `required: true` nobody could use it; give static tokens (`methods.token`), or leave authentication to a proxy"
+                    "the method `{method}` is not supported: with `required: true` nobody could use it; {instead}"
                 );
                 report.error(&methods.spot(method), message);
             }
         }
+        of_issuer = methods.section("jwt").and_then(|method| jwt::jwt(method, sources, report));
+        jwt_enabled = methods.section("jwt").is_some_and(|method| method.flag("enabled"));
         if let Some(token) = methods.section("token") {
             (tokens, token_file) = of_method(token, sources, report);
         }
     }
-    let none = tokens.is_empty() && token_file.as_ref().is_none_or(|file| file.tokens.is_empty());
+    let none = tokens.is_empty() && token_file.as_ref().is_none_or(|file| file.tokens.is_empty()) && !jwt_enabled;
     if required_everywhere && none && !sources.assumed {
         report.warning(
             &section.spot("required"),
@@ -62,6 +69,7 @@ pub(super) fn authentication(section: Option<&Section>, sources: &Sources<'_>, r
         exclude_ofrep: exclude.is_some_and(|s| s.flag("ofrep")),
         tokens,
         token_file,
+        jwt: of_issuer,
     }
 }
 
@@ -114,7 +122,7 @@ fn token_file(path: &str, storage: &Section, sources: &Sources<'_>, report: &mut
 }
 
 /// `scopes`; everything where the file does not say. One that cannot be read allows nothing, and has been reported.
-fn scopes(section: &Section, report: &mut Report) -> Scopes {
+pub(super) fn scopes(section: &Section, report: &mut Report) -> Scopes {
     if !section.says("scopes") {
         return Scopes::all();
     }

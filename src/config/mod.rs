@@ -19,7 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
+use crate::auth::jwt::{KeySet, Rules};
 use crate::auth::peer::Network;
 use crate::auth::rate::Rate;
 use crate::auth::tokens::Token;
@@ -32,6 +34,7 @@ mod credentials;
 mod duration;
 mod environments;
 mod excerpt;
+mod jwt;
 mod keys;
 mod load;
 mod place;
@@ -373,6 +376,36 @@ pub struct Authentication {
     pub tokens: Vec<Token>,
     /// `methods.token.storage.file`.
     pub token_file: Option<TokenFile>,
+    /// `methods.jwt`, where it is enabled.
+    pub jwt: Option<Jwt>,
+}
+
+/// Whose JSON Web Tokens are taken.
+#[derive(Debug, Clone)]
+pub struct Jwt {
+    /// What they are verified with.
+    pub keys: JwtKeys,
+    /// What is asked of them, and what their holders may do.
+    pub rules: Rules,
+}
+
+/// Keys of JSON Web Tokens.
+#[derive(Debug, Clone)]
+pub enum JwtKeys {
+    /// `public_key_file`, as it was when this was loaded.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// What was in it.
+        keys: KeySet,
+    },
+    /// `jwks_url`.
+    Url {
+        /// The key set.
+        url: Url,
+        /// Certificate authority of its server, PEM.
+        ca_certificate: Option<Vec<u8>>,
+    },
 }
 
 /// The file of tokens.

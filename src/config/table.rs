@@ -20,7 +20,8 @@ const fn unused(name: &'static str, shape: Shape, why: &'static str) -> Key {
 
 const PORT: Shape = Shape::Integer(0, 65_535);
 const NO_GRPC: &str = "there is no gRPC listener; every API is served over HTTP";
-const NO_LOGIN: &str = "only static tokens are served; this method is ignored while `authentication.required` is false";
+const NO_LOGIN: &str =
+    "only tokens and JWTs are served; this method is ignored while `authentication.required` is false";
 const NO_SIGNING: &str = "commits are not signed yet";
 
 /// The whole file.
@@ -301,7 +302,52 @@ static METHODS: &[Key] = &[
     unused("oidc", Shape::Any, NO_LOGIN),
     unused("github", Shape::Any, NO_LOGIN),
     unused("kubernetes", Shape::Any, NO_LOGIN),
-    unused("jwt", Shape::Any, NO_LOGIN),
+    key("jwt", Shape::Section(JWT), "", "JSON Web Tokens of somebody else, sent as `Authorization: JWT`."),
+];
+
+static JWT: &[Key] = &[
+    key("enabled", Shape::Bool, "false", "Accept them."),
+    key(
+        "jwks_url",
+        Shape::Text,
+        "",
+        "Where their keys are published (JSON Web Key Set). Fetched in the background and renewed; excludes `public_key_file`.",
+    ),
+    key(
+        "public_key_file",
+        Shape::Path,
+        "",
+        "Their public keys in PEM form, or certificates; several while one replaces the other. Excludes `jwks_url`.",
+    ),
+    own("ca_cert_path", Shape::Path, "", "Certificate authority of the server of `jwks_url`, PEM."),
+    key("validate_claims", Shape::Section(JWT_CLAIMS), "", "What is asked of a token beside its signature."),
+    key("claims_mapping", Shape::Section(JWT_MAPPING), "", "Where the person is found: JSON pointers into the claims."),
+    own(
+        "scopes",
+        Shape::Texts,
+        "everything, as in Flipt; nothing, where `scopes_claim` is given",
+        "What a caller may do of whom no claim says it; see `authentication.methods.token.storage.tokens.<name>.scopes`.",
+    ),
+    own(
+        "scopes_claim",
+        Shape::Text,
+        "none",
+        "JSON pointer to a claim that lists scopes, or has them in one text with blanks between; what is no scope is passed over.",
+    ),
+];
+
+static JWT_CLAIMS: &[Key] = &[
+    key("issuer", Shape::Text, "any", "What `iss` has to be."),
+    key("subject", Shape::Text, "any", "What `sub` has to be."),
+    key("audiences", Shape::Texts, "any", "One of these has to be in `aud`."),
+];
+
+static JWT_MAPPING: &[Key] = &[
+    key("sub", Shape::Text, "/sub", "Who it is, for logs and rate limits."),
+    key("name", Shape::Text, "/name", "Name, for commits."),
+    key("email", Shape::Text, "/email", "Address, for commits."),
+    unused("role", Shape::Text, "nothing looks at it; `scopes_claim` says what a caller may do"),
+    unused("picture", Shape::Text, "nothing shows it"),
 ];
 
 static TOKEN: &[Key] = &[

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use super::error::{Code, Failure};
 use super::{State, rate};
+use crate::auth::jwt;
 use crate::auth::scope::ANY;
 use crate::auth::tokens::{self, Digest, Token, Tokens};
 use crate::auth::{Action, Caller, Decision, Scopes, Verifier, decide, open_to_anybody};
@@ -114,6 +115,8 @@ pub(super) enum Credential<'r> {
     /// A token, of a header or of Flipt's cookie.
     Token(&'r str),
     Jwt(&'r str),
+    /// A bearer's text that has the form of a JWT: it may be a token that looks like one.
+    TokenOrJwt(&'r str),
     /// Of a kind that there is not.
     Strange,
 }
@@ -127,7 +130,8 @@ impl<'r> Credential<'r> {
         };
         let value = value.to_str().map(str::trim_end).unwrap_or_default();
         let of = |scheme| value.strip_prefix(scheme).filter(|credential: &&str| !credential.is_empty());
-        of("Bearer ").map(Self::Token).or_else(|| of("JWT ").map(Self::Jwt)).unwrap_or(Self::Strange)
+        let bearer = |text| if jwt::looks_like_one(text) { Self::TokenOrJwt(text) } else { Self::Token(text) };
+        of("Bearer ").map(bearer).or_else(|| of("JWT ").map(Self::Jwt)).unwrap_or(Self::Strange)
     }
 
     const fn is_there(self) -> bool {
@@ -154,6 +158,12 @@ impl Authentication {
         Self(Arc::new(Rules { jwt: Some(verifier), ..Rules::clone(&self.0) }))
     }
 
+    /// The same rules, told apart from these: what a credential is worth by them may have changed.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self(Arc::new(Rules::clone(&self.0)))
+    }
+
     /// Whether these are the very same rules.
     pub(super) fn same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -175,11 +185,18 @@ impl Authentication {
             Credential::Strange => Err("a credential of another kind"),
             Credential::Token(token) if tokens::is_misspelt(token) => Err("a token that is misspelt or cut off"),
             Credential::Token(token) => self.identify_token(&Digest::of(token), now),
-            Credential::Jwt(jwt) => match &self.0.jwt {
-                Some(verifier) => verifier.verify(jwt, now).map_err(|unknown| unknown.0),
-                None => Err("a JWT, and no method for it"),
+            Credential::Jwt(jwt) => self.identify_jwt(jwt, now),
+            // Tokens are compared whole, so that one text never means both.
+            Credential::TokenOrJwt(text) => match self.0.tokens.find(&Digest::of(text)) {
+                Some(_) => self.identify_token(&Digest::of(text), now),
+                None => self.identify_jwt(text, now),
             },
         }
+    }
+
+    fn identify_jwt(&self, jwt: &str, now: Timestamp) -> Result<Arc<Caller>, &'static str> {
+        let verifier = self.0.jwt.as_ref().ok_or("a JWT, and no method for it")?;
+        verifier.verify(jwt, now).map_err(|unknown| unknown.0)
     }
 
     /// Whose token has this hash.

@@ -10,6 +10,7 @@
 
 mod auth;
 mod body;
+pub mod certificate;
 mod cors;
 mod error;
 mod evaluation;

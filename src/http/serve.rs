@@ -11,16 +11,12 @@ use actix_web::dev::{RequestHead, Server, ServerHandle, Service, ServiceFactory,
 use actix_web::http::header;
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, HttpServer};
-use arc_swap::ArcSwap;
 use futures_util::future::{Either, ready};
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::task::JoinHandle;
 
+use super::certificate::Certificate;
 use super::unread::Chunked;
 use super::{State, cors, routes, webhooks};
 use crate::config;
@@ -88,7 +84,7 @@ pub fn bind(state: &Arc<State>, server: &config::Server) -> Result<Listening, Bi
         _ => None,
     };
     let certificate = server.tls.as_ref().map(Certificate::read).transpose()?.map(Arc::new);
-    let tls = certificate.clone().map(tls).transpose()?;
+    let tls = certificate.clone().map(Certificate::server).transpose()?;
     let api = routes(state.clone());
     let webhooks = webhooks::routes(state.ingest.clone());
     let servers = if let (Some(listener), Some(config)) = (webhook, &server.webhook) {
@@ -182,50 +178,6 @@ fn local(listener: &TcpListener, host: &str, port: u16) -> Result<SocketAddr, Bi
     listener.local_addr().map_err(|source| BindError::Address { host: host.to_owned(), port, source })
 }
 
-/// The certificate and key that handshakes are answered with; a reload renews them under the listeners.
-#[derive(Debug)]
-pub struct Certificate(ArcSwap<CertifiedKey>);
-
-impl Certificate {
-    fn read(config: &config::Tls) -> Result<Self, BindError> {
-        certified(config).map(|key| Self(ArcSwap::from_pointee(key)))
-    }
-
-    /// Reads both files anew, for the handshakes from now on; connections that stand go on.
-    ///
-    /// # Errors
-    /// Files that cannot be used: then nothing changes.
-    pub fn renew(&self, config: &config::Tls) -> Result<(), BindError> {
-        self.0.store(Arc::new(certified(config)?));
-        Ok(())
-    }
-}
-
-impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
-    }
-}
-
-fn certified(config: &config::Tls) -> Result<CertifiedKey, BindError> {
-    let failed = |path: &PathBuf| {
-        let path = path.clone();
-        move |source| BindError::Pem { path, source }
-    };
-    let chain = CertificateDer::pem_file_iter(&config.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(failed(&config.certificate))?;
-    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(failed(&config.key))?;
-    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider()).map_err(BindError::Tls)
-}
-
-fn tls(certificate: Arc<Certificate>) -> Result<ServerConfig, BindError> {
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(BindError::Tls)?;
-    Ok(config.with_no_client_auth().with_cert_resolver(certificate))
-}
-
 fn start(
     listener: TcpListener,
     tls: Option<ServerConfig>,
@@ -244,10 +196,13 @@ fn start(
         .tls_handshake_timeout(limits::HEAD_DEADLINE)
         .shutdown_timeout(limits::DRAIN_DEADLINE.as_secs())
         .on_connect(|connection, _| {
+            use actix_tls::accept::rustls_0_23::TlsStream;
             use actix_web::rt::net::TcpStream;
             // What the reader does not take, or the network does not carry, ends the connection: nothing above the
             // kernel notices a stream whose client is gone or has stopped reading.
-            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            let plain = connection.downcast_ref::<TcpStream>();
+            let tls = || connection.downcast_ref::<TlsStream<TcpStream>>().map(|stream| stream.get_ref().0);
+            if let Some(stream) = plain.or_else(tls) {
                 let socket = SockRef::from(stream);
                 let _ = socket.set_tcp_nodelay(true);
                 #[cfg(target_os = "linux")]

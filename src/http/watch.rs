@@ -48,7 +48,9 @@ impl Watch {
     ) -> Self {
         let credential = match Credential::of(request.headers()) {
             Credential::Token(token) => Held::Token(Digest::of(token)),
-            Credential::Jwt(jwt) if jwt.len() <= limits::HELD_CREDENTIAL_BYTES => Held::Jwt(jwt.into()),
+            Credential::Jwt(jwt) | Credential::TokenOrJwt(jwt) if jwt.len() <= limits::HELD_CREDENTIAL_BYTES => {
+                Held::Jwt(jwt.into())
+            }
             _ => Held::Nothing,
         };
         // These may be newer rules than those that let it in: they are looked at as soon as the stream is asked.
@@ -90,7 +92,7 @@ impl Watch {
         let caller = match &self.credential {
             Held::Nothing => return false,
             Held::Token(digest) => rules.identify_token(digest, now),
-            Held::Jwt(jwt) => rules.identify(Credential::Jwt(jwt.expose_secret()), now),
+            Held::Jwt(jwt) => rules.identify(Credential::TokenOrJwt(jwt.expose_secret()), now),
         };
         let Ok(caller) = caller else { return false };
         self.until = caller.expires;

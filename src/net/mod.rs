@@ -9,6 +9,7 @@
 //! blocking threads ([`drive`]) need none.
 
 mod error;
+mod get;
 mod json;
 
 use std::future::Future;
@@ -24,6 +25,7 @@ use tokio::runtime::{Handle, Runtime};
 use url::Url;
 
 pub use error::Error;
+pub use get::{Document, get};
 pub use json::{Call, Reply, call, exchange};
 
 use crate::limits;

@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -112,6 +113,14 @@ pub struct Metrics {
     streams_refused: Counter,
     refused: Family<OfRefusal, Counter>,
     lanes: Arc<Lanes>,
+    trust: Mutex<Trust>,
+}
+
+/// What was seen last of what is trusted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trust {
+    certificate_end: Option<Timestamp>,
+    issuer: Option<(usize, bool, Option<u64>)>,
 }
 
 impl Default for Metrics {
@@ -151,7 +160,18 @@ impl Metrics {
         registry.register("yardarm_build_info", "The version that runs", build);
         let lanes = Arc::new(Lanes::default());
         registry.register_collector(Box::new(lanes.clone()));
-        Self { registry, deliveries, fetches, fetch_time, missed, live_time, streams_refused, refused, lanes }
+        Self {
+            registry,
+            deliveries,
+            fetches,
+            fetch_time,
+            missed,
+            live_time,
+            streams_refused,
+            refused,
+            lanes,
+            trust: Mutex::default(),
+        }
     }
 
     /// One delivery. The storage of an endpoint that does not exist is not counted by name.
@@ -188,6 +208,17 @@ impl Metrics {
         self.refused.get_or_create(&OfRefusal { reason: why.name() }).inc();
     }
 
+    /// When the certificate that is served ends.
+    pub fn certificate_end(&self, end: Option<Timestamp>) {
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner).certificate_end = end;
+    }
+
+    /// The keys of the issuer of JWTs, where they are fetched: how many count, whether the last fetch failed, and how
+    /// many seconds ago the last good one was.
+    pub fn issuer(&self, keys: Option<(usize, bool, Option<u64>)>) {
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner).issuer = keys;
+    }
+
     /// The counters of one namespace that exists.
     #[must_use]
     pub fn lane(&self, environment: &Arc<str>, namespace: &Arc<str>) -> Arc<Lane> {
@@ -208,6 +239,8 @@ impl Metrics {
         // Formatting into a string does not fail.
         let _ = encode_registry(&mut text, &self.registry);
         let _ = encode_registry(&mut text, &gauges(storages, streams));
+        let trust = *self.trust.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = encode_registry(&mut text, &trust.gauges());
         let _ = encode_eof(&mut text);
         text
     }
@@ -225,6 +258,37 @@ const fn name_of(outcome: Outcome) -> &'static str {
         Outcome::TooLarge => "too-large",
         Outcome::TooSlow => "too-slow",
         Outcome::Overloaded => "overloaded",
+    }
+}
+
+impl Trust {
+    /// Nothing of what there is not: a zero would be an alarm.
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
+    fn gauges(self) -> Registry {
+        let mut registry = Registry::default();
+        if let Some(end) = self.certificate_end {
+            let gauge: Gauge<f64, std::sync::atomic::AtomicU64> = Gauge::default();
+            gauge.set(end.as_second() as f64);
+            let help = "When the certificate that is served ends, in seconds since 1970";
+            registry.register_with_unit("yardarm_tls_certificate_expiry", help, Unit::Seconds, gauge);
+        }
+        if let Some((count, failing, age)) = self.issuer {
+            let gauge = |value: i64| {
+                let gauge: Gauge = Gauge::default();
+                gauge.set(value);
+                gauge
+            };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            registry.register("yardarm_jwt_keys", "Keys by URL that JWTs are verified with", gauge(count));
+            let help = "Whether the last fetch of the keys failed";
+            registry.register("yardarm_jwt_keys_failing", help, gauge(failing.into()));
+            if let Some(age) = age {
+                let help = "Time since the last fetch of the keys that succeeded";
+                let age = gauge(i64::try_from(age).unwrap_or(i64::MAX));
+                registry.register_with_unit("yardarm_jwt_keys_staleness", help, Unit::Seconds, age);
+            }
+        }
+        registry
     }
 }
 

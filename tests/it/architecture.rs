@@ -9,12 +9,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("fault", &[]),
     ("limits", &[]),
     ("clock", &[]),
+    ("der", &[]),
     ("yaml", &["limits"]),
-    ("auth", &["limits", "fault"]),
+    ("auth", &["der", "limits", "fault"]),
     ("flags", &["yaml", "limits", "fault"]),
     ("provider", &["limits", "fault"]),
     ("config", &["yaml", "flags", "provider", "auth", "limits", "fault"]),
     ("net", &["limits", "fault"]),
+    ("issuer", &["auth", "net", "provider", "limits", "fault"]),
     ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
     ("store", &["ingest", "provider", "limits", "fault", "clock"]),
     ("serve", &["flags", "limits", "clock"]),
@@ -26,7 +28,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &["sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
     (
         "http",
-        &["auth", "ingest", "serve", "sync", "telemetry", "config", "provider", "flags", "clock", "limits", "fault"],
+        &[
+            "auth",
+            "der",
+            "ingest",
+            "serve",
+            "sync",
+            "telemetry",
+            "config",
+            "provider",
+            "flags",
+            "clock",
+            "limits",
+            "fault",
+        ],
     ),
 ];
 
@@ -36,12 +51,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("gix_transport::", &["git"]),
     ("sled::", &["store"]),
     ("actix_web::", &["http", "demo"]),
+    ("p521::", &["auth"]),
     ("reqwest::", &["net", "git", "demo"]),
     ("process::Command", &["git", "demo"]),
 ];
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
-const PURE: &[&str] = &["auth", "yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
+const PURE: &[&str] =
+    &["auth", "der", "yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
 const IMPURE: &[&str] = &[
     "std::fs::",
     "std::net::Tcp",

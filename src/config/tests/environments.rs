@@ -208,15 +208,15 @@ fn authentication_is_served_or_refused_never_passed_over() {
     let token = &authentication.tokens[0];
     assert_eq!((&*token.name, token.digest, &token.scopes), ("ci", Digest::of("s3"), &Scopes::all()));
     assert_eq!(warnings(&config).len(), 1, "{:#?}", warnings(&config));
-    for method in ["oidc", "github", "kubernetes", "jwt"] {
+    for method in ["oidc", "github", "kubernetes"] {
         let text = format!("methods: {{{method}: {{enabled: true, x: y}}}}");
         let errors = shown(&load(&format!("required: true, {text}")).unwrap_err(), Severity::Error);
         assert!(
-            errors.len() == 1 && errors[0].contains(&format!("the method `{method}` is not supported yet")),
+            errors.len() == 1 && errors[0].contains(&format!("the method `{method}` is not supported")),
             "{errors:#?}"
         );
         let config = load(&text).unwrap();
-        assert!(warnings(&config)[0].contains("only static tokens are served"), "{:#?}", warnings(&config));
+        assert!(warnings(&config)[0].contains("only tokens and JWTs are served"), "{:#?}", warnings(&config));
         load(&format!("required: true, methods: {{{method}: {{enabled: false}}}}")).unwrap();
     }
     assert!(warnings(&load("required: true").unwrap())[0].contains("every request but health"));

@@ -7,6 +7,8 @@ mod evaluate;
 mod explain;
 mod framing;
 mod golden;
+mod issuer;
+mod jwt;
 mod measures;
 mod ofrep;
 mod openapi;
