@@ -48,7 +48,7 @@ fn about(id: &'static str, summary: &'static str) -> Operation {
         .query(
             "pageToken",
             json!({ "type": "string", "pattern": "^[0-9]{0,9}$" }),
-            "`nextPageToken` of the page before.",
+            "`nextPageToken` of the page before; only with `limit`.",
         )
         .ok("The flags by key.", "FlagList")
         .guarded(&[Shape::Json])

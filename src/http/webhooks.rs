@@ -57,7 +57,10 @@ fn about(id: &'static str, summary: &'static str) -> Operation {
             "Verified by the provider's own scheme, and no more than a hint to look at the remote. Whoever has not \
              proved to be the provider is told a status and nothing else.",
         )
-        .raw_body("What the provider sends.", &["application/json", "application/x-www-form-urlencoded"])
+        .raw_body(
+            "What the provider sends; a form only where it can send one.",
+            &["application/json", "application/x-www-form-urlencoded"],
+        )
         .empty(200, "Authentic, and nothing to do, or seen before.")
         .answers(200, "", TEXT, sentence())
         .answers(202, "Accepted: the remote is looked at.", TEXT, sentence())

@@ -102,7 +102,13 @@ fn targets(level: &str) -> Targets {
         _ => LevelFilter::INFO,
     };
     let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(libraries)
+    // The HTTP server below calls everything an error that a stranger sends and that is no HTTP. None of it is for a
+    // person to act on.
+    let strangers = if level >= LevelFilter::DEBUG { libraries } else { LevelFilter::OFF };
+    Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), level)
+        .with_target("actix_http", strangers)
+        .with_default(libraries)
 }
 
 /// Where lines go.
@@ -213,6 +219,7 @@ mod tests {
             tracing::debug!("not at this level");
             tracing::info!(target: "reqwest", "not of a library");
             tracing::warn!(target: "reqwest", "of a library");
+            tracing::error!(target: "actix_http::h1::dispatcher", "stream error: request parse error");
         });
         let text = std::fs::read_to_string(file).unwrap();
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
