@@ -102,6 +102,7 @@ pub(crate) fn evaluate(mode: Mode, flag: &Flag, request: &Request) -> Answer {
     if flag.boolean { boolean(mode, flag, request) } else { variant(mode, flag, request) }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "below 100")]
 fn boolean(mode: Mode, flag: &Flag, request: &Request) -> Answer {
     for rollout in &flag.rollouts {
         match rollout {

@@ -21,6 +21,7 @@ pub(crate) fn crc32(text: &str) -> u32 {
 }
 
 /// Where each share ends, in 32-bit floats: the server cuts the fraction off, the engines round.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of 0..=1001")]
 pub(crate) fn boundaries(mode: Mode, rollouts: &[f32]) -> Vec<u32> {
     let mut total = 0_f32;
     for rollout in rollouts {
@@ -39,9 +40,9 @@ pub(crate) fn boundaries(mode: Mode, rollouts: &[f32]) -> Vec<u32> {
     ends
 }
 
-/// The first share whose boundary is not below `bucket + 1`.
+/// The first share whose boundary lies above the bucket.
 pub(crate) fn chosen(boundaries: &[u32], bucket: u32) -> usize {
-    boundaries.iter().position(|end| *end >= bucket + 1).unwrap()
+    boundaries.iter().position(|end| *end > bucket).unwrap()
 }
 
 /// Whether the server leaves out the segment of such a constraint.
@@ -337,7 +338,7 @@ fn days(date: &str) -> Option<i64> {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     };
-    if month < 1 || month > 12 || day < 1 || day > of_month(month) {
+    if !(1..=12).contains(&month) || !(1..=of_month(month)).contains(&day) {
         return None;
     }
     let mut days = 0;

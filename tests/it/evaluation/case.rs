@@ -169,7 +169,9 @@ impl Case {
                 if !constraints.is_empty() {
                     out.push_str("  constraints:\n");
                 }
-                constraints.iter().for_each(|constraint| write_constraint(&mut out, version, constraint));
+                for constraint in constraints {
+                    write_constraint(&mut out, version, constraint);
+                }
             }
             out.push_str("flags:\n");
             for flag in flags {

@@ -1,7 +1,7 @@
 //! Our evaluator against the reference, over generated files and requests.
 //!
 //! A failing case shrinks and its seed is kept in `regressions.txt` beside this file, which belongs into the commit:
-//! it is tried first on every run from then on. `YARDARM_CASES` asks for more files than the usual.
+//! it is tried first on every run from then on. `PROPTEST_CASES` asks for more files than the usual.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +30,8 @@ const EXPLAINED: u32 = 150;
 const COMPARED: u64 = 100_000;
 
 fn runner(files: u32) -> TestRunner {
-    let files = std::env::var("YARDARM_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(files);
     TestRunner::new(Config {
-        cases: files,
+        cases: files.max(Config::default().cases),
         max_shrink_iters: 20_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/it/evaluation/regressions.txt"))),
         ..Config::default()
@@ -251,6 +250,7 @@ fn sent(constraint: &Constraint) -> Constraint {
 }
 
 /// Paths of the distributions of a document that end elsewhere for clients.
+#[expect(clippy::cast_possible_truncation, reason = "32-bit floats are the rule")]
 fn rounded_otherwise(document: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (f, flag) in document["flags"].as_array().into_iter().flatten().enumerate() {
