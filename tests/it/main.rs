@@ -4,8 +4,8 @@
 mod architecture;
 
 mod cli;
-mod diff;
 mod compatibility;
+mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
 mod evaluate;
