@@ -36,7 +36,6 @@ impl std::str::FromStr for Format {
 
 /// What is asked.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 pub(super) struct Arguments {
     /// A and B: directories, files or revisions; or A..B; or A...B, from where B went its own way. Of one name alone, B
     /// is the current directory.

@@ -12,7 +12,7 @@ use crate::yaml::{self, Kind, Value, json};
 mod clients;
 mod parse;
 
-pub(crate) use clients::Unlike;
+pub(crate) use clients::{Unlike, is_full};
 pub use parse::{Instant, boolean, instant, number};
 
 #[cfg(test)]
@@ -349,7 +349,7 @@ fn is_in(sorted: &[Box<str>], value: &str) -> bool {
 /// The items of a JSON array as text; `null` is an empty list, and an item `null` an empty text, as for Go's reader.
 fn texts(value: &str) -> Result<Box<[Box<str>]>, Malformed> {
     let mut texts = items(value, "strings", |item| match &item.value {
-        Value::Scalar { text, plain: false } => Some(text.clone()),
+        Value::Scalar { text, plain: false } => Some(Box::from(text.as_str())),
         _ if item.is_null() => Some("".into()),
         _ => None,
     })?;

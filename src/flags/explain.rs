@@ -13,6 +13,7 @@ mod compared;
 mod engine;
 mod look;
 pub mod text;
+mod whole;
 
 #[cfg(test)]
 mod tests;

@@ -52,11 +52,8 @@ impl Standing {
     /// [`Error::UnknownRevision`].
     pub fn commit(&self, revision: &str) -> Result<String, Error> {
         let repository = self.repository()?;
-        let found = repository
-            .rev_parse_single(revision)
-            .and_then(|id| id.object().map_err(Into::into))
-            .and_then(|object| object.peel_to_commit().map_err(Into::into));
-        match found {
+        let find = || repository.rev_parse_single(revision)?.object()?.peel_to_commit();
+        match find() {
             Ok(commit) => Ok(commit.id.to_string()),
             Err(error) => Err(self.unknown(revision, &chain(&error))),
         }

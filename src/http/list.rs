@@ -40,12 +40,16 @@ pub(super) fn about_by_query() -> Operation {
 }
 
 fn about(id: &'static str, summary: &'static str) -> Operation {
-    let (text, number) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0 }));
+    let (text, number) = (json!({ "type": "string" }), json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }));
     Operation::new(Tag::Status, id, summary)
         .environment()
-        .query("environmentKey", text.clone(), "The environment, where the header names none.")
+        .query("environmentKey", text, "The environment, where the header names none.")
         .query("limit", number, "How many at most; without it, or 0, all.")
-        .query("pageToken", text, "`nextPageToken` of the page before.")
+        .query(
+            "pageToken",
+            json!({ "type": "string", "pattern": "^[0-9]{0,9}$" }),
+            "`nextPageToken` of the page before.",
+        )
         .ok("The flags by key.", "FlagList")
         .guarded(&[Shape::Json])
         .refuses(&[Shape::Json], &[Code::Invalid, Code::NotFound])

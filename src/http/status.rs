@@ -51,7 +51,7 @@ pub(super) async fn deliveries(state: Data<State>, request: HttpRequest) -> Http
 }
 
 pub(super) fn about_deliveries() -> Operation {
-    let limit = json!({ "type": "integer", "minimum": 0 });
+    let limit = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
     about("deliveries", "What became of the deliveries of a storage")
         .query("limit", limit, "How many at most.")
         .ok("The newest first.", "DeliveryList")

@@ -6,6 +6,8 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
+use smol_str::SmolStr;
+
 use super::{Error, Limits, Node, Position, Reason, Stream, Value, clip, quote};
 
 /// Reads the one value of a text; a repeated key is noted and its first value kept.
@@ -133,7 +135,7 @@ impl Reader<'_> {
     fn object(&mut self) -> Result<Value, Error> {
         const SMALL: usize = 16;
         let mut pairs: Vec<(Node, Node)> = Vec::new();
-        let mut index: HashMap<Box<str>, Position> = HashMap::new();
+        let mut index: HashMap<SmolStr, Position> = HashMap::new();
         self.blanks();
         if self.eat(b'}') {
             return Ok(Value::Mapping(pairs));
@@ -230,7 +232,7 @@ impl Reader<'_> {
         self.at - start
     }
 
-    fn string(&mut self) -> Result<Box<str>, Error> {
+    fn string(&mut self) -> Result<SmolStr, Error> {
         self.at += 1;
         let mut out: Option<String> = None;
         let mut start = self.at;

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use smol_str::SmolStr;
 
 use crate::limits;
 
@@ -48,8 +49,8 @@ pub struct Node {
 pub enum Value {
     /// Text, and whether it stood unquoted (only then can it mean a number, a boolean or null).
     Scalar {
-        /// The text without quotes.
-        text: Box<str>,
+        /// The text without quotes. Nearly all are shorter than the 24 bytes that need no allocation of their own.
+        text: SmolStr,
         /// Unquoted and untagged.
         plain: bool,
     },

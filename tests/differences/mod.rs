@@ -6,12 +6,18 @@
 #![allow(dead_code, unused_imports, unreachable_pub, reason = "each crate of tests uses some of it")]
 
 mod behaviour;
+mod commits;
 mod configurations;
 mod conversations;
+mod metrics;
 mod ofrep;
 pub mod reasons;
+mod validations;
 
 pub use behaviour::BEHAVIOUR;
+pub use commits::COMMITS;
 pub use configurations::CONFIGURATIONS;
 pub use conversations::CONVERSATIONS;
+pub use metrics::{LABELS, METRICS};
 pub use ofrep::{OFREP, OfrepDeviation};
+pub use validations::VALIDATIONS;

@@ -10,12 +10,14 @@ pub struct Reason {
 }
 
 /// The headings of the page, in their order.
-pub const TOPICS: [&str; 5] = [REQUESTS, ANSWERS, STREAMS, GIT, CONFIGURATION];
+pub const TOPICS: [&str; 7] = [REQUESTS, ANSWERS, STREAMS, GIT, CONFIGURATION, MEASURES, VALIDATE];
 pub const REQUESTS: &str = "Requests";
 pub const ANSWERS: &str = "Answers";
 pub const STREAMS: &str = "Streams";
 pub const GIT: &str = "Git";
 pub const CONFIGURATION: &str = "Configuration";
+pub const MEASURES: &str = "Metrics";
+pub const VALIDATE: &str = "`validate`";
 
 macro_rules! reasons {
     ($($name:ident: $topic:ident, $here:literal, $there:literal, $why:literal;)*) => {
@@ -55,7 +57,17 @@ reasons! {
     STABLE: ANSWERS, "OFREP without a targeting key is the entity `\"\"`", "a random one for each flag and call", "answers and tag stay the same, and no flag flaps";
     TAG: ANSWERS, "the `Etag` of an OFREP bulk answer changes whenever any answer does", "not with attachments, reasons and values", "a change of an attachment would never be seen";
     ONE_CODING: ANSWERS, "snapshots are compressed with gzip", "and with deflate; other answers too", "gzip is the one coding that clients in use ask for";
-    METRICS: ANSWERS, "metrics are OpenMetrics, with names of their own", "Prometheus' text, with OpenTelemetry's names", "they count other things: storages, deliveries, streams";
+    METRICS: MEASURES, "metrics are OpenMetrics", "Prometheus' text", "Prometheus asks for it first, and units and ends are part of it";
+    LABELS: MEASURES, "evaluations are counted by environment, namespace and reason", "also by flag, segments and value, and with what OpenTelemetry adds", "labels that grow with the flags make series without end";
+    GIT_METRICS: MEASURES, "what storages do is in `yardarm_fetches`, `yardarm_storage_…` and `yardarm_deliveries`", "`flipt_git_…`", "other things happen to them";
+    UNTIMED: MEASURES, "snapshots and streams are counted, their time and their failures are not", "both", "they are written from memory; who is turned away is in `yardarm_requests_refused`";
+    RUNTIME_METRICS: MEASURES, "nothing of the runtime and the process", "Go's, gRPC's and the process's", "the service manager and the node exporter have it";
+    NOTHING_CHECKED: VALIDATE, "2 where no flag file was found", "0", "nothing was checked, which is not a success: a CI job that names the wrong directory would stay green";
+    ASKED_WRONGLY: VALIDATE, "2 for a wrong argument or a file that is missing", "1", "a CI job can tell it from a file with errors";
+    ANY_PATH: VALIDATE, "a path may be written in any way", "`./` is an error", "the machine understands it";
+    EXIT_CODES: VALIDATE, "exit codes are fixed: 0 no error, 1 errors, 2 it could not be done", "`--issue-exit-code`", "scripts are easier to read";
+    NO_CUE: VALIDATE, "there are no schemas of one's own", "`-e FILE.cue`", "there is no CUE";
+    FLIPT_YAML: VALIDATE, "`flipt.yaml` is not read", "a version like `1.0` is an error, and breaks the environment", "nothing that is served depends on it";
     PLAIN_STREAMS: STREAMS, "streams are not compressed", "compressed where the client takes gzip", "each would need a window of its own";
     OPEN: STREAMS, "streams stay open, answer with headers at once, and have keep-alives: a blank between lines, a comment between events", "cut after ten seconds, and without headers until there is something to tell", "clients live on reconnects otherwise";
     RETRY: STREAMS, "the first event sets `retry`, different for each client", "no pause is said", "a restart does not bring all clients back in one moment";

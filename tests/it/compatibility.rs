@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::differences::reasons::{Reason, TOPICS};
-use crate::differences::{BEHAVIOUR, CONFIGURATIONS, CONVERSATIONS, OFREP};
+use crate::differences::{BEHAVIOUR, COMMITS, CONFIGURATIONS, CONVERSATIONS, LABELS, METRICS, OFREP, VALIDATIONS};
 
 /// Compares a file of the repository with what it should hold, or writes it where that was asked for.
 pub(crate) fn same_or_written(file: &str, text: &str) {
@@ -33,9 +33,24 @@ fn reasons() -> Vec<(&'static Reason, String)> {
         });
         recorded[at].1.entry(file).or_default().push(name);
     };
-    CONVERSATIONS.iter().for_each(|one| add(one.reason, one.file, one.name));
-    CONFIGURATIONS.iter().for_each(|(name, _, reason)| add(reason, "configurations", name));
-    BEHAVIOUR.iter().for_each(|one| add(one.reason, one.shown.0, one.shown.1));
+    for one in CONVERSATIONS {
+        add(one.reason, one.file, one.name);
+    }
+    for (name, _, reason) in CONFIGURATIONS {
+        add(reason, "configurations", name);
+    }
+    for (name, reason) in METRICS.iter().chain(LABELS) {
+        add(reason, "metrics", name);
+    }
+    for one in VALIDATIONS {
+        add(one.reason, "validate", one.case);
+    }
+    for (step, _, reason) in COMMITS {
+        add(reason, "stream-commits", step);
+    }
+    for one in BEHAVIOUR {
+        add(one.reason, one.shown.0, one.shown.1);
+    }
     let shown = |places: BTreeMap<&str, Vec<&str>>| {
         let places = places.into_iter().map(|(file, names)| match &names[..] {
             [name] => format!("{file}: {name}"),
@@ -74,7 +89,7 @@ fn every_difference_has_a_heading_and_a_test_that_is_there() {
     }
     for one in BEHAVIOUR {
         let (file, test) = one.shown;
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-        assert!(text.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        assert!(source.contains(&format!("fn {test}(")), "{file} has no test {test}");
     }
 }

@@ -4,6 +4,7 @@
 mod architecture;
 
 mod cli;
+mod commits;
 mod compatibility;
 mod diff;
 #[path = "../differences/mod.rs"]

@@ -56,11 +56,10 @@ impl Guarded {
 }
 
 fn text(directory: &Path) -> String {
+    let directory = directory.display();
     format!(
-        "state: {{directory: {0:?}}}\nserver: {{host: 127.0.0.1, http_port: 0}}\nauthentication:\n  required: true\n  \
-         methods: {{token: {{enabled: true, storage: {{file: {1:?}}}}}}}\n",
-        directory.join("state"),
-        directory.join("tokens.json")
+        "state: {{directory: \"{directory}/state\"}}\nserver: {{host: 127.0.0.1, http_port: 0}}\nauthentication:\n  \
+         required: true\n  methods: {{token: {{enabled: true, storage: {{file: \"{directory}/tokens.json\"}}}}}}\n"
     )
 }
 

@@ -8,44 +8,7 @@ use serde_json::Value;
 use yardarm::cli::{self, Process};
 
 use crate::cli::{Run, yardarm};
-
-/// One case in which `yardarm validate` ends otherwise than `flipt validate`, and why that is wanted.
-pub(crate) struct Difference {
-    /// Name of the recording.
-    pub(crate) case: &'static str,
-    /// How Flipt ended.
-    pub(crate) there: i64,
-    /// How we end.
-    pub(crate) here: u8,
-    /// The reason.
-    pub(crate) because: &'static str,
-}
-
-const fn ends(case: &'static str, there: i64, here: u8, because: &'static str) -> Difference {
-    Difference { case, there, here, because }
-}
-
-const NOTHING: &str =
-    "nothing was checked, which is not a success: a CI job that names the wrong directory would stay green";
-const ASKED: &str = "asked wrongly is 2, so that a CI job can tell it from a file with errors";
-
-/// Every difference from `flipt validate`; any other fails the test below.
-pub(crate) const DIFFERENCES: &[Difference] = &[
-    ends("file at the root", 0, 2, NOTHING),
-    ends("no file", 0, 2, NOTHING),
-    ends("work dir that is missing", 0, 2, NOTHING),
-    ends("named file that is missing", 1, 2, ASKED),
-    ends("unknown format", 1, 2, ASKED),
-    ends("named file with ./", 1, 0, "a path may be written in any way that the machine understands"),
-    ends("exit code 7", 7, 1, "exit codes are fixed: 0 no error, 1 errors, 2 it could not be done"),
-    ends("extra schema", 1, 0, "there are no schemas of one's own in CUE"),
-    ends(
-        "flipt.yaml with a bad version",
-        1,
-        0,
-        "flipt.yaml is not read; there, a version like \"1.0\" breaks the environment",
-    ),
-];
+use crate::differences::VALIDATIONS;
 
 /// Runs a command in this process.
 fn run(arguments: &[&str], input: &str) -> Run {
@@ -70,7 +33,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 fn files_are_judged_as_flipt_validate_judged_them() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden/validate.jsonl");
     let recordings = std::fs::read_to_string(fixture).unwrap();
-    let mut used = vec![false; DIFFERENCES.len()];
+    let mut used = vec![false; VALIDATIONS.len()];
     let mut compared = 0;
     for line in recordings.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
@@ -95,12 +58,11 @@ fn files_are_judged_as_flipt_validate_judged_them() {
         let path = root.path().join(below);
         let ours = run(&["validate", "--format", format, path.to_str().unwrap()], "");
         let (code, there) = (ours.code.unwrap(), case["exit"].as_i64().unwrap());
-        let difference = DIFFERENCES.iter().position(|d| d.case == name);
+        let difference = VALIDATIONS.iter().position(|d| d.case == name);
         if let Some(at) = difference {
-            let d = &DIFFERENCES[at];
+            let d = &VALIDATIONS[at];
             used[at] = true;
             assert_eq!((there, code), (d.there, i32::from(d.here)), "{name}: {}\n{}", ours.out, ours.err);
-            assert!(!d.because.is_empty());
         } else {
             assert_eq!(i64::from(code), there, "{name}: {}\n{}", ours.out, ours.err);
         }
@@ -113,7 +75,7 @@ fn files_are_judged_as_flipt_validate_judged_them() {
         compared += 1;
     }
     assert_eq!(compared, 100);
-    for (difference, used) in DIFFERENCES.iter().zip(used) {
+    for (difference, used) in VALIDATIONS.iter().zip(used) {
         assert!(used, "{} is no difference any more", difference.case);
     }
 }
@@ -258,7 +220,8 @@ fn a_report_for_a_program_has_every_finding() {
             "{rule}"
         );
         let physical = &result["locations"][0]["physicalLocation"];
-        assert_eq!(physical["artifactLocation"]["uriBaseId"], "%SRCROOT%");
+        let uri = physical["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.starts_with("file:///") && uri.ends_with("/features.yaml"), "{uri}");
         assert!(physical["region"]["endColumn"].as_u64() > physical["region"]["startColumn"].as_u64());
         assert!(result["message"]["text"].as_str().unwrap().len() > 10);
     }
@@ -349,6 +312,13 @@ fn commits_are_read_as_git_names_them() {
         assert!(bad.out.starts_with("v1:production/shop/features.yaml:5:12: error"), "{}", bad.out);
         let github = run(&["validate", "--repo", repo, "-f", "github", "v1"], "");
         assert!(github.out.starts_with("::error file=production/shop/features.yaml,line=5,"), "{}", github.out);
+        let sarif = run(&["validate", "--repo", repo, "-f", "sarif", "v1"], "").out;
+        let sarif: Value = serde_json::from_str(&sarif).unwrap();
+        let artifact = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+        assert_eq!(
+            (&artifact["uri"], &artifact["uriBaseId"]),
+            (&"production/shop/features.yaml".into(), &"%SRCROOT%".into())
+        );
         let on_disk = run(&["validate", "-f", "github", &format!("{repo}/production/shop")], "");
         assert!(on_disk.code == Some(2), "{}", on_disk.err);
     }

@@ -147,3 +147,19 @@ fn at_least(text: &str, least: (u32, u32), how: &str) -> Result<(), String> {
     let found = numbers.next().zip(numbers.next());
     if found.is_some_and(|found| found >= least) { Ok(()) } else { Err(format!("{how}; this is {text}")) }
 }
+
+/// Whoever raises a version does it on a machine that may have a mirror; its address is nobody else's.
+#[test]
+fn locks_name_no_registry_of_anybodys_own() {
+    let (npm, python) = (include_str!("npm/package-lock.json"), include_str!("python/requirements.txt"));
+    assert!(
+        npm.contains("\"integrity\"") && !npm.contains("\"resolved\""),
+        "npm/package-lock.json holds where packages came from"
+    );
+    let foreign: Vec<_> = python.lines().filter(|line| line.contains("://") || line.starts_with("--")).collect();
+    assert!(python.contains("--hash=sha256:") && foreign.is_empty(), "{foreign:?}");
+    let sources = include_str!("rust/Cargo.lock").lines().filter(|line| line.starts_with("source = "));
+    for source in sources {
+        assert_eq!(source, "source = \"registry+https://github.com/rust-lang/crates.io-index\"");
+    }
+}

@@ -53,18 +53,18 @@ fn published_clients_find_everything_as_they_are_used_to() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let clients = runtime.block_on(async {
+    let (clients, mut wrong) = runtime.block_on(async {
         let mut stage = Stage::set_up().await;
         let mut clients = Vec::new();
         for (script, kit) in scripts {
             clients.push(Client::start(script, kit, &stage.world.path(), &stage.variables()));
         }
-        stage.play(&mut clients).await;
+        let wrong = stage.play(&mut clients).await;
         stage.tear_down().await;
-        clients
+        (clients, wrong)
     });
 
-    let mut wrong: Vec<String> = clients.iter().flat_map(Client::complaints).collect();
+    wrong.extend(clients.iter().flat_map(Client::complaints));
     for client in &clients {
         let seen = client.seen_after_push();
         tell(&format!(
@@ -115,15 +115,15 @@ impl Stage {
         ]
     }
 
-    /// The story. Every client says where it is; nobody is kept waiting for a client that has failed.
-    async fn play(&mut self, clients: &mut [Client]) {
+    /// The story. Every client says where it is; nobody is kept waiting for a client that has failed. What is wrong
+    /// beside what the clients say of themselves.
+    async fn play(&mut self, clients: &mut [Client]) -> Vec<String> {
         Client::all_await(clients, "pushed").await;
         // Two of every client that streams: nobody may hear of the push only because it came late.
         let streaming = clients.iter().filter(|client| client.goes_on() && client.script.arrival == Arrival::Stream);
         let (engines, browsers): (Vec<_>, Vec<_>) = streaming.partition(|client| client.script.kit == Kit::Python);
         let (engines, browsers) = (2 * engines.len(), 2 * browsers.len());
-        self.strict.has_streams(engines).await;
-        self.browser.has_streams(browsers).await;
+        let connected = [self.strict.has_streams(engines).await, self.browser.has_streams(browsers).await];
         let pushed = Instant::now();
         for client in clients.iter_mut() {
             client.pushed = Some(pushed);
@@ -149,10 +149,11 @@ impl Stage {
         // What comes over a stream that has nothing to say must not disturb its client.
         let strict = &self.strict;
         let idle = async {
-            strict.has_streams(engines).await;
+            let connected = strict.has_streams(engines).await;
             strict.keeps_a_stream_alive().await;
+            connected
         };
-        tokio::join!(Client::all_await(clients, "later"), idle);
+        let ((), again) = tokio::join!(Client::all_await(clients, "later"), idle);
         let fourth = commit(&self.world, "fourth", 6);
         self.announce(&fourth).await;
         Client::tell_all(clients, "later").await;
@@ -162,6 +163,7 @@ impl Stage {
         for client in clients {
             client.end().await;
         }
+        connected.into_iter().chain([again]).filter_map(Result::err).collect()
     }
 
     /// Both providers tell their daemon of a push, and both daemons serve it.

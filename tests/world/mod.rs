@@ -282,7 +282,8 @@ impl World {
         self.change(branch, &[(path, None)])
     }
 
-    fn change(&self, branch: &str, files: &[(&str, Option<&[u8]>)]) -> Pushed {
+    /// Puts a commit on a branch of the remote that writes files, and deletes those without bytes.
+    pub fn change(&self, branch: &str, files: &[(&str, Option<&[u8]>)]) -> Pushed {
         let before = self.forge.repository().tip(branch).unwrap();
         let commit = program::Commit { branch, files, message: "Change flags", seconds: self.seconds() };
         let after = self.forge.repository().commit(&commit).unwrap();

@@ -48,7 +48,6 @@ impl std::str::FromStr for Format {
 
 /// What is asked.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 pub(super) struct Arguments {
     /// Directories, files, `-`, or revisions (`main`, `HEAD~1:production`), each one environment. [default: the current
     /// directory; with --repo, HEAD]

@@ -43,9 +43,7 @@ pub(super) fn write(report: &Report, failed: &[String]) -> String {
         .map(|finding| {
             let problem = &finding.problem;
             let path = if problem.key_path.is_empty() { String::new() } else { format!("{}: ", problem.key_path) };
-            let mut physical = json!({"artifactLocation": {
-                "uri": utf8_percent_encode(&finding.uri, PATH).to_string(), "uriBaseId": "%SRCROOT%",
-            }});
+            let mut physical = json!({"artifactLocation": artifact(&finding.uri)});
             if let (Some(at), Some(object)) = (problem.at, physical.as_object_mut()) {
                 let region = json!({"startLine": at.line, "startColumn": at.column, "endColumn": finding.end});
                 object.insert("region".to_owned(), region);
@@ -75,6 +73,16 @@ pub(super) fn write(report: &Report, failed: &[String]) -> String {
         }],
     });
     format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
+}
+
+/// Where a file is: below the root of the repository, or, of a file outside of any, on this machine.
+fn artifact(path: &str) -> Value {
+    let uri = utf8_percent_encode(path, PATH).to_string();
+    if path.starts_with('/') {
+        json!({"uri": format!("file://{uri}")})
+    } else {
+        json!({"uri": uri, "uriBaseId": "%SRCROOT%"})
+    }
 }
 
 fn rule(code: &str, level: &str) -> Value {

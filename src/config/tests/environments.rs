@@ -230,6 +230,72 @@ fn authentication_is_served_or_refused_never_passed_over() {
 }
 
 #[test]
+fn tokens_have_scopes_and_an_end() {
+    let tokens = |tokens: &str| {
+        format!(
+            "authentication: {{required: true, methods: {{token: {{enabled: true, storage: {{tokens: {{{tokens}}}}}}}}}}}"
+        )
+    };
+    let config = load_text(&tokens(
+        "a: {credential: x, scopes: [read, 'write:staging/pay-*'], expires: 2027-01-30}, b: {credential: y, scopes: evaluate read:dev}",
+    ))
+    .unwrap();
+    let [a, b] = &*config.authentication.tokens else { panic!("two") };
+    assert_eq!(
+        (a.scopes.to_string(), a.expires.unwrap().to_string()),
+        ("read write:staging/pay-*".into(), "2027-01-30T00:00:00Z".into())
+    );
+    assert_eq!((b.scopes.to_string(), b.expires), ("evaluate read:dev/*".into(), None));
+    for (text, why) in [
+        ("a: {credential: x, scopes: [read, reads]}", "scope 2: a scope begins with one of"),
+        ("a: {credential: x, scopes: []}", "a token without a scope may do nothing"),
+        ("a: {credential: x, expires: soon}", "no time like"),
+        ("a: {credential: x}, b: {credential: x, scopes: read}", "the credential is that of `a`"),
+    ] {
+        let error = one_error(&tokens(text));
+        assert!(error.contains(why), "{error}");
+    }
+    assert_eq!(warnings(&load_text(&tokens("a: {credential: x}, b: {credential: x}")).unwrap()).len(), 1);
+    // Nobody said whether it is required, or said no: not the same.
+    let required = |text: &str| load_text(&format!("authentication: {{{text}}}")).unwrap().authentication.required;
+    assert_eq!(
+        [required(""), required("required: false"), required("required: true")],
+        [None, Some(false), Some(true)]
+    );
+}
+
+#[test]
+fn the_file_of_tokens_is_read_at_the_start() {
+    let text = "authentication: {required: true, methods: {token: {enabled: true, storage: {file: /t.json}}}}";
+    let load = |content: &str| World::with(&[], &[("/t.json", content)]).load(text);
+    assert_eq!(load("").unwrap().warnings.len(), 1, "there is no token yet");
+    let error = |content: &str| shown(&load(content).unwrap_err(), Severity::Error).join("\n");
+    assert!(error("{").contains("authentication.methods.token.storage.file: /t.json is no file of tokens"));
+    assert!(error(r#"{"version":1,"tokens":[{"name":"MARK","sha256":"MARK-secret"}]}"#).contains("token 1 (`MARK`)"));
+    assert!(!error(r#"{"version":1,"tokens":[{"name":"a","sha256":"MARK-secret"}]}"#).contains("MARK"));
+    assert!(one_error(text).contains("cannot read /t.json"));
+    let off = text.replace("enabled: true", "enabled: false");
+    assert!(load_text(&off).unwrap().authentication.token_file.is_none());
+}
+
+#[test]
+fn rates() {
+    let rates = |text: &str| load_text(&format!("server: {{{text}}}")).map(|config| config.rates);
+    assert_eq!(rates("").unwrap(), Rates::default());
+    assert_eq!(rates("rate_limit: {requests_per_second: 0, failures_per_minute: 0}").unwrap(), Rates::default());
+    let found = rates("rate_limit: {requests_per_second: 50, failures_per_minute: 6}, trusted_proxies: 10.0.0.0/8 ::1")
+        .unwrap();
+    assert_eq!(found.requests, Some(Rate { every: Duration::from_millis(20), burst: 50 }));
+    assert_eq!(found.failures, Some(Rate { every: Duration::from_secs(10), burst: 6 }));
+    assert_eq!(found.trusted_proxies.len(), 2);
+    let burst = rates("rate_limit: {requests_per_second: 1, burst: 9}").unwrap().requests.unwrap();
+    assert_eq!((burst.every, burst.burst), (Duration::from_secs(1), 9));
+    assert!(one_error("server: {trusted_proxies: [10.0.0.0/8, proxy]}").contains("entry 2: no address like"));
+    assert!(one_error("server: {rate_limit: {requests_per_second: -1}}").contains("not between 0 and"));
+    assert_eq!(load_text("server: {rate_limit: {burst: 9}}").unwrap().warnings.len(), 1);
+}
+
+#[test]
 fn templates_are_checked() {
     let config =
         load_text("templates: {commit_message: 'x {{ .Base.Ref }}', proposal_body: '{{ if .X }}y{{ end }}'}").unwrap();

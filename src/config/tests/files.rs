@@ -5,6 +5,7 @@ use super::*;
 /// Which provider an example is for, and where its REST interface begins.
 #[rustfmt::skip]
 const EXAMPLES: &[(&str, Option<(Provider, &str)>)] = &[
+    ("authentication.yml", None),
     ("azure-devops-server.yml", Some((Provider::Azure, "https://azure.company.com/tfs/DefaultCollection"))),
     ("azure-devops.yml", Some((Provider::Azure, "https://dev.azure.com/acme"))),
     ("bitbucket-cloud.yml", Some((Provider::BitbucketCloud, "https://api.bitbucket.org/2.0"))),
@@ -18,6 +19,10 @@ const EXAMPLES: &[(&str, Option<(Provider, &str)>)] = &[
     ("minimal.yml", None),
 ];
 
+/// A file of one token.
+const TOKENS: &str = r#"{"version": 1, "tokens": [{"name": "web", "scopes": ["evaluate"],
+    "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]}"#;
+
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
 }
@@ -28,6 +33,7 @@ fn example(name: &str) -> (String, Config) {
         &[
             ("/run/credentials/yardarm.service/git-token", "t0ken\n"),
             ("/run/credentials/yardarm.service/webhook-secret", "s3cret\n"),
+            ("/etc/yardarm/tokens.json", TOKENS),
         ],
     );
     let text = std::fs::read_to_string(directory().join(name)).unwrap();
@@ -84,6 +90,23 @@ fn examples_load_without_a_word() {
         )
         .unwrap_or_else(|findings| panic!("{name}: {findings:#?}"));
     }
+}
+
+#[test]
+fn the_example_of_authentication_means_what_it_says() {
+    let (text, config) = example("authentication.yml");
+    assert_eq!(config.authentication.required, Some(true));
+    let file = config.authentication.token_file.unwrap();
+    assert_eq!((file.path.to_str(), file.tokens.len()), (Some("/etc/yardarm/tokens.json"), 1));
+    assert_eq!(config.rates.requests.unwrap().burst, 1000);
+    // What is commented out has to work as well.
+    let text = text.replace("# tokens:", "tokens:").replace("# exclude:", "exclude:").replace("# trusted", "trusted");
+    let text = text.replace("# cors:", "cors:");
+    let world = World::with(&[("CI_TOKEN", "t")], &[("/etc/yardarm/tokens.json", TOKENS)]);
+    let config = world.load(&text).unwrap_or_else(|findings| panic!("{findings:#?}"));
+    assert_eq!(config.authentication.tokens[0].scopes.to_string(), "read write:staging/*");
+    assert!(config.authentication.exclude_ofrep && config.cors.enabled && config.rates.trusted_proxies.len() == 1);
+    assert_eq!(config.warnings, []);
 }
 
 #[test]

@@ -135,13 +135,14 @@ const fn told(effect: &Effect, old: Option<&Flag>, new: Option<&Flag>) -> bool {
 fn targets(flag: &Flag) -> Vec<&Targets> {
     match flag.kind {
         FlagKind::Variant => flag.rules.iter().map(|rule| &rule.targets).collect(),
-        FlagKind::Boolean => {
-            let targets = |rollout| match rollout {
-                &Rollout::Segment { ref targets, .. } => Some(targets),
+        FlagKind::Boolean => flag
+            .rollouts
+            .iter()
+            .filter_map(|rollout| match rollout {
+                Rollout::Segment { targets, .. } => Some(targets),
                 _ => None,
-            };
-            flag.rollouts.iter().filter_map(targets).collect()
-        }
+            })
+            .collect(),
     }
 }
 

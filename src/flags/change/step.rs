@@ -148,7 +148,7 @@ pub(super) fn edits(list: StepKind, old: &[Step], new: &[Step]) -> Vec<StepEdit>
         target => format!("{target:?}"),
     };
     let place = |_: &Step, at: usize| at.to_string();
-    let ways: [(StepChange, &dyn Fn(&Step, usize) -> String); 3] =
+    let ways: [(StepChange, &Naming); 3] =
         [(StepChange::Moved, &whole), (StepChange::Changed, &target), (StepChange::Changed, &place)];
     for (change, name) in ways {
         let mut waiting: HashMap<String, VecDeque<usize>> = HashMap::new();
@@ -171,6 +171,9 @@ pub(super) fn edits(list: StepKind, old: &[Step], new: &[Step]) -> Vec<StepEdit>
     edits.sort_by_key(|edit| (edit.new_rank.or(edit.old_rank), edit.new_rank.is_some()));
     edits
 }
+
+/// What two steps that belong together have in common, of a step and its place.
+type Naming = dyn Fn(&Step, usize) -> String;
 
 /// The places of both lists that a longest common subsequence leaves out.
 fn unmatched(old: &[Step], new: &[Step]) -> (Vec<usize>, Vec<usize>) {

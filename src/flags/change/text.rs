@@ -23,11 +23,15 @@ pub fn text(changes: &Changes) -> String {
         out.push('\n');
         for flag in &namespace.flags {
             line(&mut out, "  ", sign(Mark::Edit(flag.change)), &flag_head(flag));
-            flag_lines(flag).iter().for_each(|(mark, words)| line(&mut out, "      ", sign(*mark), words));
+            for (mark, words) in flag_lines(flag) {
+                line(&mut out, "      ", sign(mark), &words);
+            }
         }
         for segment in &namespace.segments {
             line(&mut out, "  ", sign(Mark::Edit(segment.change)), &segment_head(segment));
-            segment_lines(segment).iter().for_each(|(mark, words)| line(&mut out, "      ", sign(*mark), words));
+            for (mark, words) in segment_lines(segment) {
+                line(&mut out, "      ", sign(mark), &words);
+            }
         }
         out.push('\n');
     }
@@ -53,9 +57,7 @@ fn line(out: &mut String, indent: &str, sign: char, pieces: &Line) {
         match piece {
             Piece::Said(words) => out.push_str(words),
             Piece::Key(key) => push(out, key),
-            Piece::Text(text) if text.starts_with(['"', '[', '{']) || text.is_empty() => {
-                push(out, if text.is_empty() { "\"\"" } else { text });
-            }
+            Piece::Text(text) if text.is_empty() => out.push_str("\"\""),
             Piece::Text(text) => push(out, text),
         }
     }

@@ -239,11 +239,12 @@ fn step_line(edit: &StepEdit) -> Line {
             match (&old.target, &new.target) {
                 (Target::Percentage { percentage: from }, Target::Percentage { percentage: to }) => {
                     line.push(said(format!(" (everyone by percentage{was}): ")));
-                    if from != to {
+                    let same = old.target == new.target;
+                    if !same {
                         line.push(said(format!("{from} % → {to} %")));
                     }
                     if old.value != new.value {
-                        let comma = if from == to { "" } else { ", " };
+                        let comma = if same { "" } else { ", " };
                         let value = |step: &Step| on_off(step.value.unwrap_or_default());
                         line.push(said(format!("{comma}{} → {}", value(old), value(new))));
                     }

@@ -64,7 +64,7 @@ fn are_plain_texts(list: &str) -> bool {
 
 /// Whether a time that Go reads is one of RFC 3339 to the letter: an hour of two digits, a point before the fraction,
 /// an offset below a day.
-fn is_full(time: &str) -> bool {
+pub(crate) fn is_full(time: &str) -> bool {
     let two_digits = time.as_bytes().get(13) == Some(&b':');
     let offset = time.len().checked_sub(5).and_then(|at| time.get(at..));
     let offset_in_day = offset.and_then(|text| text.split_once(':')).is_some_and(|(h, m)| h <= "23" && m <= "59");

@@ -6,7 +6,7 @@
 //! who asks why should hear of it. Nothing here is ever served.
 
 use crate::flags::bucket;
-use crate::flags::constraint::{Constraint, Operator, Subject, instant};
+use crate::flags::constraint::{Constraint, Instant, Operator, Subject, instant, is_full};
 use crate::flags::evaluate::Context;
 use crate::flags::snapshot::{Distribution, Flag, FlagKind, Rollout, Segment, SegmentOperator, Targets, Variant};
 
@@ -47,29 +47,11 @@ pub(super) fn value<'f>(flag: &'f Flag, entity: &str, context: &Context) -> Valu
 
 fn share(distributions: &[Distribution], bucket: u32) -> Option<&Distribution> {
     let rollouts: Vec<f32> = distributions.iter().map(|distribution| distribution.rollout).collect();
-    distributions.iter().zip(boundaries(&rollouts)).find(|(_, end)| bucket < *end).map(|(share, _)| share)
-}
-
-/// [`bucket::boundaries`], rounded.
-pub(super) fn boundaries(rollouts: &[f32]) -> Vec<u32> {
-    let taking = |rollout: &&f32| **rollout > 0.0;
-    let total: f32 = rollouts.iter().filter(taking).sum();
-    let last = rollouts.iter().rposition(|rollout| *rollout > 0.0);
-    let mut reached = 0_f32;
-    let end = |(at, rollout): (usize, &f32)| {
-        if *rollout > 0.0 {
-            reached += (rollout / total) * 100.0;
-            if Some(at) == last { bucket::BUCKETS } else { rounded(reached * 10.0) }
-        } else {
-            0
-        }
-    };
-    rollouts.iter().enumerate().map(end).collect()
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0..=1001")]
-fn rounded(boundary: f32) -> u32 {
-    boundary.round() as u32
+    distributions
+        .iter()
+        .zip(bucket::boundaries_of_clients(&rollouts))
+        .find(|(_, end)| bucket < *end)
+        .map(|(share, _)| share)
 }
 
 fn is_in(segment: &Segment, entity: &str, context: &Context) -> bool {
@@ -100,7 +82,9 @@ pub(super) fn matches(own: &Constraint, value: &str) -> bool {
             Operator::Prefix => value.starts_with(&*own.value),
             Operator::Suffix => value.ends_with(&*own.value),
             // A list that is not read has nobody in it.
-            operator if operator.takes_list() && own.value.contains('\\') => operator == Operator::IsNotOneOf,
+            operator if operator.takes_list() && serde_json::from_str::<Vec<&str>>(&own.value).is_err() => {
+                operator == Operator::IsNotOneOf
+            }
             _ => own.matches(value),
         },
         Subject::Number => match (own.operator, value.parse::<i32>()) {
@@ -127,10 +111,9 @@ pub(super) fn matches(own: &Constraint, value: &str) -> bool {
     }
 }
 
-/// An RFC 3339 time without the leniencies of Go, and without its fraction.
+/// An RFC 3339 time to the letter, without its fraction.
 fn seconds(text: &str) -> Option<i64> {
-    let strict = text.as_bytes().get(13) == Some(&b':') && !text.contains(',');
-    if strict { instant(text).map(|instant| instant.seconds()) } else { None }
+    if is_full(text) { instant(text).map(Instant::seconds) } else { None }
 }
 
 /// Why a value is judged otherwise there.

@@ -10,6 +10,7 @@ mod framing;
 mod golden;
 mod issuer;
 mod jwt;
+mod measures;
 mod ofrep;
 mod openapi;
 mod server;

@@ -50,6 +50,9 @@ use At::{Bare, Busy, Ending, Guarded, Open};
 type Headers = &'static [(&'static str, &'static str)];
 type Call = (At, &'static str, &'static str, Headers, Option<&'static str>, u16);
 
+/// A call with headers of its own.
+type Made = (At, &'static str, &'static str, Vec<(&'static str, &'static str)>, Option<&'static str>, u16);
+
 const NOBODY: Headers = &[];
 const KNOWN: Headers = &[("Authorization", "Bearer golden-token")];
 /// May evaluate, and not here.
@@ -212,7 +215,9 @@ fn everything_that_is_described_is_answered() {
             let mut stream = wire::open(server.address, method, path, &headers, None);
             let events = !headers.is_empty();
             // The pause before coming back is an event of its own.
-            (0..1 + usize::from(events)).for_each(|_| drop(stream.until(if events { "\n\n" } else { "\n" })));
+            for _ in 0..=usize::from(events) {
+                stream.until(if events { "\n\n" } else { "\n" });
+            }
             stream.status
         } else {
             let answer = wire::send(server.address, method, path, &headers, body.map(str::as_bytes));
@@ -235,9 +240,7 @@ fn everything_that_is_described_is_answered() {
 }
 
 /// What is refused to nobody is refused as well to somebody who may not, and to anybody who comes too often.
-fn refused()
--> impl Iterator<Item = (At, &'static str, &'static str, Vec<(&'static str, &'static str)>, Option<&'static str>, u16)>
-{
+fn refused() -> impl Iterator<Item = Made> {
     let nobody = CALLS.iter().filter(|(at, .., status)| (*at, *status) == (Guarded, 401));
     nobody.flat_map(|(_, method, path, headers, body, _)| {
         let batch = path.ends_with("/batch");

@@ -1,6 +1,6 @@
 //! HTTP/1.1 by hand: every byte of a request is the test's, and an answer can be read as it comes.
 //!
-//! Every answer and every frame of a stream that passes here is held against the daemon's own OpenAPI document, and
+//! Every answer and every frame of a stream that passes here is held against the daemon's own `OpenAPI` document, and
 //! those of OFREP against the specification.
 
 use std::io::{BufRead, BufReader, Read, Write};

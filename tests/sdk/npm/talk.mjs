@@ -1,4 +1,5 @@
-// How a client's script speaks with the test that plays its server: a line of JSON for each finding, a word a line back.
+// How a client's script speaks with the test that plays its server: a line of JSON for each finding, and for each word
+// that it is told a line.
 //
 // A script that loses its test (the end of its input) ends.
 
