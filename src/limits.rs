@@ -108,6 +108,8 @@ pub const EVALUATION_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 pub const EVALUATION_SMALL_BODY: usize = 64 * 1024;
 /// A request body that has not arrived by then will not be waited for.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Characters of a message for a caller; it may repeat a name of the request.
+pub const MESSAGE_CHARACTERS: usize = 2_000;
 /// Requests in one batch.
 pub const BATCH_ITEMS: usize = 10_000;
 /// Properties of one evaluation context; ten thousand were seen in tests of others, a hundred in use.

@@ -59,6 +59,22 @@ fn main() {
     {
         write("remote", &number.to_string(), url.as_bytes());
     }
+    let jwks = fs::read_to_string(fuzz.join("seeds/jwks.json")).expect("a key set");
+    for line in fs::read_to_string(fixtures.join("jwt/tokens.jsonl")).expect("a fixture").lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).expect("a fixture");
+        let (name, token) = (entry["alg"].as_str().expect("a name"), entry["token"].as_str().expect("a token"));
+        write("jwt", name, format!("{token}\n{jwks}").as_bytes());
+        for (form, pem) in entry["pem"].as_object().expect("files") {
+            write("jwt", &format!("{name}-{form}"), format!("{token}\n{}", pem.as_str().expect("a file")).as_bytes());
+        }
+    }
+    for (number, scope) in
+        ["read", "write:staging", "evaluate:production/shop", "admin:*/team-*", "propose:feature/a/*"]
+            .iter()
+            .enumerate()
+    {
+        write("scope", &number.to_string(), format!("{scope}\nstaging\nteam-a").as_bytes());
+    }
     for file in files(&fixtures.join("flags")) {
         let bytes = fs::read(&file).expect("a fixture");
         let name = file.strip_prefix(&fixtures).expect("below the fixtures").to_string_lossy().into_owned();

@@ -107,3 +107,40 @@ pub fn flag_document(input: &[u8]) {
         assert_eq!((&one.sha1, &one.problems), (&two.sha1, &two.problems));
     }
 }
+
+/// A token: good only under a key that nobody has, and never the same token twice in another text. The first line is
+/// the token, the rest a key set or a file of keys.
+pub fn jwt(input: &[u8]) {
+    use yardarm::auth::jwt::{KeySet, Rules, looks_like_one, verify};
+    let (token, keys) = line(input);
+    let now = Timestamp::from_second(1_760_000_000).unwrap_or_default();
+    let Ok(token) = std::str::from_utf8(token) else { return };
+    // Keys whose private halves are gone: what was signed by them is in the seeds, and nothing else is ever good.
+    let known = KeySet::of_jwks(include_bytes!("../seeds/jwks.json")).expect("a key set");
+    if let Ok(claims) = verify(token, &known, &Rules::default(), now) {
+        assert!(include_str!("../../fixtures/jwt/tokens.jsonl").contains(token), "a forgery: {token}");
+        assert!(looks_like_one(token) && claims.hold(now));
+    }
+    for found in [KeySet::of_jwks(keys), KeySet::of_pem(keys)].into_iter().flatten() {
+        assert!(!found.is_empty() && found.len() <= limits::JWT_KEYS);
+        if let Err(why) = verify(token, &found, &Rules::default(), now) {
+            assert!(why.to_string().len() < 1_024 && !why.to_string().chars().any(char::is_control));
+        }
+    }
+}
+
+/// A scope: what is read is what is shown, and it allows nothing that its parts do not name.
+pub fn scope(input: &[u8]) {
+    use yardarm::auth::{Action, Scope};
+    let (text, place) = line(input);
+    let (Ok(text), Ok(place)) = (std::str::from_utf8(text), std::str::from_utf8(place)) else { return };
+    let Ok(scope) = text.parse::<Scope>() else { return };
+    assert_eq!(scope.to_string().parse::<Scope>().as_ref(), Ok(&scope));
+    let (environment, namespace) = place.split_once('\n').unwrap_or((place, "default"));
+    for action in Action::ALL {
+        let allowed = scope.allows(action, environment, namespace);
+        assert!(!allowed || scope.action.includes(action));
+        // Who may do it everywhere may do it here.
+        assert!(allowed || !scope.allows(action, "*", "*"));
+    }
+}

@@ -11,6 +11,7 @@ use actix_web::http::{StatusCode, header};
 use serde_json::json;
 
 use super::openapi::{EVENTS, Schemas, schema};
+use crate::limits;
 
 /// Kind of a failure: a gRPC code with the HTTP status that goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +158,13 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into() }
+        let mut message = message.into();
+        // Messages repeat names of the request, which may be as long as a header.
+        if let Some((end, _)) = message.char_indices().nth(limits::MESSAGE_CHARACTERS) {
+            message.to_mut().truncate(end);
+            message.to_mut().push('…');
+        }
+        Self { code, message }
     }
 
     pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {

@@ -22,7 +22,10 @@ static NAMESPACE: [HeaderName; 2] =
 
 /// The first of two headers, without the blanks around it; nothing if it is blank.
 pub(super) fn header<'r>(headers: &'r HeaderMap, names: &[HeaderName; 2]) -> Option<&'r str> {
-    let value = names.iter().find_map(|name| headers.get(name))?.to_str().ok()?.trim();
+    let value = names.iter().find_map(|name| headers.get(name))?.as_bytes();
+    // Names have letters of all languages. What is no text is a name that nobody has, and not no name: that would be
+    // answered with the flags of another environment.
+    let value = std::str::from_utf8(value).map_or("\u{fffd}", str::trim);
     (!value.is_empty()).then_some(value)
 }
 

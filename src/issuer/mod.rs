@@ -131,3 +131,39 @@ const fn word(why: &Refusal) -> &'static str {
         _ => "a JWT that cannot be read",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_that_is_kept_holds_for_its_time_and_its_keys_only() {
+        let line = include_str!("../../fixtures/jwt/tokens.jsonl").lines().find(|line| line.contains("ES256"));
+        let entry: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+        let set = |jwk: &serde_json::Value| {
+            let set = serde_json::json!({ "keys": [jwk] }).to_string();
+            Arc::new(KeySet::of_jwks(set.as_bytes()).unwrap())
+        };
+        let token = entry["token"].as_str().unwrap();
+        let keys = set(&entry["jwk"]);
+        let issuer = Issuer::new(Keys::Fixed(keys.clone()), Rules::default());
+        let at = |second| issuer.verify(token, Timestamp::from_second(second).unwrap());
+        let first = at(1_760_000_000).unwrap();
+        assert_eq!((&*first.name, first.method), ("7", Method::Jwt));
+        assert_eq!(first.person.as_ref().and_then(|person| person.email.as_deref()), Some("ada@example.com"));
+        assert!(Arc::ptr_eq(&first, &at(1_760_000_001).unwrap()), "it was kept");
+        // Over, and not begun: a clock can be set back.
+        assert_eq!(at(4_000_000_061), Err(Unknown("a JWT that has expired")));
+        assert_eq!(at(1_600_000_000), Err(Unknown("a JWT that is not good yet")));
+        assert!(at(1_760_000_000).is_ok());
+        let digest = kept::digest(token);
+        let now = Timestamp::from_second(1_760_000_000).unwrap();
+        assert!(issuer.kept.get(&digest, &keys, now).is_some());
+        assert!(issuer.kept.get(&digest, &set(&entry["jwk"]), now).is_none(), "of other keys");
+        assert!(issuer.kept.get(&kept::digest(&format!("{token}=")), &keys, now).is_none());
+        for n in 0..limits::JWT_KEPT {
+            issuer.kept.put(kept::digest(&n.to_string()), &keys, (None, now), first.clone());
+        }
+        assert!(issuer.kept.get(&digest, &keys, now).is_none(), "there is an end to what is kept");
+    }
+}

@@ -151,8 +151,10 @@ fn whatever_is_wrong_with_a_token_its_bearer_learns_nothing() {
             let kept = answer.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
             kept.cloned().collect::<std::collections::BTreeSet<_>>()
         };
-        for token in &bad {
-            for scheme in ["JWT", "Bearer"] {
+        // All of them on one surface; on the others some, for it is one place that judges.
+        let all = path == "/api/v2/storages";
+        for token in bad.iter().step_by(if all { 1 } else { 5 }) {
+            for scheme in ["JWT", "Bearer"].into_iter().take(if all { 2 } else { 1 }) {
                 let answer = server.send(method, path, &[("Authorization", &format!("{scheme} {token}"))], body);
                 let shown = token.get(..60).unwrap_or(token);
                 assert_eq!((answer.status, &answer.body), (401, &none.body), "{path}: {scheme} {shown}");

@@ -3,6 +3,7 @@
 mod access;
 mod bodies;
 mod bounds;
+mod contexts;
 mod evaluate;
 mod explain;
 mod framing;
