@@ -133,7 +133,8 @@ pub fn read(format: Format, bytes: &[u8]) -> SourceFile {
         if let Some(last) = report.problems.last_mut() {
             (last.at, last.namespace) = (None, None);
             if !documents.iter().any(|document| document.failed) {
-                last.severity = Severity::Hazard;
+                let hazardous = documents.iter().any(|document| document.hazardous);
+                last.severity = if hazardous { Severity::Hazard } else { Severity::Warning };
             }
         }
     }

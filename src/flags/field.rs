@@ -76,6 +76,10 @@ impl Report {
         self.tell(Severity::Hazard, at, path, what);
     }
 
+    pub(super) fn warning(&mut self, at: Position, path: &Path<'_>, what: Finding) {
+        self.tell(Severity::Warning, at, path, what);
+    }
+
     fn tell(&mut self, severity: Severity, at: Position, path: &Path<'_>, what: Finding) {
         if self.problems.len() >= limits::FLAG_PROBLEMS {
             self.untold += 1;

@@ -201,7 +201,7 @@ impl Told<'_> {
     fn tell(&mut self, severity: Severity, input: &Input, at: Option<Position>, key_path: String, what: Finding) {
         let problems = match severity {
             Severity::Error => &mut self.errors,
-            Severity::Hazard => &mut self.hazards,
+            Severity::Hazard | Severity::Warning => &mut self.hazards,
         };
         if problems.len() < limits::FLAG_PROBLEMS {
             problems.push(Problem {

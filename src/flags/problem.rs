@@ -10,6 +10,9 @@ use crate::yaml::Position;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    /// Flipt's server and the client SDKs that evaluate by themselves read it differently. Served whatever the
+    /// environment says of hazards: who evaluates on one side only is not concerned.
+    Warning,
     /// Accepted by Flipt in silence, but it does not mean what it seems to say. Served as Flipt serves it, unless the
     /// environment says `hazards: refuse`.
     Hazard,

@@ -138,7 +138,7 @@ pub(super) const SCHEMAS: Schemas = &[
             "description": "What is wrong with a flag file.",
             "required": ["severity", "code", "file", "keyPath", "namespace", "message", "help"],
             "properties": {
-                "severity": { "enum": ["hazard", "error"] },
+                "severity": { "enum": ["warning", "hazard", "error"] },
                 "code": { "type": "string", "description": "A short, stable name." },
                 "file": { "type": "string", "description": "Below the environment's directory." },
                 "line": { "type": "integer", "minimum": 1 },

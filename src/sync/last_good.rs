@@ -18,8 +18,11 @@ use crate::store::{Good, Manifest};
 
 /// Whether something in `flags` could not be taken, so that the state of before counts.
 pub(super) fn is_partial(flags: &Environment, hazards: HazardPolicy) -> bool {
-    hazards == HazardPolicy::Refuse && !flags.problems.is_empty()
-        || flags.problems.iter().any(|problem| problem.severity == Severity::Error)
+    let refused = match hazards {
+        HazardPolicy::Warn => Severity::Error,
+        HazardPolicy::Refuse => Severity::Hazard,
+    };
+    flags.problems.iter().any(|problem| problem.severity >= refused)
 }
 
 /// The state of before, because a commit has more than is read.

@@ -138,9 +138,9 @@ impl Report {
                 if let Some((line, at)) = placed {
                     excerpt::show(&mut shown, line, at);
                 }
-                let hazard = problem.severity == Severity::Hazard && !strict;
+                let refused = if strict { Severity::Hazard } else { Severity::Error };
                 self.findings.push(Finding {
-                    level: if hazard { Level::Warning } else { Level::Error },
+                    level: if problem.severity < refused { Level::Warning } else { Level::Error },
                     shown: file.map_or_else(|| problem.file.to_string(), |file| file.shown.clone()),
                     uri: file.map_or_else(|| problem.file.to_string(), |file| file.uri(&prefix)),
                     end: placed.map_or(1, |(line, at)| excerpt::end(line, at.column)),

@@ -116,7 +116,7 @@ impl Reader<'_> {
             && self.report.errors == errors
             && let Some(what) = clients::shares(&distributions, variants)
         {
-            self.report.hazard(node.at, path, what);
+            self.report.warning(node.at, path, what);
         }
         distributions.into()
     }

@@ -106,7 +106,7 @@ impl Reader<'_> {
             }
             Ok(constraint) => {
                 if let Some(what) = clients::constraint(constraint) {
-                    self.report.hazard(at, &value_path, what);
+                    self.report.warning(at, &value_path, what);
                 }
             }
         }
