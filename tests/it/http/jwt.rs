@@ -1,5 +1,7 @@
 //! JWTs over HTTP, with keys of an issuer that rotates them, is slow, is down or publishes nonsense.
 
+#![allow(clippy::similar_names, reason = "who signs and what is signed, who publishes and what")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

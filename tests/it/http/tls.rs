@@ -229,7 +229,7 @@ fn a_daemon_renews_its_certificate_by_itself_and_connections_go_on() {
     let mut ask = |path: &str| {
         write!(old, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         let mut answer = String::new();
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 8_192];
         while !answer.ends_with("{\"status\":\"SERVING\"}") && !answer.contains("# EOF") {
             let read = old.read(&mut buffer).unwrap();
             assert!(read > 0, "{answer}");
