@@ -319,8 +319,7 @@ fn gauges(storages: &[Storage], streams: usize) -> Registry {
             flags.get_or_create(&labels).set(environment.namespaces.iter().map(|(_, flags)| count(*flags)).sum());
             from_disk.get_or_create(&labels).set(environment.from_disk.into());
             held.get_or_create(&labels).set(count(environment.held.len()));
-            let severities =
-                [(Severity::Error, "error"), (Severity::Hazard, "hazard"), (Severity::Warning, "warning")];
+            let severities = [(Severity::Error, "error"), (Severity::Hazard, "hazard"), (Severity::Warning, "warning")];
             for (severity, name) in severities {
                 let labels = OfProblems { environment: environment.name.to_string(), severity: name };
                 let found = environment.problems.iter().filter(|problem| problem.severity == severity).count();

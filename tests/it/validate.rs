@@ -40,8 +40,7 @@ fn files_are_judged_as_flipt_validate_judged_them() {
         let name = case["name"].as_str().unwrap();
         let root = tempfile::tempdir().unwrap();
         for (path, text) in case["files"].as_object().unwrap() {
-            let bytes =
-                text.as_str().map_or_else(|| hex::decode(text["$hex"].as_str().unwrap()).unwrap(), |t| t.into());
+            let bytes = text.as_str().map_or_else(|| hex::decode(text["$hex"].as_str().unwrap()).unwrap(), Into::into);
             let path = root.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
@@ -241,10 +240,10 @@ impl Repository {
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) {
-        self.git_in(self.0.path(), arguments);
+        Self::git_in(self.0.path(), arguments);
     }
 
-    fn git_in(&self, at: &Path, arguments: &[&str]) {
+    fn git_in(at: &Path, arguments: &[&str]) {
         let output = Command::new("git")
             .args(["-c", "user.name=n", "-c", "user.email=n@example.com", "-c", "commit.gpgsign=false"])
             .args(arguments)

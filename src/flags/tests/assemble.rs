@@ -195,7 +195,8 @@ fn hazards_are_served_or_refused_as_the_environment_says() {
 fn what_clients_read_otherwise_is_told_and_served_under_either_policy() {
     let flags = "namespace: n\nflags: [{key: f, name: n, enabled: true, variants: [{key: a}, {key: b}], rules: [{segment: s, distributions: [{variant: a, rollout: 53}, {variant: b, rollout: 47}]}]}]\nsegments: [{key: s, name: s, match_type: ALL_MATCH_TYPE}]\n";
     for policy in [HazardPolicy::Warn, HazardPolicy::Refuse] {
-        let environment = assemble(&[input("a/features.yaml", flags.as_bytes())], &Environment::default(), policy);
+        let environment =
+            assemble(&[super::input("a/features.yaml", flags.as_bytes())], &Environment::default(), policy);
         assert_eq!(codes(&environment), [("a/features.yaml", "clients-share", Severity::Warning)]);
         assert!(environment.namespaces["n"].flag("f").is_some() && environment.held.is_empty());
     }
