@@ -231,6 +231,8 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 pub const STORE_VALUE_BYTES: usize = 32 * 1024;
 /// sled's page cache; the store is small and never read while running.
 pub const STORE_CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// How long a state directory that another process uses is waited for: one that ends takes moments to let go.
+pub const STORE_LOCK: Duration = Duration::from_secs(3);
 /// Opening the store; a good one takes milliseconds.
 pub const STORE_OPEN_DEADLINE: Duration = Duration::from_secs(10);
 /// Records that may wait to be written; past it new ones are not kept.

@@ -22,7 +22,7 @@ use std::sync::{Arc, mpsc};
 
 use super::record::{self, Kind};
 use super::seal::{self, Seal};
-use super::{Fetch, Manifest, Opened, Pending, Place, quarantine};
+use super::{Fetch, Manifest, Opened, Pending, Place, lock, quarantine};
 use crate::ingest::Delivery;
 use crate::limits;
 
@@ -88,7 +88,7 @@ impl Files {
 pub(super) fn open(directory: &Path) -> (Option<Engine>, Content, Opened) {
     let files = Files::of(directory);
     let without = |why: String| (None, Content::default(), Opened::Without { why });
-    let lock = match lock(directory, &files) {
+    let lock = match taken(directory, &files) {
         Ok(Some(lock)) => lock,
         Ok(None) => return (None, Content::default(), Opened::InUse),
         Err(why) => return without(why),
@@ -121,14 +121,11 @@ pub(super) fn open(directory: &Path) -> (Option<Engine>, Content, Opened) {
 }
 
 /// The lock of the directory; nothing if another process has it.
-fn lock(directory: &Path, files: &Files) -> Result<Option<File>, String> {
+fn taken(directory: &Path, files: &Files) -> Result<Option<File>, String> {
     fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let file = File::create(&files.lock).map_err(|e| format!("{}: {e}", files.lock.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(e)) => Err(format!("{}: {e}", files.lock.display())),
-    }
+    let locked = lock::within(limits::STORE_LOCK, &file).map_err(|e| format!("{}: {e}", files.lock.display()))?;
+    Ok(locked.then_some(file))
 }
 
 type Checked = (Seal, BTreeMap<Vec<u8>, u64>, Content);

@@ -11,6 +11,7 @@
 //! empty one takes its place ([`quarantine`]). An error while running ends the writing, not the daemon.
 
 mod engine;
+pub mod lock;
 mod quarantine;
 mod record;
 mod seal;

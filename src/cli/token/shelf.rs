@@ -8,14 +8,14 @@
 //! A new file can be read and written by its owner alone. One that is there keeps its owner, its group and its mode:
 //! a daemon that may read it may read the next one.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::auth::file::{FileError, TokenFile};
 use crate::limits;
+use crate::store::lock::within;
 
 /// Why the file could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -98,17 +98,7 @@ fn lock(path: &Path) -> Result<File, ShelfError> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name)?;
-    let begun = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if begun.elapsed() < limits::TOKEN_FILE_LOCK => {
-                std::thread::park_timeout(Duration::from_millis(20));
-            }
-            Err(TryLockError::WouldBlock) => return Err(ShelfError::Locked(name)),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-    }
+    if within(limits::TOKEN_FILE_LOCK, &file)? { Ok(file) } else { Err(ShelfError::Locked(name)) }
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ fn mistakes() {
         ("public_key_file: /keys.pem, claims_mapping: {email: email}", "no JSON pointer"),
         ("public_key_file: /keys.pem, scopes_claim: scope", "no JSON pointer"),
         ("public_key_file: /keys.pem, scopes: [write, everything]", "scope 2"),
-        ("public_key_file: /keys.pem, jwks: x", "unknown key"),
+        ("public_key_file: /keys.pem, jwks: x", "no such key"),
     ] {
         let errors = shown(&load_jwt(&format!("enabled: true, {text}")).unwrap_err(), Severity::Error);
         assert!(errors.len() == 1 && errors[0].contains(told), "{text}: {errors:#?}");

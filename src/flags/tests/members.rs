@@ -101,7 +101,8 @@ fn every_member_of_a_file_that_has_everything() {
                 }
                 // A strict operator serves none of what is only tolerated.
                 let strict = assemble(&[read(&text)], &good, HazardPolicy::Refuse);
-                assert_eq!(!state.problems.is_empty(), !strict.held.is_empty(), "{}: {:?}", what(), strict.problems);
+                let hazardous = state.problems.iter().any(|problem| problem.severity >= Severity::Hazard);
+                assert_eq!(hazardous, !strict.held.is_empty(), "{}: {:?}", what(), strict.problems);
                 if errors > 0 { refused += 1 } else { taken += 1 }
             }
         }
