@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use yardarm::auth::Scopes;
+use yardarm::auth::tokens::{Digest, Token};
 use yardarm::clock::{self, Clock};
 use yardarm::config::{self, Config};
 use yardarm::flags::document::{Format, read};
 use yardarm::flags::problem::HazardPolicy;
 use yardarm::flags::snapshot::{self, Input, assemble};
 use yardarm::http::serve::{self, Listening};
-use yardarm::http::{Settings, State};
+use yardarm::http::{Authentication, Settings, State};
 use yardarm::ingest::{Endpoint, Hint, Hints, Ingest, deliveries::Log};
 use yardarm::serve::{Environment, Environments, Served};
 
@@ -43,8 +45,32 @@ pub struct Ours {
     _listening: Listening,
 }
 
+/// A token that [`guarded`] knows.
+pub const TOKEN: &str = "a-token-of-the-bench";
+
+/// The same as [`start`] for whoever shows one of a thousand tokens; [`TOKEN`] may evaluate this one namespace.
+pub fn guarded(text: &str) -> Ours {
+    let scope = || "evaluate:default/default".parse().expect("a scope");
+    let token = |n: u32| Token {
+        name: format!("t{n}").into(),
+        digest: Digest::of(&if n == 500 { TOKEN.to_owned() } else { format!("token-{n}") }),
+        scopes: Scopes::of([scope()]),
+        expires: Some(jiff::Timestamp::MAX),
+    };
+    let authentication = config::Authentication {
+        required: Some(true),
+        tokens: (0..1_000).map(token).collect(),
+        ..config::Authentication::default()
+    };
+    serving(text, Settings { authentication: Authentication::from(&authentication), ..Settings::default() })
+}
+
 /// Serves `text` as the namespace `default` of the environment `default`, with a GitHub endpoint at `/webhooks/flags`.
 pub fn start(text: &str) -> Ours {
+    serving(text, Settings::default())
+}
+
+fn serving(text: &str, settings: Settings) -> Ours {
     let configuration = config(
         "storage: {flags: {remote: 'https://github.com/acme/flags.git', webhook: {provider: github, secrets: [secret]}}}\n\
          environments: {default: {storage: flags}}\n",
@@ -62,7 +88,7 @@ pub fn start(text: &str) -> Ours {
         ingest,
         deliveries,
         metrics: Arc::default(),
-        settings: ArcSwap::from_pointee(Settings::default()),
+        settings: ArcSwap::from_pointee(settings),
         clock,
         draining: Arc::default(),
     });

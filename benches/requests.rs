@@ -1,5 +1,7 @@
 //! Requests a second of every surface, beside a bare handler of the same payload.
 
+use std::net::SocketAddr;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -37,57 +39,74 @@ pub async fn run(wanted: &dyn Fn(&str) -> bool) {
         load::compare("signed webhook of 10 KiB", (ours.address, &signed, 200), (floor.address, &bare, 202), 0.5).await;
     }
     if wanted("evaluate") {
-        let body = br#"{"namespaceKey":"default","flagKey":"flag-000002","entityId":"user-12345","context":{"plan":"free","version":"9","email":"a@b.c"}}"#;
-        let json = [("Content-Type", "application/json")];
-        let request = [load::request("POST", "/evaluate/v1/boolean", &json, body)];
-        let bare = [load::request("POST", "/echo", &json, body)];
-        load::compare(
-            "/evaluate/v1/boolean with targeting",
-            (ours.address, &request, 200),
-            (floor.address, &bare, 200),
-            0.6,
-        )
-        .await;
-        let request = [load::request(
-            "POST",
-            "/ofrep/v1/evaluate/flags/flag-000002",
-            &json,
-            br#"{"context":{"targetingKey":"user-12345","plan":"free","version":"9","email":"a@b.c"}}"#,
-        )];
-        load::compare("OFREP single", (ours.address, &request, 200), (floor.address, &bare, 200), 0.6).await;
-        let get = [load::request("GET", "/internal/v1/evaluation/snapshot/namespace/default", &[], b"")];
-        let bare = [load::request("GET", "/bytes", &[], b"")];
-        load::compare(
-            &format!("client snapshot, 200, {} kB", snapshot.len() / 1000),
-            (ours.address, &get, 200),
-            (floor.address, &bare, 200),
-            0.8,
-        )
-        .await;
-        let same = [load::request(
-            "GET",
-            "/internal/v1/evaluation/snapshot/namespace/default",
-            &[("If-None-Match", &digest)],
-            b"",
-        )];
-        let bare = [load::request("GET", "/same", &[], b"")];
-        load::compare("client snapshot, 304", (ours.address, &same, 304), (floor.address, &bare, 304), 0.8).await;
-        let bulk = [load::request(
-            "POST",
-            "/ofrep/v1/evaluate/flags",
-            &json,
-            br#"{"context":{"targetingKey":"user-12345","plan":"free","version":"9"}}"#,
-        )];
-        let mut best = 0f64;
-        for _ in 0..crate::rounds() {
-            best = best.max(load::run(ours.address, &bulk, 32, crate::round_time(), 200).await.rate);
-        }
-        println!(
-            "{:<44} {best:>9.0}/s   (aim 10000/s: {})",
-            "OFREP bulk of 350 flags",
-            if best >= 10_000.0 { "reached" } else { "not reached" }
-        );
+        let guarded = ours::guarded(&ours::file("default", 350, 0));
+        let token = format!("Bearer {}", ours::TOKEN);
+        let credential = [("Authorization", token.as_str())];
+        evaluate(ours.address, &[], "", floor.address, &digest, snapshot.len()).await;
+        evaluate(guarded.address, &credential, ", with a token", floor.address, &digest, snapshot.len()).await;
     }
+}
+
+/// The surfaces of clients, asked with this credential.
+async fn evaluate(
+    address: SocketAddr,
+    credential: &[(&str, &str)],
+    note: &str,
+    floor: SocketAddr,
+    digest: &str,
+    bytes: usize,
+) {
+    let body = br#"{"namespaceKey":"default","flagKey":"flag-000002","entityId":"user-12345","context":{"plan":"free","version":"9","email":"a@b.c"}}"#;
+    let json = [&[("Content-Type", "application/json")], credential].concat();
+    let plain = [("Content-Type", "application/json")];
+    let request = [load::request("POST", "/evaluate/v1/boolean", &json, body)];
+    let bare = [load::request("POST", "/echo", &plain, body)];
+    load::compare(
+        &format!("/evaluate/v1/boolean with targeting{note}"),
+        (address, &request, 200),
+        (floor, &bare, 200),
+        0.6,
+    )
+    .await;
+    let request = [load::request(
+        "POST",
+        "/ofrep/v1/evaluate/flags/flag-000002",
+        &json,
+        br#"{"context":{"targetingKey":"user-12345","plan":"free","version":"9","email":"a@b.c"}}"#,
+    )];
+    load::compare(&format!("OFREP single{note}"), (address, &request, 200), (floor, &bare, 200), 0.6).await;
+    let get = [load::request("GET", "/internal/v1/evaluation/snapshot/namespace/default", credential, b"")];
+    let bare = [load::request("GET", "/bytes", &[], b"")];
+    load::compare(
+        &format!("client snapshot, 200, {} kB{note}", bytes / 1000),
+        (address, &get, 200),
+        (floor, &bare, 200),
+        0.8,
+    )
+    .await;
+    let same = [load::request(
+        "GET",
+        "/internal/v1/evaluation/snapshot/namespace/default",
+        &[&[("If-None-Match", digest)], credential].concat(),
+        b"",
+    )];
+    let bare = [load::request("GET", "/same", &[], b"")];
+    load::compare(&format!("client snapshot, 304{note}"), (address, &same, 304), (floor, &bare, 304), 0.8).await;
+    let bulk = [load::request(
+        "POST",
+        "/ofrep/v1/evaluate/flags",
+        &json,
+        br#"{"context":{"targetingKey":"user-12345","plan":"free","version":"9"}}"#,
+    )];
+    let mut best = 0f64;
+    for _ in 0..crate::rounds() {
+        best = best.max(load::run(address, &bulk, 32, crate::round_time(), 200).await.rate);
+    }
+    println!(
+        "{:<44} {best:>9.0}/s   (aim 10000/s: {})",
+        format!("OFREP bulk of 350 flags{note}"),
+        if best >= 10_000.0 { "reached" } else { "not reached" }
+    );
 }
 
 /// A push of GitHub's shape, 10 KiB long.
