@@ -90,7 +90,7 @@ fn each_ends_as_its_help_says() {
     write(root.path(), &[("shop/features.yaml", GOOD)]);
     let clean = run(&["validate", path], "");
     assert_eq!((clean.code, clean.out.as_str()), (Some(0), ""));
-    assert_eq!(clean.err, "1 file, 1 flag, 1 segment, 1 namespace: nothing to say\n");
+    assert_eq!(clean.err, "1 file, 1 flag, 1 segment, 1 namespace: no problem\n");
     write(root.path(), &[("warned/features.yml", WARNED)]);
     let warned = run(&["validate", path], "");
     assert_eq!(warned.code, Some(0));

@@ -32,7 +32,7 @@ pub(super) fn summary(report: &Report) -> String {
     };
     let sum = |level| report.count(level);
     let verdict = match (sum(Level::Error), sum(Level::Warning)) {
-        (0, 0) => "nothing to say".to_owned(),
+        (0, 0) => "no problem".to_owned(),
         (errors, 0) => many(errors, "error"),
         (0, warnings) => many(warnings, "warning"),
         (errors, warnings) => format!("{}, {}", many(errors, "error"), many(warnings, "warning")),
