@@ -74,6 +74,9 @@ enum Step {
     Chosen(String),
 }
 
+/// `YARDARM_TOKEN` is of `yardarm evaluate`, and no key.
+const EVALUATE_TOKEN: &str = "TOKEN";
+
 /// Lays the variables over the tree of the file.
 pub(super) fn overlay(tree: &mut Item, environment: &BTreeMap<String, String>, report: &mut Report) {
     for prefix in ["FLIPT_", "YARDARM_"] {
@@ -81,7 +84,7 @@ pub(super) fn overlay(tree: &mut Item, environment: &BTreeMap<String, String>, r
             let Some(rest) = variable.strip_prefix(prefix) else { continue };
             if let Some(path) = resolve(FILE, rest, Some(tree)) {
                 set(tree, &path, value, &Arc::from(variable.as_str()));
-            } else if prefix == "YARDARM_" {
+            } else if prefix == "YARDARM_" && rest != EVALUATE_TOKEN {
                 let mut message = "this variable names no key and changes nothing".to_owned();
                 let names = variable_names(tree);
                 if let Some(near) = keys::nearest(rest, names.iter().map(String::as_str)) {

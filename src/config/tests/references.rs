@@ -156,7 +156,8 @@ fn names_with_underscores_can_be_made_by_variables() {
 
 #[test]
 fn problems_of_variables_name_them() {
-    let world = World::with(&[("YARDARM_LOG_LEVEL", "loud"), ("YARDARM_SERVER_HTTP_PRT", "1")], &[]);
+    let world =
+        World::with(&[("YARDARM_LOG_LEVEL", "loud"), ("YARDARM_SERVER_HTTP_PRT", "1"), ("YARDARM_TOKEN", "t")], &[]);
     let findings = world.load("").unwrap_err();
     assert_eq!(
         shown(&findings, Severity::Error),

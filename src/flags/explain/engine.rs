@@ -5,6 +5,8 @@
 //! with escapes, and rounds the boundaries of shares. An application may so get another answer than the server gives, and
 //! who asks why should hear of it. Nothing here is ever served.
 
+use std::borrow::Cow;
+
 use crate::flags::bucket;
 use crate::flags::constraint::{Constraint, Instant, Operator, Subject, instant, is_full};
 use crate::flags::evaluate::Context;
@@ -111,9 +113,16 @@ pub(super) fn matches(own: &Constraint, value: &str) -> bool {
     }
 }
 
-/// An RFC 3339 time to the letter, without its fraction.
+/// An RFC 3339 time to the letter, without its fraction: the letters may be small, a blank may stand for `T`, and a leap
+/// second is the one before it.
 fn seconds(text: &str) -> Option<i64> {
-    if is_full(text) { instant(text).map(Instant::seconds) } else { None }
+    let (date, time) = text.split_once(['T', 't', ' '])?;
+    let time = match (time.get(..6), time.get(6..8), time.get(8..)) {
+        (Some(before), Some("60"), Some(after)) => Cow::Owned(format!("{before}59{after}")),
+        _ => Cow::Borrowed(time),
+    };
+    let text = format!("{date}T{}", time.replace('z', "Z"));
+    if is_full(&text) { instant(&text).map(Instant::seconds) } else { None }
 }
 
 /// Why a value is judged otherwise there.
