@@ -22,6 +22,8 @@ pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod demo;
 #[cfg(feature = "daemon")]
+pub mod disk;
+#[cfg(feature = "daemon")]
 pub mod git;
 #[cfg(feature = "daemon")]
 pub mod http;

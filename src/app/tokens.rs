@@ -7,7 +7,6 @@
 //! else's editor leaves for a moment is one that cannot be read.
 
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -18,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::auth::file::TokenFile;
 use crate::auth::tokens::Token;
 use crate::config::Config;
+use crate::disk::Mark;
 use crate::http::{Settings, State};
 use crate::limits;
 
@@ -84,16 +84,6 @@ impl Seen {
             }
         }
     }
-}
-
-/// Tells one state of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl TokenFiles {
@@ -188,13 +178,7 @@ fn mark(path: &Path) -> io::Result<(Mark, bool)> {
     if !found.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "no file"));
     }
-    let mark = Mark {
-        device: found.dev(),
-        inode: found.ino(),
-        size: found.size(),
-        modified: (found.mtime(), found.mtime_nsec()),
-        changed: (found.ctime(), found.ctime_nsec()),
-    };
+    let mark = Mark::of(&found);
     // A time in the future is as good as a young one.
     let age = found.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
     Ok((mark, age.is_none_or(|age| age < RACY)))

@@ -11,7 +11,7 @@ use crate::flags::problem::{HazardPolicy, Severity};
 use crate::flags::snapshot::{self, Environment};
 
 /// How the differences are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
     /// For a terminal.
     Text,
@@ -21,19 +21,6 @@ pub(super) enum Format {
     Markdown,
 }
 
-impl std::str::FromStr for Format {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Ok(match name {
-            "text" => Self::Text,
-            "json" => Self::Json,
-            "markdown" => Self::Markdown,
-            _ => return Err("one of text, json, markdown".to_owned()),
-        })
-    }
-}
-
 /// What is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,7 +28,7 @@ pub(super) struct Arguments {
     /// is the current directory.
     #[arg(value_name = "A B", required = true, num_args = 1..=2)]
     names: Vec<OsString>,
-    /// text, json or markdown.
+    /// How to print.
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// End with 1 if there is a difference.

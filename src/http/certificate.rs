@@ -6,7 +6,6 @@
 //! and only a state that has stood still for a whole look is told to the log, once. Until then, and for ever after, the
 //! last good pair is served.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +18,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::serve::BindError;
+use crate::disk::Mark;
 use crate::{config, der};
 
 /// The certificate and key that handshakes are answered with.
@@ -40,15 +40,6 @@ struct Files {
 
 /// Both files, as far as a look without reading them goes; links are followed. Absent where there is no file.
 type Marks = [Option<Mark>; 2];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
 
 /// What a look at the files came to.
 #[derive(Debug)]
@@ -132,13 +123,7 @@ impl ResolvesServerCert for Certificate {
 fn marks(config: &config::Tls) -> Marks {
     let mark = |path: &Path| {
         let found = std::fs::metadata(path).ok()?;
-        Some(Mark {
-            device: found.dev(),
-            inode: found.ino(),
-            size: found.size(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        })
+        Some(Mark::of(&found))
     };
     [mark(&config.certificate), mark(&config.key)]
 }

@@ -22,7 +22,8 @@ use std::sync::{Arc, mpsc};
 
 use super::record::{self, Kind};
 use super::seal::{self, Seal};
-use super::{Fetch, Manifest, Opened, Pending, Place, lock, quarantine};
+use super::{Fetch, Manifest, Opened, Pending, Place, quarantine};
+use crate::disk::lock_within;
 use crate::ingest::Delivery;
 use crate::limits;
 
@@ -124,7 +125,7 @@ pub(super) fn open(directory: &Path) -> (Option<Engine>, Content, Opened) {
 fn taken(directory: &Path, files: &Files) -> Result<Option<File>, String> {
     fs::create_dir_all(directory).map_err(|e| format!("{}: {e}", directory.display()))?;
     let file = File::create(&files.lock).map_err(|e| format!("{}: {e}", files.lock.display()))?;
-    let locked = lock::within(limits::STORE_LOCK, &file).map_err(|e| format!("{}: {e}", files.lock.display()))?;
+    let locked = lock_within(limits::STORE_LOCK, &file).map_err(|e| format!("{}: {e}", files.lock.display()))?;
     Ok(locked.then_some(file))
 }
 

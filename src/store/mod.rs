@@ -11,7 +11,6 @@
 //! empty one takes its place ([`quarantine`]). An error while running ends the writing, not the daemon.
 
 mod engine;
-pub mod lock;
 mod quarantine;
 mod record;
 mod seal;

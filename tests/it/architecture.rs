@@ -9,6 +9,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("fault", &[]),
     ("limits", &[]),
     ("clock", &[]),
+    ("disk", &[]),
     ("der", &[]),
     ("yaml", &["limits"]),
     ("auth", &["der", "limits", "fault"]),
@@ -18,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("net", &["limits", "fault"]),
     ("issuer", &["auth", "net", "provider", "limits", "fault"]),
     ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
-    ("store", &["ingest", "provider", "limits", "fault", "clock"]),
+    ("store", &["disk", "ingest", "provider", "limits", "fault", "clock"]),
     ("serve", &["flags", "limits", "clock"]),
     ("ingest", &["config", "provider", "limits", "fault", "clock"]),
     (
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "http",
         &[
             "auth",
+            "disk",
             "der",
             "ingest",
             "serve",

@@ -14,8 +14,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as
 use std::path::{Path, PathBuf};
 
 use crate::auth::file::{FileError, TokenFile};
+use crate::disk::lock_within;
 use crate::limits;
-use crate::store::lock::within;
 
 /// Why the file could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ fn lock(path: &Path) -> Result<File, ShelfError> {
     name.push(".lock");
     let name = PathBuf::from(name);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&name)?;
-    if within(limits::TOKEN_FILE_LOCK, &file)? { Ok(file) } else { Err(ShelfError::Locked(name)) }
+    if lock_within(limits::TOKEN_FILE_LOCK, &file)? { Ok(file) } else { Err(ShelfError::Locked(name)) }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod text;
 pub(super) use text::one_line;
 
 /// How the report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
     /// For a person.
     Text,
@@ -32,20 +32,6 @@ pub(super) enum Format {
     Github,
 }
 
-impl std::str::FromStr for Format {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        Ok(match name {
-            "text" => Self::Text,
-            "json" => Self::Json,
-            "sarif" => Self::Sarif,
-            "github" => Self::Github,
-            _ => return Err("one of text, json, sarif, github".to_owned()),
-        })
-    }
-}
-
 /// What is asked.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -53,7 +39,7 @@ pub(super) struct Arguments {
     /// directory; with --repo, HEAD]
     #[arg(value_name = "PATH")]
     paths: Vec<OsString>,
-    /// text, json, sarif or github.
+    /// How to print.
     #[arg(long, short, value_name = "FORMAT", default_value = "text")]
     format: Format,
     /// Count hazards as errors, as `hazards: refuse` does for an environment.
