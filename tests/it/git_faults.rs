@@ -303,11 +303,15 @@ fn an_own_authority_is_trusted_where_it_is_named_and_nowhere_else() {
     assert_eq!(fetch(&mirror, &trusted, &["main"]).unwrap().heads["main"], first);
     push(&repository, "main", 2);
     fetch(&mirror, &trusted, &["main"]).unwrap();
-    let connections = server.connections();
-    for _ in 0..8 {
-        fetch(&mirror, &trusted, &["main"]).unwrap();
-    }
-    assert!(server.connections() <= connections + 1, "the connection is warm");
+    // A connection goes back to the pool on a thread of its own: on a busy machine the next fetch may come before it.
+    let is_warm = || {
+        let connections = server.connections();
+        for _ in 0..8 {
+            fetch(&mirror, &trusted, &["main"]).unwrap();
+        }
+        server.connections() <= connections + 1
+    };
+    assert!((0..5).any(|_| is_warm()), "the connection is warm");
 
     let unchecked = Remote { insecure_skip_tls: true, ..remote(&url) };
     fetch(&mirror, &unchecked, &["main"]).unwrap();
