@@ -89,6 +89,7 @@ fn serving(text: &str, settings: Settings) -> Ours {
         deliveries,
         metrics: Arc::default(),
         settings: ArcSwap::from_pointee(settings),
+        writers: Arc::default(),
         clock,
         draining: Arc::default(),
     });

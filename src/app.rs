@@ -136,6 +136,7 @@ impl Daemon {
             ingest,
             deliveries: deliveries.clone(),
             metrics,
+            writers: Arc::default(),
             settings: ArcSwap::from_pointee(trust.settings(&config)),
             clock,
             draining: Arc::default(),

@@ -41,3 +41,5 @@ pub mod store;
 pub mod sync;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
+#[cfg(feature = "daemon")]
+pub mod write;

@@ -15,11 +15,13 @@ pub mod change;
 mod check;
 pub mod constraint;
 pub mod document;
+pub mod edit;
 pub mod evaluate;
 pub mod explain;
 mod field;
 mod json;
 pub mod problem;
+pub mod resource;
 pub mod snapshot;
 
 mod client;

@@ -9,6 +9,7 @@
 
 mod ahead;
 pub mod backend;
+mod commit;
 mod compact;
 mod credential;
 mod error;
@@ -18,6 +19,8 @@ mod mirror;
 mod pack;
 mod place;
 pub mod program;
+mod push;
+mod sign;
 mod standing;
 mod transport;
 mod tree;
@@ -26,9 +29,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use commit::{Committed, Identity, Logged, NewCommit};
 pub use compact::Compaction;
 pub use error::Error;
 pub use mirror::Mirror;
+pub use push::{Push, PushError, Rejection, RejectionKind};
+pub use sign::Signer;
 pub use standing::Standing;
 
 use crate::config::Credential;

@@ -52,6 +52,7 @@ use crate::ingest::deliveries::Log;
 use crate::serve::Environments;
 use crate::sync::status::Board;
 use crate::telemetry::metrics::Metrics;
+use crate::write::writers::Writers;
 
 /// Everything that handlers look at. Shared by all workers and all listeners.
 pub struct State {
@@ -67,6 +68,8 @@ pub struct State {
     pub metrics: Arc<Metrics>,
     /// What a reload may change.
     pub settings: ArcSwap<Settings>,
+    /// Who writes.
+    pub writers: Arc<Writers>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Set when the process begins to shut down.

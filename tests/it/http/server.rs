@@ -94,6 +94,7 @@ pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> 
         deliveries,
         metrics: Arc::default(),
         settings: ArcSwap::from_pointee(settings),
+        writers: Arc::default(),
         clock,
         draining: Arc::default(),
     })
