@@ -284,6 +284,12 @@ pub const GIT_TREE_BYTES: u64 = 64 * 1024 * 1024;
 pub const GIT_QUARANTINED: usize = 3;
 /// What a Git program said on its standard error, kept for the message.
 pub const GIT_STDERR_BYTES: usize = 4096;
+/// Characters of what a Git server said of a push that it refused, for whoever asked for it; GitHub's rules have 400.
+pub const GIT_REFUSAL_CHARACTERS: usize = 600;
+/// Body of an HTTP answer that is no success, kept for the message.
+pub const GIT_REFUSAL_BYTES: u64 = 4 * 1024;
+/// A pack that is pushed; it is held in memory, so that its length is known beforehand. A flag file may have 64 MB.
+pub const GIT_PUSH_BYTES: u64 = 256 * 1024 * 1024;
 /// A token of an app is renewed this long before it ends.
 pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
 /// A server that says "too many requests" and not until when.

@@ -32,8 +32,12 @@ pub struct Mirror {
     pub(super) repository: ArcSwapOption<ThreadSafeRepository>,
     /// Held by the one fetch that runs.
     pub(super) fetching: Mutex<Pool>,
+    /// Held by the one push that runs, over a network as fetches are; apart from theirs.
+    pub(super) pushing: Mutex<Pool>,
     /// Held by the one compaction that runs.
     pub(super) compacting: Mutex<()>,
+    /// Branches that were moved by our own pushes. Held while references move, never over a network.
+    pub(super) adopted: Mutex<Adopted>,
     /// What a reader found; the next fetch makes the mirror anew.
     damage: Mutex<Option<String>>,
 }
@@ -91,8 +95,16 @@ impl Mirror {
     }
 
     pub(super) fn of(directory: PathBuf, owner: Owner, repository: ArcSwapOption<ThreadSafeRepository>) -> Self {
-        let (fetching, compacting, damage) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { directory, owner, repository, fetching, compacting, damage }
+        Self {
+            directory,
+            owner,
+            repository,
+            fetching: Mutex::default(),
+            pushing: Mutex::default(),
+            compacting: Mutex::default(),
+            adopted: Mutex::default(),
+            damage: Mutex::default(),
+        }
     }
 
     /// Whether the directory, with what is in it, may be changed.
@@ -157,6 +169,33 @@ impl Mirror {
         Ok(tips.into_iter().map(|(name, id)| (name, id.to_string())).collect())
     }
 
+    /// Takes over what a push has done to a branch of the remote: it is at `commit` now, or gone. A fetch that has asked
+    /// the remote before, and will hear only now, leaves that branch as it is.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCommit`] if it is not in the mirror, [`Error::Local`] if it cannot be written down.
+    pub fn adopt(&self, branch: &str, commit: Option<&str>) -> Result<(), Error> {
+        let id = match commit {
+            Some(commit) => {
+                self.root(commit)?;
+                let id = gix::ObjectId::from_hex(commit.as_bytes());
+                Some(id.map_err(|_| Error::UnknownCommit(commit.to_owned()))?)
+            }
+            None => None,
+        };
+        let Some(repository) = self.reader()? else { return Ok(()) };
+        if !self.is_ours() {
+            // The push was made there: its branch is where it went.
+            return Ok(());
+        }
+        let mut adopted = lock(&self.adopted);
+        set(&repository, vec![(format!("refs/heads/{branch}"), id)])?;
+        adopted.last += 1;
+        let last = adopted.last;
+        adopted.branches.insert(branch.to_owned(), last);
+        Ok(())
+    }
+
     /// Keeps a commit that is still served, whatever becomes of its branch, under a name of the caller's; `None` lets
     /// go of what is kept under that name.
     ///
@@ -184,6 +223,28 @@ impl Mirror {
             None => None,
         };
         set(&repository, vec![(reference, id)])
+    }
+}
+
+/// Branches that were moved by our own pushes, and when: what a fetch has asked for before says nothing of them.
+#[derive(Debug, Default)]
+pub(super) struct Adopted {
+    /// Counts them.
+    pub(super) last: u64,
+    /// Short name -> its number. Forgotten when a fetch begins.
+    pub(super) branches: BTreeMap<String, u64>,
+}
+
+impl Adopted {
+    /// Forgets all: a fetch that begins now will see them.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.branches.clear();
+        self.last
+    }
+
+    /// Whether a fetch that began then has not seen what was done to a branch.
+    pub(super) fn since(&self, begun: u64, branch: &str) -> bool {
+        self.branches.get(branch).is_some_and(|number| *number > begun)
     }
 }
 

@@ -15,6 +15,7 @@ mod git_commit;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
+mod git_push;
 mod git_server;
 mod git_ssh;
 mod http;
