@@ -9,14 +9,16 @@
 //! start, poll, hint and retry are the same run. What a run cannot take (an unreachable remote, a branch that is gone,
 //! a bad file) leaves the last good state served and is on the [`status::Board`].
 //!
-//! [`slot`] and [`schedule`] decide and are pure; [`pipeline`] is the algorithm on one page; [`worker`] is the loop
-//! around them; [`workers`] starts, reloads and stops the loops.
+//! [`slot`] and [`schedule`] decide and are pure; [`pipeline`] is the algorithm on one page; [`share`] is what it has in
+//! common with whoever writes; [`worker`] is the loop around them; [`workers`] starts, reloads and stops the loops.
 
 mod branches;
 pub(crate) mod files;
+mod followed;
 mod last_good;
 pub mod pipeline;
 pub mod schedule;
+pub mod share;
 mod shared_slot;
 pub mod slot;
 pub mod status;
@@ -38,7 +40,7 @@ use crate::git::{self, Entry, FetchRequest, Fetched, Mirror, Moved, Opened, Remo
 
 /// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
 #[expect(clippy::missing_errors_doc, reason = "as in Mirror")]
-pub trait Repository: Send {
+pub trait Repository: Send + Sync {
     /// [`Mirror::fetch`].
     fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error>;
     /// [`Mirror::heads`].
@@ -61,7 +63,7 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`Mirror::open`].
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error>;
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error>;
 }
 
 /// The mirror of a remote on this machine.
@@ -74,9 +76,9 @@ pub struct Mirrored {
 }
 
 impl Source for Mirrored {
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
         let (mirror, opened) = Mirror::open(&self.directory)?;
-        Ok((Box::new(Following { mirror, remote: self.remote.clone() }), opened))
+        Ok((Arc::new(Following { mirror, remote: self.remote.clone() }), opened))
     }
 }
 
@@ -89,12 +91,12 @@ pub struct Standing {
 }
 
 impl Source for Standing {
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
         if !self.directory.exists() {
             return Err(git::Error::NotFound(format!("{} does not exist", self.directory.display())));
         }
         let (mirror, _) = Mirror::open_path(&self.directory)?;
-        Ok((Box::new(Read { mirror, seen: Mutex::default() }), Opened::Existing))
+        Ok((Arc::new(Read { mirror, seen: Mutex::default() }), Opened::Existing))
     }
 }
 
