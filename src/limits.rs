@@ -225,6 +225,9 @@ pub const ANNOUNCED_COMMITS: usize = 256;
 pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 /// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
 pub const BRANCH_ENVIRONMENTS: usize = 256;
+/// Branches that are gone and remembered as such while an older fetch may still name them; far more than any has made in
+/// the minutes that a fetch takes.
+pub const BRANCHES_GONE: usize = 4_096;
 /// Time to finish what is under way after SIGTERM.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// A value in sled: space of larger ones is never given back.

@@ -24,6 +24,7 @@ pub mod slot;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod tips;
 pub mod worker;
 pub mod workers;
 
@@ -36,7 +37,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::slot::Covered;
-use crate::git::{self, Entry, FetchRequest, Fetched, Mirror, Moved, Opened, Remote};
+use crate::git::{
+    self, Committed, Entry, FetchRequest, Fetched, Mirror, Moved, NewCommit, Opened, Push, PushError, Remote,
+};
 
 /// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
 #[expect(clippy::missing_errors_doc, reason = "as in Mirror")]
@@ -55,6 +58,34 @@ pub trait Repository: Send + Sync {
     fn compact(&self, stop: &AtomicBool) -> Result<(), git::Error>;
     /// [`Mirror::keep`].
     fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
+
+    /// Makes a commit on top of the files of `base`, on no branch.
+    fn commit(&self, base: Option<&str>, new: &NewCommit) -> Result<Committed, git::Error> {
+        let _ = (base, new);
+        Err(read_only())
+    }
+    /// Moves a branch of the remote, if it is where it is thought to be.
+    ///
+    /// # Errors
+    /// See [`PushError`].
+    fn push(&self, push: &Push, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
+        let _ = (push, stop);
+        Err(PushError::Failed(read_only()))
+    }
+    /// Points a branch of the mirror where the remote's is now known to be; `None` if it is gone.
+    fn adopt(&self, branch: &str, commit: Option<&str>) -> Result<(), git::Error> {
+        let _ = (branch, commit);
+        Ok(())
+    }
+    /// Whether `commit` is in the history of `tip`, or it itself. What is not known here is in no history.
+    fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
+        let _ = (tip, commit);
+        Ok(false)
+    }
+}
+
+fn read_only() -> git::Error {
+    git::Error::Local("the storage cannot be written to".to_owned())
 }
 
 /// Where a [`Repository`] comes from, each time it has to be opened (anew).

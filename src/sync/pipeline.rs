@@ -69,6 +69,8 @@ pub struct Report {
     pub live_at: Timestamp,
     /// Tip of the storage's branch.
     pub head: Option<Arc<str>>,
+    /// A commit that we have pushed and that the fetch did not find yet; empty of a branch that was removed.
+    pub unconfirmed: Option<String>,
 }
 
 /// Everything that the runs of one storage need, and what they remember from one to the next.
@@ -107,11 +109,13 @@ impl Pipeline {
         // What the source says may have changed, a credential for one.
         self.share.set_repository(None);
         let repository = self.repository()?;
+        let since = self.share.number();
         let heads = repository.heads()?;
         let at = self.clock.now();
         self.empty = heads.is_empty();
-        let live_at = self.share.follow(&*repository, &heads, true)?;
-        Ok(self.report(None, at, Duration::ZERO, live_at, &heads))
+        let settled = self.share.fetched(&*repository, since, &heads, true);
+        let live_at = settled.live_at?;
+        Ok(self.report(None, at, Duration::ZERO, live_at, &settled.heads))
     }
 
     /// Makes what is served equal to the remote.
@@ -123,17 +127,22 @@ impl Pipeline {
         let request = FetchRequest { branches: self.plan.branches(), expected, deadline };
         let began = Instant::now();
         let repository = self.repository()?;
-        let fetched = repository.fetch(&request, stop)?;
+        let since = self.share.number();
+        let mut fetched = repository.fetch(&request, stop)?;
         let (took, fetched_at) = (began.elapsed(), self.clock.now());
         self.store.put_fetch(&self.plan.name, Fetch { remote: self.plan.remote.clone(), at: fetched_at });
         self.empty = fetched.heads.is_empty();
+        let settled = self.share.fetched(&*repository, since, &fetched.heads, false);
+        // What the fetch found of these was older than what is served, and is no news.
+        fetched.moved.retain(|moved| !settled.kept.contains(&moved.branch));
         self.tell_moves(&fetched);
-        let live_at = self.share.follow(&*repository, &fetched.heads, false).inspect_err(|error| {
+        let live_at = settled.live_at.inspect_err(|error| {
             // The next fetch makes a damaged mirror anew: that is a clone, and has a clone's time.
             self.empty = matches!(error, git::Error::Damaged(_));
         })?;
-        let heads = fetched.heads.clone();
-        let report = self.report(Some(fetched), fetched_at, took, live_at, &heads);
+        let unconfirmed = settled.kept.first().map(|branch| settled.heads.get(branch).cloned().unwrap_or_default());
+        let report = self.report(Some(fetched), fetched_at, took, live_at, &settled.heads);
+        let report = Report { unconfirmed, ..report };
         // What was fetched is served; now there is time.
         if let Err(error) = repository.compact(stop) {
             tracing::warn!(storage = %self.plan.name, %error, "packs of the mirror could not be joined");
@@ -202,6 +211,6 @@ impl Pipeline {
         heads: &BTreeMap<String, String>,
     ) -> Report {
         let head = heads.get(&*self.plan.branch).map(|head| head.as_str().into());
-        Report { fetched, fetched_at, took, live_at, head }
+        Report { fetched, fetched_at, took, live_at, head, unconfirmed: None }
     }
 }
