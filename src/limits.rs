@@ -317,3 +317,14 @@ pub const DEMO_FRAME_BYTES: usize = 16 * 1024 * 1024;
 pub const DEMO_FRAMES: usize = 1_000;
 /// A change of the demo has arrived everywhere by then, polling included; it takes tens of milliseconds, a poll a second.
 pub const DEMO_LIVE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Records of writes kept, a storage; a busy team makes some hundred a day.
+pub const AUDIT_KEPT: usize = 4_096;
+/// Records of refused writes kept, a storage; apart, so that no flood of them hides what was done.
+pub const AUDIT_REFUSALS_KEPT: usize = 1_024;
+/// Changes of one request that its record lists; the number of the others is told.
+pub const AUDIT_CHANGES: usize = 50;
+/// Characters of a message in a record; the commit has all of it.
+pub const AUDIT_MESSAGE_CHARACTERS: usize = 1_000;
+/// Characters of a name in a record. Keys of the request stand in it, and a body may be megabytes.
+pub const AUDIT_NAME_CHARACTERS: usize = 256;
