@@ -6,7 +6,7 @@
 //! file whose blob is known is not read, a namespace whose files are the same is taken over. Nothing here asks the
 //! network, so whoever brings news of a branch, a fetch or a write, may wait for its turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -94,12 +94,64 @@ impl Followed {
     ) -> Result<Timestamp, git::Error> {
         self.discover(heads);
         for place in 0..self.tracked.len() {
-            self.follow_one(repository, place, heads, from_disk)?;
+            self.follow_one(repository, place, heads, from_disk, None)?;
         }
         let live_at = self.clock.now();
         self.files.forget_unused();
         self.keep(repository);
         Ok(live_at)
+    }
+
+    /// Makes the environments of one branch equal to it. `checked` are states of environments by name that were put
+    /// together already: what of them is made of the same files is taken over.
+    pub(super) fn follow_branch(
+        &mut self,
+        repository: &dyn Repository,
+        heads: &BTreeMap<String, String>,
+        branch: &str,
+        checked: &HashMap<Arc<str>, Arc<snapshot::Environment>>,
+    ) -> Result<Timestamp, git::Error> {
+        self.discover(heads);
+        for place in 0..self.tracked.len() {
+            let Some(environment) = self.tracked.get(place).map(|tracked| tracked.environment.clone()) else {
+                continue;
+            };
+            if *environment.branch == *branch {
+                self.follow_one(repository, place, heads, false, checked.get(&environment.name).map(|flags| &**flags))?;
+            }
+        }
+        let live_at = self.clock.now();
+        self.files.forget_unused();
+        self.keep(repository);
+        Ok(live_at)
+    }
+
+    /// The files of a directory at a commit, read where they are not known.
+    pub(super) fn inputs(
+        &mut self,
+        repository: &dyn Repository,
+        commit: &str,
+        directory: &str,
+    ) -> Result<Vec<Input>, git::Error> {
+        let entries = repository.entries(commit, directory, &|path| document::format_of(path).is_some())?;
+        self.files.inputs(repository, &entries)
+    }
+
+    /// The files that are known, by blob.
+    pub(super) fn files(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
+    /// What the configuration makes of the storage.
+    pub(super) const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What becomes of an environment's hazards.
+    pub(super) fn hazards(&self, environment: &serve::Environment) -> HazardPolicy {
+        let base = environment.base.as_ref().unwrap_or(&environment.name);
+        let planned = self.plan.environments.iter().find(|planned| planned.environment.name == *base);
+        planned.map(|planned| planned.hazards).unwrap_or_default()
     }
 
     fn follow_one(
@@ -108,6 +160,7 @@ impl Followed {
         place: usize,
         heads: &BTreeMap<String, String>,
         from_disk: bool,
+        checked: Option<&snapshot::Environment>,
     ) -> Result<(), git::Error> {
         let Some(tracked) = self.tracked.get_mut(place) else { return Ok(()) };
         let environment = tracked.environment.clone();
@@ -142,7 +195,7 @@ impl Followed {
         let inputs = self.files.inputs(repository, entries.as_deref().unwrap_or_default())?;
 
         // Check: the namespaces that can be taken move, the others stay.
-        let mut flags = snapshot::assemble(&inputs, &before.flags, tracked.hazards);
+        let mut flags = snapshot::assemble(&inputs, checked.unwrap_or(&before.flags), tracked.hazards);
         let remembered = self.store.manifest(&self.plan.name, &environment.name).filter(|_| before.commit.is_none());
         if let Err(why) = entries {
             flags = last_good::hold_all(&before.flags, why);

@@ -6,6 +6,7 @@
 //! that keeps a storage's remote keeps this, too.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -14,8 +15,13 @@ use jiff::Timestamp;
 use super::Repository;
 use super::followed::Followed;
 use super::shared_slot::Slot;
+use super::status::Board;
 use super::tips::Tips;
-use crate::{git, limits};
+use crate::flags::document::{Format, SourceFile};
+use crate::flags::problem::HazardPolicy;
+use crate::flags::snapshot::{self, Input};
+use crate::git::{self, FetchRequest};
+use crate::{limits, serve};
 
 /// One storage, shared.
 pub struct Share {
@@ -27,6 +33,21 @@ pub struct Share {
     /// Commits that were pushed from here lately.
     written: Mutex<HashMap<String, Instant>>,
     slot: Arc<Slot>,
+}
+
+/// A push that has succeeded.
+#[derive(Debug)]
+pub struct Pushed<'a> {
+    /// Short name of the branch.
+    pub branch: &'a str,
+    /// Where it was.
+    pub old: Option<&'a str>,
+    /// Where it is now; nowhere if it was removed.
+    pub new: Option<&'a str>,
+    /// Files of it that were read already, by blob.
+    pub files: &'a [(Arc<str>, Format, Arc<SourceFile>)],
+    /// States of environments that were put together already, by name.
+    pub checked: &'a HashMap<Arc<str>, Arc<snapshot::Environment>>,
 }
 
 /// What came of a fetch.
@@ -123,6 +144,83 @@ impl Share {
         }
         let live_at = followed.follow(repository, &heads, from_disk);
         Settled { heads, kept, live_at }
+    }
+
+    /// Takes a push that has succeeded, and makes the environments of its branch equal to it: since when, or nothing if
+    /// something newer of the branch is known already.
+    ///
+    /// # Errors
+    /// [`git::Error`] if what was pushed cannot be read; another look is asked for then.
+    pub fn wrote(&self, repository: &dyn Repository, pushed: &Pushed<'_>) -> Result<Option<Timestamp>, git::Error> {
+        let mut followed = self.lock();
+        let mut tips = self.tips();
+        let is_newest = tips.wrote(pushed.branch, pushed.old, pushed.new);
+        let heads = tips.known().clone();
+        drop(tips);
+        if !is_newest {
+            return Ok(None);
+        }
+        if let Some(new) = pushed.new {
+            let mut written = self.written();
+            written.retain(|_, at| at.elapsed() < limits::COMMIT_AWAITED);
+            written.insert(new.to_owned(), Instant::now());
+        }
+        for (blob, format, file) in pushed.files {
+            followed.files().add(blob, *format, file);
+        }
+        let followed = repository
+            .adopt(pushed.branch, pushed.new)
+            .and_then(|()| followed.follow_branch(repository, &heads, pushed.branch, pushed.checked));
+        followed.map(Some).inspect_err(|_| self.slot.ring())
+    }
+
+    /// Fetches as the worker does, for whoever cannot wait for it.
+    ///
+    /// # Errors
+    /// [`git::Error`]: then nothing has changed.
+    pub fn fetch(&self, repository: &dyn Repository, stop: &Arc<AtomicBool>) -> Result<(), git::Error> {
+        let branches = self.lock().plan().branches();
+        let since = self.number();
+        let request = FetchRequest { branches, expected: None, deadline: limits::GIT_FETCH_DEADLINE };
+        let fetched = repository.fetch(&request, stop)?;
+        self.fetched(repository, since, &fetched.heads, false).live_at.map(drop)
+    }
+
+    /// The files of a directory at a commit, as environments are made of them.
+    ///
+    /// # Errors
+    /// [`git::Error`] if they cannot be read.
+    pub fn inputs(&self, repository: &dyn Repository, commit: &str, directory: &str) -> Result<Vec<Input>, git::Error> {
+        self.lock().inputs(repository, commit, directory)
+    }
+
+    /// What a blob was read as, if it is part of what is served.
+    #[must_use]
+    pub fn known(&self, blob: &Arc<str>, format: Format) -> Option<Arc<SourceFile>> {
+        self.lock().files().known(blob, format)
+    }
+
+    /// What becomes of an environment's hazards.
+    #[must_use]
+    pub fn hazards(&self, environment: &serve::Environment) -> HazardPolicy {
+        self.lock().hazards(environment)
+    }
+
+    /// The storage's own branch.
+    #[must_use]
+    pub fn main(&self) -> Arc<str> {
+        self.lock().plan().branch.clone()
+    }
+
+    /// Shows what is served now.
+    pub fn show(&self, board: &Board) {
+        let followed = self.lock();
+        let main = self.tip(&followed.plan().branch).map(Into::into);
+        let environments = followed.status();
+        board.update(&self.storage, |storage| {
+            storage.environments = environments;
+            storage.head = main;
+        });
     }
 
     pub(super) fn status(&self) -> Vec<super::status::Environment> {
