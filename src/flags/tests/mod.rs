@@ -1,6 +1,7 @@
 //! The core against recordings of a running server, and against hostile texts.
 
 mod assemble;
+mod declared;
 mod documents;
 mod golden;
 mod hostile;
