@@ -8,6 +8,7 @@
 //!
 //! [`plan`](mod@plan) decides and is pure; [`writers`] do it, one storage's writes one after the other.
 
+pub mod audit;
 pub mod plan;
 pub mod writers;
 
@@ -21,7 +22,7 @@ use crate::flags::change::Changes;
 use crate::flags::edit::Rewritten;
 use crate::flags::problem::Problem;
 use crate::flags::resource::{Kind, Namespace, Resource};
-use crate::git::{Identity, RejectionKind};
+pub use crate::git::{Identity, RejectionKind};
 use crate::serve;
 
 /// Somebody's wish.
@@ -200,6 +201,25 @@ pub enum Refusal {
     /// A bug.
     #[error("{0}")]
     Bug(String),
+}
+
+impl Refusal {
+    /// A short, stable name, for records and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownEnvironment(_) | Self::UnknownNamespace(_) | Self::UnknownResource { .. } => "not-found",
+            Self::AlreadyExists(_) => "exists",
+            Self::Invalid { .. } => "invalid",
+            Self::Conflict(_) => "conflict",
+            Self::Protected { .. } => "protected",
+            Self::Rejected { .. } => "rejected",
+            Self::Unavailable { .. } => "unavailable",
+            Self::ReadOnly(_) => "read-only",
+            Self::Unknown(_) => "unknown",
+            Self::Bug(_) => "bug",
+        }
+    }
 }
 
 /// Somebody else was faster.
