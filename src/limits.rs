@@ -225,6 +225,36 @@ pub const ANNOUNCED_COMMITS: usize = 256;
 pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 /// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
 pub const BRANCH_ENVIRONMENTS: usize = 256;
+/// Writes that may wait for their turn, a storage; a push takes a second, and whoever waits longer than a minute has gone.
+pub const WRITE_QUEUE: usize = 256;
+/// Writes that go in one push: a chain of commits that a person still reads.
+pub const WRITE_BATCH: usize = 64;
+/// What a caller that met a full queue is told to wait, seconds.
+pub const WRITE_RETRY_AFTER: u32 = 5;
+/// Pushes that are tried when the branch moves each time meanwhile.
+pub const WRITE_TRIES: u32 = 8;
+/// First pause before such another push; each doubles it.
+pub const WRITE_PAUSE: Duration = Duration::from_millis(20);
+/// Longest such pause.
+pub const WRITE_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// One push: a few kilobytes, and the hooks of the remote.
+pub const WRITE_PUSH_DEADLINE: Duration = Duration::from_secs(30);
+/// How long an outcome that is not known is looked for while the caller waits.
+pub const WRITE_LOOKED_FOR: Duration = Duration::from_secs(10);
+/// A push that was cut off may still be worked on by the remote; after this it will not land any more.
+pub const WRITE_SETTLED: Duration = Duration::from_secs(120);
+/// Dry runs at one time: each may read and link a whole environment.
+pub const DRY_RUNS: usize = 4;
+/// Texts of which declared documents are kept for the next read, bytes; all of them together take about five times that.
+pub const VIEW_BYTES: usize = 64 * 1024 * 1024;
+/// Directories at a commit that are kept as a whole.
+pub const VIEWS: usize = 64;
+/// Comparisons of lines with lines that a text diff affords: two thousand against two thousand.
+pub const TEXT_DIFF_CELLS: usize = 4_000_000;
+/// Bytes of a text diff in an answer; the rest can be read in the commit.
+pub const TEXT_DIFF_BYTES: usize = 256 * 1024;
+/// Commits that are walked to tell how far two branches are apart, and that an update replays.
+pub const BRANCH_DISTANCE: usize = 10_000;
 /// Branches that are gone and remembered as such while an older fetch may still name them; far more than any has made in
 /// the minutes that a fetch takes.
 pub const BRANCHES_GONE: usize = 4_096;
