@@ -325,3 +325,10 @@ pub const AUDIT_CHANGES: usize = 50;
 pub const AUDIT_MESSAGE_CHARACTERS: usize = 1_000;
 /// Characters of a name in a record. Keys of the request stand in it, and a body may be megabytes.
 pub const AUDIT_NAME_CHARACTERS: usize = 256;
+
+/// How long an edit is served that could not be pushed, if the file says nothing: a provider's bad night.
+pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
+/// At least this: whoever breaks the glass has to see that it works.
+pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
+/// At most this: what was not pushed in a week never will be.
+pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
