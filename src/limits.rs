@@ -108,6 +108,18 @@ pub const EVALUATION_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 pub const EVALUATION_SMALL_BODY: usize = 64 * 1024;
 /// A request body that has not arrived by then will not be waited for.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Changes of one request; a commit that nobody reads any more is no small one.
+pub const CHANGES: usize = 1_000;
+/// Message of a commit that a request brings; a long one has 4 KB.
+pub const COMMIT_MESSAGE_BYTES: usize = 16 * 1024;
+/// Co-authors of one commit; a mob has ten.
+pub const CO_AUTHORS: usize = 20;
+/// Name or address of a co-author.
+pub const IDENTITY_BYTES: usize = 256;
+/// Why somebody breaks the glass; it is shown in a header of every answer.
+pub const REASON_BYTES: usize = 500;
+/// Conflicts that one answer tells, each with three versions of a resource.
+pub const CONFLICTS_TOLD: usize = 20;
 /// Characters of a message for a caller; it may repeat a name of the request.
 pub const MESSAGE_CHARACTERS: usize = 2_000;
 /// Requests in one batch.
@@ -225,6 +237,9 @@ pub const ANNOUNCED_COMMITS: usize = 256;
 pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 /// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
 pub const BRANCH_ENVIRONMENTS: usize = 256;
+/// Branches that are gone and remembered as such while an older fetch may still name them; far more than any has made in
+/// the minutes that a fetch takes.
+pub const BRANCHES_GONE: usize = 4_096;
 /// Time to finish what is under way after SIGTERM.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// A value in sled: space of larger ones is never given back.

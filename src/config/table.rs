@@ -430,7 +430,7 @@ static STATIC_TOKEN: &[Key] = &[
         "scopes",
         Shape::Texts,
         "everything, as in Flipt",
-        "What it may do: `evaluate`, `read`, `propose`, `write`, `admin`, each alone or as `write:<environment>/<namespace>`; a name may end with `*`.",
+        "What it may do: `evaluate`, `read`, `propose`, `write`, `break-glass`, `admin`, each alone or as `write:<environment>/<namespace>`; a name may end with `*`.",
     ),
     own(
         "expires",

@@ -57,6 +57,14 @@ pub enum Error {
         /// Why, mostly in the words of the library.
         why: String,
     },
+    /// A path to which nothing can be written.
+    #[error("{path:?} cannot be written: {why}")]
+    Unwritable {
+        /// Below the root of the repository.
+        path: String,
+        /// What is in the way.
+        why: String,
+    },
     /// A file or a directory past its bound.
     #[error("{0}")]
     TooLarge(String),
@@ -89,7 +97,7 @@ impl Error {
             | Self::Protocol(_)
             | Self::TooLarge(_)
             | Self::Local(_) => Class::Operator,
-            Self::NoRepository(_) | Self::UnknownRevision { .. } => Class::Caller,
+            Self::NoRepository(_) | Self::UnknownRevision { .. } | Self::Unwritable { .. } => Class::Caller,
         }
     }
 

@@ -92,7 +92,7 @@ impl Mirror {
     }
 
     /// The root tree of a commit.
-    fn root(&self, commit: &str) -> Result<(gix::Repository, ObjectId), Error> {
+    pub(super) fn root(&self, commit: &str) -> Result<(gix::Repository, ObjectId), Error> {
         let unknown = || Error::UnknownCommit(commit.to_owned());
         let repository = self.reader()?.ok_or_else(unknown)?;
         let id = ObjectId::from_hex(commit.as_bytes()).map_err(|_| unknown())?;

@@ -11,6 +11,7 @@ mod diff;
 mod differences;
 mod evaluate;
 mod evaluation;
+mod git_commit;
 mod git_faults;
 mod git_fetch;
 mod git_mirror;
