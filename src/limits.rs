@@ -108,6 +108,18 @@ pub const EVALUATION_IN_FLIGHT_BYTES: usize = 128 * 1024 * 1024;
 pub const EVALUATION_SMALL_BODY: usize = 64 * 1024;
 /// A request body that has not arrived by then will not be waited for.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Changes of one request; a commit that nobody reads any more is no small one.
+pub const CHANGES: usize = 1_000;
+/// Message of a commit that a request brings; a long one has 4 KB.
+pub const COMMIT_MESSAGE_BYTES: usize = 16 * 1024;
+/// Co-authors of one commit; a mob has ten.
+pub const CO_AUTHORS: usize = 20;
+/// Name or address of a co-author.
+pub const IDENTITY_BYTES: usize = 256;
+/// Why somebody breaks the glass; it is shown in a header of every answer.
+pub const REASON_BYTES: usize = 500;
+/// Conflicts that one answer tells, each with three versions of a resource.
+pub const CONFLICTS_TOLD: usize = 20;
 /// Characters of a message for a caller; it may repeat a name of the request.
 pub const MESSAGE_CHARACTERS: usize = 2_000;
 /// Requests in one batch.
@@ -358,3 +370,10 @@ pub const AUDIT_CHANGES: usize = 50;
 pub const AUDIT_MESSAGE_CHARACTERS: usize = 1_000;
 /// Characters of a name in a record. Keys of the request stand in it, and a body may be megabytes.
 pub const AUDIT_NAME_CHARACTERS: usize = 256;
+
+/// How long an edit is served that could not be pushed, if the file says nothing: a provider's bad night.
+pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
+/// At least this: whoever breaks the glass has to see that it works.
+pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
+/// At most this: what was not pushed in a week never will be.
+pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);

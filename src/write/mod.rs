@@ -29,7 +29,7 @@ use crate::flags::change::Changes;
 use crate::flags::edit::Rewritten;
 use crate::flags::problem::Problem;
 use crate::flags::resource::{Kind, Namespace, Resource};
-use crate::git::{Identity, RejectionKind};
+pub use crate::git::{Identity, RejectionKind};
 use crate::serve;
 
 /// Somebody's wish.

@@ -32,7 +32,6 @@ pub(super) fn of_node(node: &Node) -> Value {
 }
 
 /// A value that came as JSON, in the same form.
-#[allow(dead_code)]
 pub(super) fn normal(value: &Value) -> Value {
     match value {
         Value::Number(number) => number.as_f64().map_or(Value::Null, of_number),
@@ -43,7 +42,6 @@ pub(super) fn normal(value: &Value) -> Value {
 }
 
 /// A mapping that came as JSON, in the same form.
-#[allow(dead_code)]
 pub(super) fn normal_map(map: &Map<String, Value>) -> Map<String, Value> {
     map.iter().map(|(key, value)| (key.clone(), normal(value))).collect()
 }
@@ -57,7 +55,6 @@ pub(super) fn of_number(number: f64) -> Value {
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
 
-#[allow(dead_code)]
 /// A share in the fewest digits that are this 32-bit float: 33.3, not 33.29999923706055.
 pub(super) fn of_share(share: f32) -> Value {
     share.to_string().parse().map_or(Value::Null, of_number)

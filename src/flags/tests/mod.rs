@@ -7,6 +7,7 @@ mod golden;
 mod hostile;
 mod members;
 mod operators;
+mod payload;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
