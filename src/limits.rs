@@ -16,6 +16,8 @@ pub const YAML_DEPTH: usize = 128;
 pub const YAML_NODES: usize = 16_000_000;
 /// What anchors and aliases of one file may copy, in nodes (64 bytes of text count as one). Flipt stops at 50,000.
 pub const YAML_COPIED: usize = 500_000;
+/// Keys of the top of a document that is read by its parts; flag files have four.
+pub const OUTLINE_ENTRIES: usize = 64;
 /// Problems told of one flag file; who has more repairs the first thousand first.
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
