@@ -292,7 +292,7 @@ mod tests {
             (with("scopes", json!([5])), "token 2 (`ci`): a scope is no text"),
             (
                 with("scopes", json!(["read", secret])),
-                "token 2 (`ci`): scope 2: a scope begins with one of evaluate, read, propose, write, admin",
+                "token 2 (`ci`): scope 2: a scope begins with one of evaluate, read, propose, write, break-glass, admin",
             ),
             (with("expires", json!("tomorrow")), "token 2 (`ci`): `expires` is no time like 2027-01-30T09:00:00Z"),
             (with("expires", json!(5)), "token 2 (`ci`): `expires` is no time like 2027-01-30T09:00:00Z"),

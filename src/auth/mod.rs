@@ -6,13 +6,14 @@
 //!
 //! Actions are steps of one stair, each with everything below it:
 //!
-//! | scope      | evaluate, snapshots, streams | lists, status, deliveries | propose a change | change | tokens, settings |
-//! |------------|:---:|:---:|:---:|:---:|:---:|
-//! | `evaluate` | yes |     |     |     |     |
-//! | `read`     | yes | yes |     |     |     |
-//! | `propose`  | yes | yes | yes |     |     |
-//! | `write`    | yes | yes | yes | yes |     |
-//! | `admin`    | yes | yes | yes | yes | yes |
+//! | scope         | evaluate, snapshots, streams | lists, status, deliveries | propose a change | change | change while the provider is down | tokens, settings |
+//! |---------------|:---:|:---:|:---:|:---:|:---:|:---:|
+//! | `evaluate`    | yes |     |     |     |     |     |
+//! | `read`        | yes | yes |     |     |     |     |
+//! | `propose`     | yes | yes | yes |     |     |     |
+//! | `write`       | yes | yes | yes | yes |     |     |
+//! | `break-glass` | yes | yes | yes | yes | yes |     |
+//! | `admin`       | yes | yes | yes | yes | yes | yes |
 //!
 //! What is about no environment (the status of storages, deliveries) needs a scope for all of them.
 
@@ -37,17 +38,19 @@ pub enum Action {
     Evaluate,
     /// See what is there: lists of flags, the status of storages, deliveries.
     Read,
-    /// Put a change before others, as a merge proposal.
+    /// Put a change before others: on a branch environment, as a merge proposal.
     Propose,
     /// Change what is served.
     Write,
+    /// Change what is served before anybody else can see it in Git, while the provider is down.
+    BreakGlass,
     /// Change who may do what.
     Admin,
 }
 
 impl Action {
     /// All of them, the least first.
-    pub const ALL: [Self; 5] = [Self::Evaluate, Self::Read, Self::Propose, Self::Write, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Evaluate, Self::Read, Self::Propose, Self::Write, Self::BreakGlass, Self::Admin];
 
     /// As a scope spells it.
     #[must_use]
@@ -57,6 +60,7 @@ impl Action {
             Self::Read => "read",
             Self::Propose => "propose",
             Self::Write => "write",
+            Self::BreakGlass => "break-glass",
             Self::Admin => "admin",
         }
     }
@@ -188,7 +192,7 @@ pub const fn open_to_anybody(required: Option<bool>, loopback: bool, action: Act
     match (required, action) {
         (Some(required), _) => !required,
         (None, Action::Evaluate | Action::Read) => true,
-        (None, Action::Propose | Action::Write | Action::Admin) => loopback,
+        (None, Action::Propose | Action::Write | Action::BreakGlass | Action::Admin) => loopback,
     }
 }
 

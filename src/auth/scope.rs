@@ -1,7 +1,7 @@
 //! Scopes: what a caller may do, in a text that fits into a configuration, a file and a claim.
 //!
 //! ```text
-//! ACTION [ ":" ENVIRONMENT [ "/" NAMESPACE ] ]     ACTION: evaluate read propose write admin
+//! ACTION [ ":" ENVIRONMENT [ "/" NAMESPACE ] ]     ACTION: evaluate read propose write break-glass admin
 //! ```
 //!
 //! `read` is for every environment; `write:staging` for every namespace of one; `evaluate:production/shop` for one
@@ -114,7 +114,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
     /// The word before the colon.
-    #[error("a scope begins with one of evaluate, read, propose, write, admin")]
+    #[error("a scope begins with one of evaluate, read, propose, write, break-glass, admin")]
     Action,
     /// Nothing behind the colon or the slash.
     #[error("a name is missing; `*` is every name")]
@@ -162,6 +162,12 @@ impl Scopes {
         Self(scopes.into_iter().collect())
     }
 
+    /// Whether one of them allows this with some namespace of the environment, be it one alone.
+    #[must_use]
+    pub fn reach(&self, action: Action, environment: &str) -> bool {
+        self.0.iter().any(|scope| scope.action.includes(action) && scope.environment.matches(environment))
+    }
+
     /// Whether one of them allows this.
     #[must_use]
     pub fn allow(&self, action: Action, environment: &str, namespace: &str) -> bool {
@@ -203,6 +209,7 @@ mod tests {
             ("write:staging/payments", "write:staging/payments"),
             ("admin:*/payments", "admin:*/payments"),
             ("propose:team-*/shop-*", "propose:team-*/shop-*"),
+            ("break-glass:production", "break-glass:production/*"),
             ("write:feature/login/*", "write:feature/login/*"),
             ("write:feature/*/shop", "write:feature/*/shop"),
             ("read:a:b/c", "read:a:b/c"),

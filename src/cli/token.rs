@@ -27,7 +27,7 @@ use crate::limits;
 pub(super) enum TokenCommand {
     /// Make a token, and print it: once, and never again.
     ///
-    /// A scope is evaluate, read, propose, write or admin, each including those before it; alone it is for everything,
+    /// A scope is evaluate, read, propose, write, break-glass or admin, each including those before it; alone it is for everything,
     /// as write:staging/payments for one namespace, as read:team-* for all environments that begin so.
     ///
     /// Ends with 0 if the token is in the file, 1 if it could not be written, 2 if it was asked wrongly.

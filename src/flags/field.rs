@@ -283,7 +283,7 @@ fn unknown_field(name: &str, names: &[&str]) -> Finding {
 }
 
 /// The word that a person may have meant.
-fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
+pub(super) fn nearest<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
     // The distance costs the product of the lengths; no word of the format is this long.
     if text.len() > 64 {
         return None;

@@ -4,7 +4,18 @@
 //! a person may have written, in the order of the file, and nothing of how it was written. They are what the management
 //! API reads and takes, what an [`edit`](super::edit) puts into a text, and what two people's changes are merged as.
 
+mod merge;
+mod mistakes;
+pub mod payload;
+mod read;
+mod revision;
+mod value;
 pub mod view;
+
+pub use merge::merge;
+pub use mistakes::{mistakes, new_mistake};
+pub use read::read;
+pub use revision::revision;
 
 use serde_json::{Map, Value};
 
@@ -152,6 +163,17 @@ pub struct Rollout {
     pub description: String,
     /// For whom, and what they get.
     pub to: RolloutTo,
+}
+
+impl Rollout {
+    /// The segments that it is for, if it is for segments.
+    #[must_use]
+    pub const fn segments(&self) -> Option<&Segments> {
+        match &self.to {
+            RolloutTo::Segment { segments, .. } => Some(segments),
+            RolloutTo::Threshold { .. } | RolloutTo::Nobody => None,
+        }
+    }
 }
 
 /// For whom a rollout is.

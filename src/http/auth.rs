@@ -41,19 +41,25 @@ pub(super) enum Surface {
 pub(super) struct Need {
     surface: Surface,
     action: Action,
+    /// Who it is matters also where anybody may.
+    named: bool,
 }
 
 impl Need {
     /// Of evaluation, snapshots and their streams.
-    pub(super) const EVALUATION: Self = Self { surface: Surface::Evaluation, action: Action::Evaluate };
+    pub(super) const EVALUATION: Self = Self { surface: Surface::Evaluation, action: Action::Evaluate, named: false };
     /// Of OFREP.
-    pub(super) const OFREP: Self = Self { surface: Surface::Ofrep, action: Action::Evaluate };
+    pub(super) const OFREP: Self = Self { surface: Surface::Ofrep, action: Action::Evaluate, named: false };
     /// Of everything that is only looked at.
     pub(super) const READ: Self = Self::api(Action::Read);
+    /// Of who asks who they are.
+    pub(super) const WHO: Self = Self { named: true, ..Self::READ };
+    /// Of whatever changes something. What it changes says what more is needed.
+    pub(super) const CHANGE: Self = Self::api(Action::Propose);
 
     /// Of the routes of management.
     pub(super) const fn api(action: Action) -> Self {
-        Self { surface: Surface::Api, action }
+        Self { surface: Surface::Api, action, named: !matches!(action, Action::Evaluate | Action::Read) }
     }
 
     /// What is to be done.
@@ -71,6 +77,8 @@ struct Rules {
     required: Option<bool>,
     exclude_evaluation: bool,
     exclude_ofrep: bool,
+    /// There are tokens, or a file that may have some.
+    takes_tokens: bool,
     /// Those of the configuration itself.
     fixed: Arc<[Token]>,
     /// Those and what the file of tokens says.
@@ -86,6 +94,7 @@ impl Default for Rules {
             required: None,
             exclude_evaluation: false,
             exclude_ofrep: false,
+            takes_tokens: false,
             fixed: Arc::default(),
             tokens: Tokens::default(),
             jwt: None,
@@ -101,6 +110,7 @@ impl From<&config::Authentication> for Authentication {
             required: config.required,
             exclude_evaluation: config.exclude_evaluation,
             exclude_ofrep: config.exclude_ofrep,
+            takes_tokens: !config.tokens.is_empty() || config.token_file.is_some(),
             fixed: config.tokens.clone().into(),
             tokens: Tokens::of(config.tokens.iter().chain(of_file)),
             ..Rules::default()
@@ -169,6 +179,16 @@ impl Authentication {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether the configuration asks everybody for a credential.
+    pub(super) fn required(&self) -> bool {
+        self.0.required == Some(true)
+    }
+
+    /// Which methods there are: tokens, JWTs.
+    pub(super) fn methods(&self) -> (bool, bool) {
+        (self.0.takes_tokens, self.0.jwt.is_some())
+    }
+
     /// Whether anybody may, whoever it is.
     pub(super) fn open(&self, need: Need, loopback: bool) -> bool {
         match need.surface {
@@ -230,9 +250,24 @@ impl Pass<'_> {
         self.decide(environment, namespace) == Decision::Allowed
     }
 
+    /// Whether this may do something else than it was let in for.
+    pub(super) fn allows_to(&self, action: Action, environment: &str, namespace: &str) -> bool {
+        self.open || self.decide_on(action, environment, namespace) == Decision::Allowed
+    }
+
+    /// Whether this may do so with any namespace of `environment`, be it one alone.
+    pub(super) fn reaches(&self, action: Action, environment: &str) -> bool {
+        self.open || !self.caller.expired(self.now) && self.caller.scopes.reach(action, environment)
+    }
+
     /// The same, as an error that says which scope is missing.
     pub(super) fn permit(&self, environment: &str, namespace: &str) -> Result<(), Failure> {
-        match self.decide(environment, namespace) {
+        self.permit_to(self.action, environment, namespace)
+    }
+
+    /// The same, for something else than it was let in for.
+    pub(super) fn permit_to(&self, action: Action, environment: &str, namespace: &str) -> Result<(), Failure> {
+        match if self.open { Decision::Allowed } else { self.decide_on(action, environment, namespace) } {
             Decision::Allowed => Ok(()),
             Decision::Unauthenticated => Err(Failure::unauthenticated()),
             Decision::Forbidden { missing } => {
@@ -263,6 +298,11 @@ impl Pass<'_> {
         Failure::new(Code::Forbidden, message)
     }
 
+    /// Who it is.
+    pub(super) const fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
     /// The rules by which it was decided.
     pub(super) const fn rules(&self) -> &Authentication {
         &self.rules
@@ -277,7 +317,11 @@ impl Pass<'_> {
         if self.open {
             return Decision::Allowed;
         }
-        decide(Some(&self.caller), self.action, environment, namespace, self.now)
+        self.decide_on(self.action, environment, namespace)
+    }
+
+    fn decide_on(&self, action: Action, environment: &str, namespace: &str) -> Decision {
+        decide(Some(&self.caller), action, environment, namespace, self.now)
     }
 }
 
@@ -291,7 +335,7 @@ pub(super) fn admit<'s>(state: &'s State, need: Need, request: &HttpRequest) -> 
     let credential = Credential::of(request.headers());
     let pass = |caller| Pass { caller, action: need.action, open, now, rules: rules.clone(), metrics: &state.metrics };
     // Where everybody may, nobody is asked who they are. Only of a change it is good to know.
-    let caller = if open && (need.action <= Action::Read || !credential.is_there()) {
+    let caller = if open && (!need.named || !credential.is_there()) {
         Ok(rules.0.anybody.clone())
     } else {
         if credential.is_there() {

@@ -37,18 +37,37 @@ pub(super) enum Code {
         /// When to come back.
         seconds: u32,
     },
+    /// It is there already.
+    AlreadyExists,
+    /// Somebody else was faster.
+    Conflict,
+    /// Not here, or not by us: another request may.
+    Precondition,
+    /// Nobody knows yet whether it was done.
+    Undecided,
+    /// Not now, for a reason that has a time.
+    Down {
+        /// When to come back.
+        seconds: u32,
+    },
+    /// A bug.
+    Internal,
 }
 
 impl Code {
     const fn grpc(self) -> u8 {
         match self {
             Self::Invalid => 3,
-            Self::TooSlow => 4,
+            Self::TooSlow | Self::Undecided => 4,
             Self::NotFound => 5,
+            Self::AlreadyExists => 6,
             Self::Forbidden => 7,
             Self::TooLarge | Self::TooMany { .. } => 8,
+            Self::Precondition => 9,
+            Self::Conflict => 10,
             Self::Unimplemented => 12,
-            Self::Unavailable => 14,
+            Self::Internal => 13,
+            Self::Unavailable | Self::Down { .. } => 14,
             Self::Unauthenticated => 16,
         }
     }
@@ -60,7 +79,10 @@ impl Code {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unimplemented => StatusCode::NOT_IMPLEMENTED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Down { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AlreadyExists | Self::Conflict | Self::Precondition => StatusCode::CONFLICT,
+            Self::Undecided => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -75,7 +97,14 @@ impl Code {
             Self::NotFound => "No such thing; the message says what.",
             Self::TooLarge => "The body is too large.",
             Self::Unimplemented => "Not with this method.",
-            Self::Unavailable => "Not at the moment.",
+            Self::Unavailable | Self::Down { .. } => "Not at the moment.",
+            Self::AlreadyExists => "It is there already (code 6).",
+            Self::Conflict => "Somebody else has changed the same since (code 10); `details` says what.",
+            Self::Precondition => {
+                "It cannot be done here (code 9): the environment is protected, or the provider refuses it."
+            }
+            Self::Undecided => "Whether it was done is not known yet; look before it is tried again.",
+            Self::Internal => "A bug; nothing was changed.",
             Self::Unauthenticated => "A credential is required, and this is none.",
             Self::Forbidden => "This credential may not do this.",
             Self::TooMany { .. } => "Too many requests; `Retry-After` says when to come back.",
@@ -102,7 +131,11 @@ pub(super) const SCHEMAS: Schemas = &[
             "properties": {
                 "code": { "type": "integer", "minimum": 1, "maximum": 16, "description": "A gRPC code." },
                 "message": { "type": "string", "minLength": 1, "description": "What is wrong, for the caller." },
-                "details": { "type": "array", "maxItems": 0 },
+                "details": {
+                    "type": "array",
+                    "description": "What a program may want to know; mostly nothing.",
+                    "items": schema("Detail"),
+                },
             },
         })
     }),
@@ -154,6 +187,8 @@ pub(super) const SCHEMAS: Schemas = &[
 pub(super) struct Failure {
     pub(super) code: Code,
     pub(super) message: Cow<'static, str>,
+    /// What a program may want to know, each with its `@type`.
+    pub(super) details: Vec<serde_json::Value>,
 }
 
 impl Failure {
@@ -164,7 +199,12 @@ impl Failure {
             message.to_mut().truncate(end);
             message.to_mut().push('…');
         }
-        Self { code, message }
+        Self { code, message, details: Vec::new() }
+    }
+
+    /// The same, with what a program may want to know.
+    pub(super) fn with_details(self, details: Vec<serde_json::Value>) -> Self {
+        Self { details, ..self }
     }
 
     pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
@@ -212,14 +252,16 @@ impl Failure {
     }
 
     fn object(&self) -> serde_json::Value {
-        json!({ "code": self.code.grpc(), "message": self.message, "details": [] })
+        json!({ "code": self.code.grpc(), "message": self.message, "details": self.details })
     }
 
     fn response(&self) -> actix_web::HttpResponseBuilder {
         let mut response = HttpResponse::build(self.code.status());
         match self.code {
             Code::Unavailable => drop(response.insert_header((header::RETRY_AFTER, "5"))),
-            Code::TooMany { seconds } => drop(response.insert_header((header::RETRY_AFTER, seconds.to_string()))),
+            Code::TooMany { seconds } | Code::Down { seconds } => {
+                drop(response.insert_header((header::RETRY_AFTER, seconds.to_string())))
+            }
             _ => {}
         }
         response

@@ -27,7 +27,7 @@ struct Limits {
 
 impl From<&config::Rates> for Rates {
     fn from(config: &config::Rates) -> Self {
-        if config.requests.is_none() && config.failures.is_none() {
+        if config.requests.is_none() && config.failures.is_none() && config.trusted_proxies.is_empty() {
             return Self::default();
         }
         Self(Some(Arc::new(Limits {
@@ -64,6 +64,12 @@ impl Rates {
         let _ = self.failures(|limits, buckets| buckets.take(&limits.holder(request), limits.begun.elapsed()));
     }
 
+    /// Where a request comes from, as far as that is known: behind proxies of ours, from whom they had it.
+    pub(super) fn origin(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let connection = request.peer_addr()?.ip();
+        Some(self.0.as_ref().map_or(connection, |limits| limits.origin(connection, request)).to_canonical())
+    }
+
     fn failures(&self, act: impl FnOnce(&Limits, &Buckets) -> Result<(), Duration>) -> Result<(), Duration> {
         let limits = self.0.as_ref().and_then(|limits| Some((limits, limits.failures.as_ref()?)));
         limits.map_or(Ok(()), |(limits, buckets)| act(limits, buckets))
@@ -72,10 +78,14 @@ impl Rates {
 
 impl Limits {
     fn holder(&self, request: &HttpRequest) -> IpAddr {
-        static FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
         let connection = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        peer::holder(self.origin(connection, request))
+    }
+
+    fn origin(&self, connection: IpAddr, request: &HttpRequest) -> IpAddr {
+        static FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
         let lists = request.headers().get_all(&FORWARDED).filter_map(|value| value.to_str().ok());
-        peer::holder(peer::origin(connection, &self.trusted, lists))
+        peer::origin(connection, &self.trusted, lists)
     }
 }
 

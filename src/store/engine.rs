@@ -12,7 +12,7 @@
 //! store's own seal holds. A store without a file (first flush): doubt. A marker (the process died while opening,
 //! which is how an allocation that a damaged file asks for ends): doubt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
@@ -25,7 +25,7 @@ use super::seal::{self, Seal};
 use super::{Fetch, Manifest, Opened, Pending, Place, quarantine};
 use crate::disk::lock_within;
 use crate::ingest::Delivery;
-use crate::limits;
+use crate::{audit, limits};
 
 /// Why the store cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,8 @@ pub(super) struct Content {
     pub(super) deliveries: Vec<Delivery>,
     pub(super) manifests: Vec<(Place, Manifest)>,
     pub(super) fetches: Vec<(Arc<str>, Fetch)>,
+    pub(super) events: Vec<audit::Event>,
+    pub(super) intents: Vec<audit::Pending>,
 }
 
 #[derive(Debug, Clone)]
@@ -190,6 +192,8 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
                 continue;
             }
             Kind::Delivery => content.deliveries.extend(record::delivery(payload)),
+            Kind::Event => content.events.extend(record::read::<audit::Event>(payload)),
+            Kind::Pending => content.intents.extend(record::read::<audit::Pending>(payload)),
             Kind::Fetch(storage) => content.fetches.extend(record::fetch(payload).map(|fetch| (storage, fetch))),
             Kind::Manifest(place) => match manifests.last_mut() {
                 Some((last, whole)) if *last == place => whole.extend_from_slice(payload),
@@ -240,9 +244,11 @@ impl Engine {
         for (key, delivery) in &pending.deliveries {
             if let Some(payload) = record::delivery_payload(delivery) {
                 self.insert(&mut batch, key.clone(), &payload);
-                self.drop_oldest(&mut batch, &delivery.storage);
+                let prefix = [b"d", delivery.storage.as_bytes(), b"\0"].concat();
+                self.drop_oldest(&mut batch, &prefix, limits::DELIVERIES_KEPT);
             }
         }
+        self.write_audit(&mut batch, pending);
         for (place, manifest) in &pending.manifests {
             let parts = manifest.as_ref().map(|m| record::manifest_parts(place, m)).unwrap_or_default();
             let prefix = record::manifest_prefix(place);
@@ -276,11 +282,35 @@ impl Engine {
         self.seal.sum = self.seal.sum.wrapping_sub(before);
     }
 
-    /// Keeps a storage's deliveries at their number.
-    fn drop_oldest(&mut self, batch: &mut sled::Batch, storage: &str) {
-        let prefix = [b"d", storage.as_bytes(), b"\0"].concat();
-        let count = self.keys(&prefix).count();
-        for key in self.keys(&prefix).take(count.saturating_sub(limits::DELIVERIES_KEPT)).collect::<Vec<_>>() {
+    /// A record takes the place of the intent of the same id in one write, so that a crash leaves one of the two.
+    fn write_audit(&mut self, batch: &mut sled::Batch, pending: &Pending) {
+        for waiting in pending.intents.values() {
+            let short = || audit::Pending { event: waiting.event.short(), ..waiting.clone() };
+            if let Some(payload) = record::json(waiting).or_else(|| record::json(&short())) {
+                self.insert(batch, record::pending_key(&waiting.event), &payload);
+            }
+        }
+        for (event, done) in pending.events.values() {
+            let intent = record::pending_key(event);
+            if *done && self.index.contains_key(&intent) {
+                self.remove(batch, &intent);
+            }
+            if let Some(payload) = record::json(&**event).or_else(|| record::json(&event.short())) {
+                self.insert(batch, record::event_key(event), &payload);
+            }
+        }
+        let storages: BTreeSet<&Arc<str>> = pending.events.values().map(|(event, _)| &event.storage).collect();
+        for storage in storages {
+            for (refused, most) in [(false, limits::AUDIT_KEPT), (true, limits::AUDIT_REFUSALS_KEPT)] {
+                self.drop_oldest(batch, &record::event_prefix(storage, refused), most);
+            }
+        }
+    }
+
+    /// Keeps the records of a prefix at their number.
+    fn drop_oldest(&mut self, batch: &mut sled::Batch, prefix: &[u8], most: usize) {
+        let count = self.keys(prefix).count();
+        for key in self.keys(prefix).take(count.saturating_sub(most)).collect::<Vec<_>>() {
             self.remove(batch, &key);
         }
     }

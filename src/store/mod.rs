@@ -1,8 +1,9 @@
 //! What makes a restart fast and a history visible; never the truth (I1).
 //!
-//! The store keeps the record of the last deliveries; of each environment, where its last good state stands in the
-//! mirror; and of each storage, when its remote was last reached. All of it is written behind: whoever hands something in never waits for a disk. Both are read once, when
-//! the store is opened. Deleting or damaging the directory costs history and time: flags come from Git.
+//! The store keeps the record of the last deliveries and of the last writes; of each environment, where its last good
+//! state stands in the mirror; and of each storage, when its remote was last reached. All of it is written behind:
+//! whoever hands something in never waits for a disk, but who is about to push a write, which has to be found again
+//! after a crash ([`Store::put_pending`]). All of it is read once, when the store is opened. Deleting or damaging the directory costs history and time: flags come from Git.
 //!
 //! The engine is sled 0.34, which is fast and survives kills, but which panics on damaged files, sometimes opens them
 //! empty, and sometimes older than they were. So it is not trusted: it is opened behind a marker and on a thread that
@@ -27,7 +28,7 @@ use tokio::sync::Notify;
 
 use self::engine::Engine;
 use crate::ingest::Delivery;
-use crate::limits;
+use crate::{audit, limits};
 
 /// Where the last good state of an environment stands in the mirror.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,8 +115,21 @@ struct Pending {
     deliveries: BTreeMap<Vec<u8>, Arc<Delivery>>,
     manifests: HashMap<Place, Option<Manifest>>,
     fetches: HashMap<Arc<str>, Fetch>,
-    /// Deliveries that were not taken because too many waited.
+    intents: HashMap<Arc<str>, audit::Pending>,
+    /// By id; whether the intent goes with it.
+    events: HashMap<Arc<str>, (Arc<audit::Event>, bool)>,
+    /// Records that were not taken because too many waited.
     dropped: u64,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty()
+            && self.manifests.is_empty()
+            && self.fetches.is_empty()
+            && self.intents.is_empty()
+            && self.events.is_empty()
+    }
 }
 
 /// What a store that was opened had in it.
@@ -123,6 +137,10 @@ struct Pending {
 pub struct Remembered {
     /// Deliveries of all storages, oldest first.
     pub deliveries: Vec<Delivery>,
+    /// Records of writes.
+    pub events: Vec<audit::Event>,
+    /// Writes whose end is not known.
+    pub intents: Vec<audit::Pending>,
 }
 
 impl Store {
@@ -133,7 +151,9 @@ impl Store {
         let store = Self::with(engine, content.manifests.into_iter().collect());
         let known = |fetch: Fetch| Known { written: Some(fetch.at), fetch };
         lock(&store.inner.fetches).extend(content.fetches.into_iter().map(|(storage, fetch)| (storage, known(fetch))));
-        (store, Remembered { deliveries: content.deliveries }, opened)
+        let remembered =
+            Remembered { deliveries: content.deliveries, events: content.events, intents: content.intents };
+        (store, remembered, opened)
     }
 
     /// A store that forgets everything when the process ends.
@@ -215,6 +235,27 @@ impl Store {
         self.inner.bell.notify_one();
     }
 
+    /// Hands in a write that is about to be pushed, or what is known of one that waits: it is on the disk when this
+    /// returns. Blocks.
+    pub fn put_pending(&self, intents: Vec<audit::Pending>) {
+        let named = intents.into_iter().map(|intent| (intent.event.id.clone(), intent));
+        lock(&self.inner.pending).intents.extend(named);
+        self.flush();
+    }
+
+    /// Hands in the newest state of the record of a write. With `done` its intent goes in the same write.
+    pub fn put_event(&self, event: Arc<audit::Event>, done: bool) {
+        let mut pending = lock(&self.inner.pending);
+        let refused = event.outcome == audit::Outcome::Refused;
+        if pending.events.len() >= limits::STORE_PENDING && refused && !pending.events.contains_key(&event.id) {
+            pending.dropped = pending.dropped.saturating_add(1);
+        } else {
+            pending.events.insert(event.id.clone(), (event, done));
+        }
+        drop(pending);
+        self.inner.bell.notify_one();
+    }
+
     /// Ends when something was handed in.
     pub async fn rung(&self) {
         self.inner.bell.notified().await;
@@ -226,10 +267,10 @@ impl Store {
         let mut engine = lock(&self.inner.engine);
         let pending = std::mem::take(&mut *lock(&self.inner.pending));
         if pending.dropped > 0 {
-            tracing::warn!(dropped = pending.dropped, "delivery records not kept: the disk is too slow");
+            tracing::warn!(dropped = pending.dropped, "records not kept: the disk is too slow");
         }
         let Some(open) = engine.as_mut() else { return };
-        if pending.deliveries.is_empty() && pending.manifests.is_empty() && pending.fetches.is_empty() {
+        if pending.is_empty() {
             return;
         }
         if let Err(error) = open.write(&pending) {
@@ -251,6 +292,16 @@ impl Store {
         if let Some(engine) = lock(&self.inner.engine).take() {
             engine.close();
         }
+    }
+}
+
+impl audit::log::Keep for Store {
+    fn put_pending(&self, pending: Vec<audit::Pending>) {
+        Self::put_pending(self, pending);
+    }
+
+    fn put_event(&self, event: Arc<audit::Event>, done: bool) {
+        Self::put_event(self, event, done);
     }
 }
 

@@ -4,6 +4,8 @@
 //! d <storage> 00 <received, microseconds, big endian> <id>   JSON of the delivery
 //! m <storage> 00 <environment> 00 <part, big endian>         a part of the JSON of the manifest
 //! f <storage>                                                JSON of the last fetch that succeeded
+//! a <storage> 00 <w or r> <at, microseconds, big endian> <id>  JSON of the record of a write; r: it was refused
+//! p <storage> 00 <at, microseconds, big endian> <id>         JSON of a write whose end is not known
 //! s                                                          the seal
 //! ```
 //!
@@ -13,9 +15,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::{Fetch, Manifest, Place};
+use crate::audit::{self, Event};
 use crate::ingest::{Delivery, Outcome, Steps};
 use crate::limits;
 use crate::provider::Provider;
@@ -31,6 +35,10 @@ pub(super) enum Kind {
     Manifest(Place),
     /// The last fetch of this storage.
     Fetch(Arc<str>),
+    /// The record of a write.
+    Event,
+    /// A write whose end is not known.
+    Pending,
     /// The seal.
     Seal,
 }
@@ -46,6 +54,8 @@ pub(super) fn kind(key: &[u8]) -> Option<Kind> {
             (names.next()?.len() == 4).then_some(Kind::Manifest(place))
         }
         b'f' => Some(Kind::Fetch(name(rest)?)),
+        b'a' => Some(Kind::Event),
+        b'p' => Some(Kind::Pending),
         b's' if rest.is_empty() => Some(Kind::Seal),
         _ => None,
     }
@@ -57,9 +67,12 @@ fn name(bytes: &[u8]) -> Option<Arc<str>> {
 
 /// Where a delivery is stored: sorts by storage, then by age.
 pub(super) fn delivery_key(delivery: &Delivery) -> Vec<u8> {
-    // Times before 1970 sort as 1970: no clock that is meant to be right says so.
-    let received = u64::try_from(delivery.received.as_microsecond()).unwrap_or(0);
-    [b"d", delivery.storage.as_bytes(), b"\0", &received.to_be_bytes(), delivery.id.as_bytes()].concat()
+    [b"d", delivery.storage.as_bytes(), b"\0", &age(delivery.received), delivery.id.as_bytes()].concat()
+}
+
+/// Times before 1970 sort as 1970: no clock that is meant to be right says so.
+fn age(at: Timestamp) -> [u8; 8] {
+    u64::try_from(at.as_microsecond()).unwrap_or(0).to_be_bytes()
 }
 
 /// The payload of a delivery; none if it is too large to keep.
@@ -141,5 +154,31 @@ pub(super) fn fetch_payload(fetch: &Fetch) -> Option<Vec<u8>> {
 
 /// What [`fetch_payload`] made.
 pub(super) fn fetch(payload: &[u8]) -> Option<Fetch> {
+    serde_json::from_slice(payload).ok()
+}
+
+/// Where the records of a storage's writes are stored: those that were refused apart.
+pub(super) fn event_prefix(storage: &str, refused: bool) -> Vec<u8> {
+    [b"a", storage.as_bytes(), b"\0", if refused { b"r" } else { b"w" }].concat()
+}
+
+/// Where the record of a write is stored: sorts by storage, then by age.
+pub(super) fn event_key(event: &Event) -> Vec<u8> {
+    let refused = event.outcome == audit::Outcome::Refused;
+    [&event_prefix(&event.storage, refused)[..], &age(event.at), event.id.as_bytes()].concat()
+}
+
+/// Where a write whose end is not known is stored: sorts by storage, then by age.
+pub(super) fn pending_key(event: &Event) -> Vec<u8> {
+    [b"p", event.storage.as_bytes(), b"\0", &age(event.at), event.id.as_bytes()].concat()
+}
+
+/// A record of a write; none if it is too large to keep.
+pub(super) fn json(record: &impl Serialize) -> Option<Vec<u8>> {
+    serde_json::to_vec(record).ok().filter(|json| json.len() <= limits::STORE_VALUE_BYTES)
+}
+
+/// What [`json`] made.
+pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Option<T> {
     serde_json::from_slice(payload).ok()
 }

@@ -269,3 +269,83 @@ fn the_last_fetch_is_remembered_of_its_remote_and_written_now_and_then() {
     assert_eq!(store.fetched(&storage, "https://b"), None);
     assert_eq!(store.fetched("other", "https://a"), None);
 }
+
+fn write(id: u32, outcome: audit::Outcome) -> audit::Event {
+    audit::Event {
+        id: format!("w{id}").into(),
+        at: Timestamp::from_second(i64::from(id)).unwrap(),
+        by: audit::Who { name: "ci".into(), method: "token".into(), ..audit::Who::default() },
+        request: audit::Kind::Change,
+        storage: "flags".into(),
+        environment: "production".into(),
+        branch: "main".into(),
+        changes: Vec::new(),
+        more_changes: 0,
+        before: Some("c0".into()),
+        after: Some("c1".into()),
+        message: Some("msg".to_owned()),
+        outcome,
+        refusal: None,
+        break_glass: None,
+        settled: None,
+    }
+}
+
+#[test]
+fn a_write_is_found_again_until_its_end_is_on_the_disk() {
+    use audit::Outcome::{Accepted, Intended, Refused, Unknown};
+    let intent = |id| audit::Pending { event: write(id, Intended), tip: Some("c1".into()), until: None };
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    store.put_pending(vec![intent(1), intent(2), intent(3)]);
+    // The process dies here: nothing is closed, and what comes now is of the next one.
+    drop(store);
+    let (store, remembered, _) = Store::open(directory.path());
+    assert_eq!(remembered.intents, [1, 2, 3].map(intent));
+    assert!(remembered.events.is_empty());
+    store.put_event(Arc::new(write(1, Accepted)), true);
+    store.put_event(Arc::new(write(2, Unknown)), false);
+    store.put_event(Arc::new(write(3, Refused)), true);
+    store.close();
+    let (store, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(remembered.intents, [intent(2)]);
+    let mut events = remembered.events;
+    events.sort_by_key(|event| event.at);
+    assert_eq!(events, [write(1, Accepted), write(2, Unknown), write(3, Refused)]);
+    store.put_event(Arc::new(write(2, audit::Outcome::Landed)), true);
+    store.close();
+    let (_, remembered, _) = Store::open(directory.path());
+    assert_eq!((remembered.intents.len(), remembered.events.len()), (0, 3));
+}
+
+#[test]
+fn records_of_writes_are_bounded_and_none_is_too_large() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    let long: Arc<str> = "n".repeat(limits::AUDIT_NAME_CHARACTERS).into();
+    let changed = audit::Changed {
+        verb: "put".into(),
+        kind: "flag".into(),
+        namespace: long.clone(),
+        key: long.clone(),
+        before: Some(long.clone()),
+        after: Some(long),
+    };
+    let large =
+        audit::Event { changes: vec![changed; limits::AUDIT_CHANGES], ..write(9_999, audit::Outcome::Accepted) };
+    for id in 0..u32::try_from(limits::AUDIT_KEPT).unwrap() {
+        store.put_event(Arc::new(write(id, audit::Outcome::Accepted)), true);
+    }
+    store.put_event(Arc::new(large), true);
+    store.flush();
+    for id in 0..20 {
+        store.put_event(Arc::new(write(id + 100_000, audit::Outcome::Refused)), true);
+    }
+    store.close();
+    let (_, remembered, _) = Store::open(directory.path());
+    let (refused, done): (Vec<_>, Vec<_>) =
+        remembered.events.iter().partition(|event| event.outcome == audit::Outcome::Refused);
+    assert_eq!((done.len(), refused.len()), (limits::AUDIT_KEPT, 20));
+    assert!(done.iter().any(|event| event.more_changes == limits::AUDIT_CHANGES - 1));
+}

@@ -46,6 +46,16 @@ impl Files {
         Ok(inputs.into_iter().filter_map(input).collect())
     }
 
+    /// What a blob was read as, if somebody holds it.
+    pub(super) fn known(&self, blob: &Arc<str>, format: Format) -> Option<Arc<SourceFile>> {
+        self.by_blob.get(&(blob.clone(), format)).and_then(Weak::upgrade)
+    }
+
+    /// Takes a file that somebody else has read, and holds.
+    pub(super) fn add(&mut self, blob: &Arc<str>, format: Format, file: &Arc<SourceFile>) {
+        self.by_blob.insert((blob.clone(), format), Arc::downgrade(file));
+    }
+
     /// Forgets the files that no environment is made of any more.
     pub(super) fn forget_unused(&mut self) {
         self.by_blob.retain(|_, file| file.strong_count() > 0);

@@ -9,19 +9,22 @@
 //! start, poll, hint and retry are the same run. What a run cannot take (an unreachable remote, a branch that is gone,
 //! a bad file) leaves the last good state served and is on the [`status::Board`].
 //!
-//! [`slot`] and [`schedule`] decide and are pure; [`pipeline`] is the algorithm on one page; [`worker`] is the loop
-//! around them; [`workers`] starts, reloads and stops the loops.
+//! [`slot`] and [`schedule`] decide and are pure; [`pipeline`] is the algorithm on one page; [`share`] is what it has in
+//! common with whoever writes; [`worker`] is the loop around them; [`workers`] starts, reloads and stops the loops.
 
 mod branches;
 pub(crate) mod files;
+mod followed;
 mod last_good;
 pub mod pipeline;
 pub mod schedule;
+pub mod share;
 mod shared_slot;
 pub mod slot;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod tips;
 pub mod worker;
 pub mod workers;
 
@@ -34,11 +37,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::slot::Covered;
-use crate::git::{self, Entry, FetchRequest, Fetched, Mirror, Moved, Opened, Remote};
+use crate::git::{
+    self, Committed, Entry, FetchRequest, Fetched, Mirror, Moved, NewCommit, Opened, Push, PushError, Remote,
+};
 
 /// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
 #[expect(clippy::missing_errors_doc, reason = "as in Mirror")]
-pub trait Repository: Send {
+pub trait Repository: Send + Sync {
     /// [`Mirror::fetch`].
     fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error>;
     /// [`Mirror::heads`].
@@ -53,6 +58,38 @@ pub trait Repository: Send {
     fn compact(&self, stop: &AtomicBool) -> Result<(), git::Error>;
     /// [`Mirror::keep`].
     fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
+
+    /// Makes a commit on top of the files of `base`, on no branch.
+    fn commit(&self, base: Option<&str>, new: &NewCommit) -> Result<Committed, git::Error> {
+        let _ = (base, new);
+        Err(read_only())
+    }
+    /// Moves a branch of the remote, if it is where it is thought to be.
+    ///
+    /// # Errors
+    /// See [`PushError`].
+    fn push(&self, push: &Push, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
+        let _ = (push, stop);
+        Err(PushError::Failed(read_only()))
+    }
+    /// Points a branch of the mirror where the remote's is now known to be; `None` if it is gone.
+    fn adopt(&self, branch: &str, commit: Option<&str>) -> Result<(), git::Error> {
+        let _ = (branch, commit);
+        Ok(())
+    }
+    /// Whether a repository that has no commit may get its first one from here: it is nobody else's.
+    fn may_begin(&self) -> bool {
+        false
+    }
+    /// Whether `commit` is in the history of `tip`, or it itself. What is not known here is in no history.
+    fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
+        let _ = (tip, commit);
+        Ok(false)
+    }
+}
+
+fn read_only() -> git::Error {
+    git::Error::Local("the storage cannot be written to".to_owned())
 }
 
 /// Where a [`Repository`] comes from, each time it has to be opened (anew).
@@ -61,7 +98,7 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`Mirror::open`].
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error>;
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error>;
 }
 
 /// The mirror of a remote on this machine.
@@ -74,9 +111,9 @@ pub struct Mirrored {
 }
 
 impl Source for Mirrored {
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
         let (mirror, opened) = Mirror::open(&self.directory)?;
-        Ok((Box::new(Following { mirror, remote: self.remote.clone() }), opened))
+        Ok((Arc::new(Following { mirror, remote: self.remote.clone() }), opened))
     }
 }
 
@@ -89,12 +126,12 @@ pub struct Standing {
 }
 
 impl Source for Standing {
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
         if !self.directory.exists() {
             return Err(git::Error::NotFound(format!("{} does not exist", self.directory.display())));
         }
         let (mirror, _) = Mirror::open_path(&self.directory)?;
-        Ok((Box::new(Read { mirror, seen: Mutex::default() }), Opened::Existing))
+        Ok((Arc::new(Read { mirror, seen: Mutex::default() }), Opened::Existing))
     }
 }
 

@@ -22,6 +22,13 @@ impl Slot {
         }
     }
 
+    /// Wakes the worker for a run that nobody else asks for.
+    pub fn ring(&self) {
+        if self.state().ring() {
+            self.bell.notify_one();
+        }
+    }
+
     /// See [`State::is_fresh`].
     #[must_use]
     pub fn is_fresh(&self) -> bool {

@@ -77,6 +77,11 @@ impl State {
         !std::mem::replace(&mut self.fresh, true)
     }
 
+    /// Asks for a run without a wish of one's own. Answers as [`Self::set`].
+    pub fn ring(&mut self) -> bool {
+        !std::mem::replace(&mut self.fresh, true)
+    }
+
     /// Somebody asked since the last run began.
     #[must_use]
     pub fn is_fresh(&self) -> bool {

@@ -185,7 +185,17 @@ impl Worker {
         // A mirror that was made anew shows every branch as new; nobody had to announce that.
         let moved = fetched.moved.iter().filter(|_| fetched.renewed.is_none());
         let tips = moved.filter_map(|moved| moved.new.clone()).collect();
-        let ended = Ended::Fetched { found: fetched.expected_found, tips };
+        let mut found = fetched.expected_found;
+        if let Some(commit) = report.unconfirmed.clone() {
+            if found.is_none() {
+                // Awaited as if it had been announced.
+                found = Some(false);
+                work.commits.extend(Some(commit).filter(|commit| !commit.is_empty()));
+            } else {
+                self.slot.ring();
+            }
+        }
+        let ended = Ended::Fetched { found, tips };
         let random = (self.random)();
         let verdict = self.schedule.ended(self.now(), trigger, ended, random);
 

@@ -20,8 +20,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::followed::Followed;
 use super::pipeline::{Pipeline, Plan, Planned};
 use super::schedule::Policy;
+use super::share::Share;
 use super::shared_slot::Slot;
 use super::status::{self, Board};
 use super::worker::{self, Parts, Pulse};
@@ -53,6 +55,7 @@ pub struct Seams {
 pub struct Workers {
     seams: Seams,
     slots: ArcSwap<HashMap<Arc<str>, Arc<Slot>>>,
+    shares: ArcSwap<HashMap<Arc<str>, Arc<Share>>>,
     running: Mutex<HashMap<Arc<str>, Running>>,
 }
 
@@ -85,6 +88,12 @@ impl Job {
         }
     }
 
+    /// Whether both follow the same repository, however they reach it.
+    fn follows_as(&self, other: &Self) -> bool {
+        let url = |job: &Self| job.remote.as_ref().map(|remote| remote.url.clone());
+        (&self.branch, &self.path) == (&other.branch, &other.path) && url(self) == url(other)
+    }
+
     fn is(&self, other: &Self) -> bool {
         // An environment stays the same object as long as nothing of it changes.
         let same = |(a, b): (&Planned, &Planned)| Arc::ptr_eq(&a.environment, &b.environment) && a.hazards == b.hazards;
@@ -111,7 +120,7 @@ impl Workers {
     /// No worker yet; see [`Self::apply`].
     #[must_use]
     pub fn new(seams: Seams) -> Self {
-        Self { seams, slots: ArcSwap::default(), running: Mutex::default() }
+        Self { seams, slots: ArcSwap::default(), shares: ArcSwap::default(), running: Mutex::default() }
     }
 
     /// Puts the environments of `config` in the table and its storages on the board, and starts nothing: what is asked
@@ -133,6 +142,7 @@ impl Workers {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *running);
         let old_slots = self.slots.load();
+        let (old_shares, mut shares) = (self.shares.load(), HashMap::new());
         let mut slots = HashMap::new();
         for (plan, storage) in plans {
             let old = before.remove(&plan.name);
@@ -144,9 +154,13 @@ impl Workers {
             let slot = old_slots.get(&plan.name).cloned().unwrap_or_default();
             slots.insert(plan.name.clone(), slot.clone());
             let (name, job) = (plan.name.clone(), Job::of(&plan, storage, config));
+            let known =
+                old.as_ref().filter(|old| old.job.follows_as(&job)).and_then(|_| old_shares.get(&name).cloned());
+            let share = known.unwrap_or_else(|| self.share_of(&plan, slot.clone()));
+            shares.insert(name.clone(), share.clone());
             let worker = match old {
                 Some(old) if old.job.is(&job) && !old.task.is_finished() && !self.fails(&name) => old,
-                old => self.start(plan, job, source, slot, old),
+                old => self.start(plan, job, source, share, old),
             };
             running.insert(name, worker);
         }
@@ -154,6 +168,7 @@ impl Workers {
             retire(Some(gone));
         }
         self.slots.store(Arc::new(slots));
+        self.shares.store(Arc::new(shares));
     }
 
     fn plans<'c>(&self, config: &'c Config) -> Vec<(Plan, &'c config::Storage)> {
@@ -172,12 +187,24 @@ impl Workers {
         plans
     }
 
+    /// What the worker and the writer of a storage have in common; nothing for one that nobody works for.
+    #[must_use]
+    pub fn share(&self, storage: &str) -> Option<Arc<Share>> {
+        self.shares.load().get(storage).cloned()
+    }
+
+    fn share_of(&self, plan: &Plan, slot: Arc<Slot>) -> Arc<Share> {
+        let Seams { environments, store, clock, .. } = self.seams.clone();
+        let followed = Followed::new(plan.clone(), environments, store, clock);
+        Arc::new(Share::new(plan.name.clone(), followed, slot))
+    }
+
     fn fails(&self, storage: &str) -> bool {
         let Seams { board, clock, .. } = &self.seams;
         board.get(storage, clock.now()).is_some_and(|storage| storage.failure.is_some())
     }
 
-    fn start(&self, plan: Plan, job: Job, source: Arc<dyn Source>, slot: Arc<Slot>, old: Option<Running>) -> Running {
+    fn start(&self, plan: Plan, job: Job, source: Arc<dyn Source>, share: Arc<Share>, old: Option<Running>) -> Running {
         let Seams { environments, board, store, observer, clock } = self.seams.clone();
         let pulse = Arc::new(Pulse::default());
         let policy = job.policy;
@@ -185,9 +212,9 @@ impl Workers {
         let halt = Arc::<AtomicBool>::default();
         let parts = Parts {
             name: name.clone(),
-            pipeline: Pipeline::new(plan, source, environments, store, clock.clone()),
+            slot: share.slot().clone(),
+            pipeline: Pipeline::new(plan, source, share, environments, store, clock.clone()),
             policy,
-            slot,
             board,
             observer,
             clock,

@@ -8,7 +8,15 @@
 //!
 //! [`plan`](mod@plan) decides and is pure; [`writers`] do it, one storage's writes one after the other.
 
+pub mod audit;
+mod branch_name;
 pub mod plan;
+mod queue;
+mod round;
+mod settings;
+mod text_diff;
+mod views;
+mod writer;
 pub mod writers;
 
 use std::net::IpAddr;
@@ -21,7 +29,7 @@ use crate::flags::change::Changes;
 use crate::flags::edit::Rewritten;
 use crate::flags::problem::Problem;
 use crate::flags::resource::{Kind, Namespace, Resource};
-use crate::git::{Identity, RejectionKind};
+pub use crate::git::{Identity, RejectionKind};
 use crate::serve;
 
 /// Somebody's wish.
@@ -200,6 +208,25 @@ pub enum Refusal {
     /// A bug.
     #[error("{0}")]
     Bug(String),
+}
+
+impl Refusal {
+    /// A short, stable name, for records and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownEnvironment(_) | Self::UnknownNamespace(_) | Self::UnknownResource { .. } => "not-found",
+            Self::AlreadyExists(_) => "exists",
+            Self::Invalid { .. } => "invalid",
+            Self::Conflict(_) => "conflict",
+            Self::Protected { .. } => "protected",
+            Self::Rejected { .. } => "rejected",
+            Self::Unavailable { .. } => "unavailable",
+            Self::ReadOnly(_) => "read-only",
+            Self::Unknown(_) => "unknown",
+            Self::Bug(_) => "bug",
+        }
+    }
 }
 
 /// Somebody else was faster.

@@ -1,11 +1,14 @@
 //! The core against recordings of a running server, and against hostile texts.
 
 mod assemble;
+mod declared;
 mod documents;
 mod golden;
 mod hostile;
 mod members;
+mod merge;
 mod operators;
+mod payload;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

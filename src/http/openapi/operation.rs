@@ -26,8 +26,12 @@ pub(in crate::http) enum Tag {
     Client,
     /// The remote evaluation protocol of `OpenFeature`.
     Ofrep,
+    /// Environments, namespaces, flags, segments, branches: as they are in Git, and changes to them.
+    Management,
     /// Flags as a list, storages, deliveries.
     Status,
+    /// What the server is, and who asks.
+    Session,
     /// Deliveries of Git providers.
     Webhooks,
     /// Probes, metrics and this document.
@@ -36,10 +40,15 @@ pub(in crate::http) enum Tag {
 
 impl Tag {
     /// All of them, with what is said of each.
-    pub(super) const ALL: [(Self, &'static str); 6] = [
+    pub(super) const ALL: [(Self, &'static str); 8] = [
         (Self::Evaluation, "Evaluation on the server, as Flipt's server SDKs ask for it."),
         (Self::Client, "Snapshots and streams, for client SDKs that evaluate by themselves."),
         (Self::Ofrep, "The OpenFeature Remote Evaluation Protocol."),
+        (
+            Self::Management,
+            "Flags as they are in Git, and changes to them: Flipt v2's API, and what is ours beside it.",
+        ),
+        (Self::Session, "What the web interface of Flipt asks first."),
         (Self::Status, "What is served, what each storage is doing, and what became of each delivery."),
         (Self::Webhooks, "Where Git providers say that something moved."),
         (Self::Probes, "Whether the process lives and can serve, what it counts, and this document."),
@@ -50,6 +59,8 @@ impl Tag {
             Self::Evaluation => "evaluation",
             Self::Client => "client",
             Self::Ofrep => "ofrep",
+            Self::Management => "management",
+            Self::Session => "session",
             Self::Status => "status",
             Self::Webhooks => "webhooks",
             Self::Probes => "probes",
@@ -240,7 +251,7 @@ impl Operation {
             if *code == Code::Unauthenticated && shapes.contains(&Shape::Json) {
                 self = self.with_header(status, "WWW-Authenticate", "Why.");
             }
-            if matches!(code, Code::Unavailable | Code::TooMany { .. }) {
+            if matches!(code, Code::Unavailable | Code::TooMany { .. } | Code::Down { .. }) {
                 self = self.with_header(status, "Retry-After", "Seconds until it is worth another try.");
             }
         }

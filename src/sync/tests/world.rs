@@ -99,9 +99,9 @@ impl Fake {
 pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 impl Source for Fake {
-    fn open(&self) -> Result<(Box<dyn Repository>, Opened), git::Error> {
+    fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
         self.lock().opened += 1;
-        Ok((Box::new(self.clone()), Opened::Existing))
+        Ok((Arc::new(self.clone()), Opened::Existing))
     }
 }
 
