@@ -33,7 +33,7 @@ pub use commit::{Committed, Identity, Logged, NewCommit};
 pub use compact::Compaction;
 pub use error::Error;
 pub use mirror::Mirror;
-pub use push::{Push, PushError, PushWith, Rejection, RejectionKind};
+pub use push::{Push, PushError, Rejection, RejectionKind};
 pub use sign::Signer;
 pub use standing::Standing;
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use yardarm::config::PushWith;
 use yardarm::git::program::{Format, Repository};
-use yardarm::git::{Mirror, Push, PushError, PushWith, Remote};
+use yardarm::git::{Mirror, Push, PushError, Remote};
 
 use crate::git_commit::change;
 use crate::git_server::{Server, fetch, flags, mirror, remote};
@@ -17,11 +18,11 @@ const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) fn moving(branch: &str, old: Option<&str>, new: Option<&str>) -> Push {
     let hex = |id: Option<&str>| id.map(str::to_owned);
-    Push { branch: branch.to_owned(), old: hex(old), new: hex(new), deadline: LONG, with: PushWith::Builtin }
+    Push { branch: branch.to_owned(), old: hex(old), new: hex(new), deadline: LONG }
 }
 
 fn push(mirror: &Mirror, remote: &Remote, push: Push, with: PushWith) -> Result<(), PushError> {
-    mirror.push(remote, &Push { with, ..push }, &Arc::default())
+    mirror.push(remote, &push, with, &Arc::default())
 }
 
 /// A commit on top of another one that puts `text` into the flag file.

@@ -26,6 +26,7 @@ use super::mirror::lock;
 use super::transport::{self, Address, Errand, Lost, Patience};
 use super::{Error, Mirror, Remote, list, place};
 use crate::clock::{Clock as _, System};
+use crate::config::PushWith;
 
 /// One branch to be moved, made or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,18 +39,6 @@ pub struct Push {
     pub new: Option<String>,
     /// Total time for the whole conversation.
     pub deadline: Duration,
-    /// What does it.
-    pub with: PushWith,
-}
-
-/// What pushes: `storage.<name>.push_with`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PushWith {
-    /// What is built in; no program is started for https and http.
-    #[default]
-    Builtin,
-    /// The `git` program, for servers that want something which only it can.
-    Git,
 }
 
 /// Why a push did not do what was asked.
@@ -119,7 +108,8 @@ impl Mirror {
     ///
     /// # Errors
     /// See [`PushError`]: it says what is known about the remote afterwards.
-    pub fn push(&self, remote: &Remote, push: &Push, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
+    pub fn push(&self, remote: &Remote, push: &Push, with: PushWith, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
+        let _ = with;
         let patience = Patience::new(push.deadline, stop);
         let checked = self.checked(push)?;
         let address = Address::parse(&remote.url)?;
