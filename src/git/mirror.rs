@@ -73,6 +73,21 @@ impl Mirror {
         Self::open_as(directory, Owner::Operator)
     }
 
+    /// Makes an empty repository of ours in `directory`, for a storage that has no other place than this machine and no
+    /// longer life than this process: what an earlier one has left there goes.
+    ///
+    /// # Errors
+    /// [`Error::Local`] if something else is there, or if the directory cannot be written to.
+    pub fn empty(directory: &Path) -> Result<Self, Error> {
+        if !place::is_free(directory)? && place::remote_of(directory).is_none() {
+            let text = format!("{} holds something that is not ours; give another path", directory.display());
+            return Err(Error::Local(text));
+        }
+        place::remove(directory)?;
+        let repository = place::create(directory, "", gix::hash::Kind::Sha1)?;
+        Ok(Self::of(directory.to_owned(), Owner::Us, ArcSwapOption::from_pointee(repository)))
+    }
+
     fn open_as(directory: &Path, owner: Owner) -> Result<(Self, Opened), Error> {
         let mirror = Self::of(directory.to_owned(), owner, ArcSwapOption::empty());
         if place::is_free(directory)? {
@@ -265,6 +280,26 @@ pub(super) fn tips(repository: &gix::Repository, prefix: &str) -> Result<BTreeMa
         }
     }
     Ok(tips)
+}
+
+/// Moves, makes or removes a reference, if it is where it has to be.
+pub(super) fn compare_and_set(
+    repository: &gix::Repository,
+    name: String,
+    old: Option<gix::ObjectId>,
+    new: Option<gix::ObjectId>,
+) -> Result<(), Error> {
+    let expected = match old {
+        Some(id) => PreviousValue::MustExistAndMatch(Target::Object(id)),
+        None => PreviousValue::MustNotExist,
+    };
+    let change = match new {
+        Some(id) => Change::Update { log: LogChange::default(), expected, new: Target::Object(id) },
+        None => Change::Delete { expected, log: RefLog::AndReference },
+    };
+    let name = name.try_into().map_err(|error| Error::Bug(format!("a branch has a name that is none: {error}")))?;
+    let moved = repository.edit_references([RefEdit { change, name, deref: false }]);
+    moved.map(drop).map_err(|error| Error::Local(format!("references: {}", super::error::chain(&error))))
 }
 
 /// Points references, or removes them. One that is removed may be the directory of one that is new (`a`, `a/b`): so they

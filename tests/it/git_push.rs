@@ -32,7 +32,7 @@ pub(crate) fn edit(mirror: &Mirror, tip: &str, text: &str) -> String {
 }
 
 /// A hook of a server's repository.
-fn hook(repository: &Repository, name: &str, script: &str) {
+pub(crate) fn hook(repository: &Repository, name: &str, script: &str) {
     let hooks = repository.path().join("hooks");
     std::fs::create_dir_all(&hooks).unwrap();
     let file = hooks.join(name);

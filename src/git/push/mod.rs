@@ -22,7 +22,7 @@ use gix::ObjectId;
 use self::rejection::Complaint;
 use self::wire::{Advertisement, Answer, Verdict};
 use super::error::damaged;
-use super::mirror::lock;
+use super::mirror::{compare_and_set, lock};
 use super::transport::{self, Address, Errand, Lost, Patience};
 use super::{Error, Mirror, Remote, list, place};
 use crate::clock::{Clock as _, System};
@@ -135,6 +135,27 @@ impl Mirror {
             Address::Path(path) => transport::push_local(path, false, &patience)?,
             Address::Ssh(place) => transport::push_over_ssh(place, remote.credential.as_ref(), &scratch, &patience)?,
         };
+        let server = greet(&mut errand)?;
+        send(errand, &server, &checked, &patience)
+    }
+
+    /// [`Mirror::push`] for a repository that is no mirror, but the place itself. In one of the operator's the branch
+    /// moves as if somebody had pushed to it, with its hooks; the files of a work tree follow if they are as they were
+    /// committed, and are not touched if they are not: then nothing moves. In one of ours only the reference moves.
+    ///
+    /// # Errors
+    /// See [`PushError`].
+    pub fn advance(&self, push: &Push, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
+        let patience = Patience::new(push.deadline, stop);
+        let checked = self.checked(push)?;
+        if self.is_ours() {
+            let moved = compare_and_set(&checked.repository, checked.reference.clone(), checked.old, checked.new);
+            return moved.map_err(|error| {
+                let at = self.heads().ok().and_then(|heads| heads.get(&push.branch).cloned());
+                if at == push.old { PushError::Failed(error) } else { PushError::Stale { actual: at } }
+            });
+        }
+        let mut errand = transport::push_local(&self.directory, true, &patience)?;
         let server = greet(&mut errand)?;
         send(errand, &server, &checked, &patience)
     }
