@@ -340,3 +340,5 @@ pub const AUDIT_CHANGES: usize = 50;
 pub const AUDIT_MESSAGE_CHARACTERS: usize = 1_000;
 /// Characters of a name in a record. Keys of the request stand in it, and a body may be megabytes.
 pub const AUDIT_NAME_CHARACTERS: usize = 256;
+/// Nodes of what an alias stood for that an edit writes out in its place; a shared list of constraints has a few dozen.
+pub const EDIT_ALIAS_NODES: usize = 2_000;

@@ -18,6 +18,7 @@ use crate::limits;
 pub mod excerpt;
 pub mod json;
 pub mod scalar;
+pub mod spans;
 mod text;
 
 pub use scalar::Kind;
