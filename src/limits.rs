@@ -393,3 +393,16 @@ pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
 pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
 /// At most this: what was not pushed in a week never will be.
 pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// A template of a commit or a proposal. One is parsed for each message, and a repository may bring its own.
+pub const TEMPLATE_BYTES: usize = 16 * 1024;
+/// What a template may come to; providers cut a proposal's body at 64 kB.
+pub const TEMPLATE_OUTPUT_BYTES: usize = 64 * 1024;
+/// A text inside of a template that is put into another one: doubled forty times it would fill a terabyte.
+pub const TEMPLATE_TEXT_BYTES: usize = 16 * 1024;
+/// Arguments of one function of a template, and verbs of one `printf`, each of which may be padded to 64 kB.
+pub const TEMPLATE_ARGUMENTS: usize = 64;
+/// Rounds of all loops of a template together.
+pub const TEMPLATE_ROUNDS: u64 = 10_000;
+/// Nodes of a template with those of every template that it calls: one round of its loops.
+pub const TEMPLATE_STEPS: u64 = 5_000;
