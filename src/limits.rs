@@ -16,6 +16,8 @@ pub const YAML_DEPTH: usize = 128;
 pub const YAML_NODES: usize = 16_000_000;
 /// What anchors and aliases of one file may copy, in nodes (64 bytes of text count as one). Flipt stops at 50,000.
 pub const YAML_COPIED: usize = 500_000;
+/// Keys of the top of a document that is read by its parts; flag files have four.
+pub const OUTLINE_ENTRIES: usize = 64;
 /// Problems told of one flag file; who has more repairs the first thousand first.
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
@@ -237,6 +239,36 @@ pub const ANNOUNCED_COMMITS: usize = 256;
 pub const WEBHOOK_PROOF: Duration = Duration::from_secs(24 * 3_600);
 /// Environments, branch environments included; a hostile remote could otherwise make one a branch without end.
 pub const BRANCH_ENVIRONMENTS: usize = 256;
+/// Writes that may wait for their turn, a storage; a push takes a second, and whoever waits longer than a minute has gone.
+pub const WRITE_QUEUE: usize = 256;
+/// Writes that go in one push: a chain of commits that a person still reads.
+pub const WRITE_BATCH: usize = 64;
+/// What a caller that met a full queue is told to wait, seconds.
+pub const WRITE_RETRY_AFTER: u32 = 5;
+/// Pushes that are tried when the branch moves each time meanwhile.
+pub const WRITE_TRIES: u32 = 8;
+/// First pause before such another push; each doubles it.
+pub const WRITE_PAUSE: Duration = Duration::from_millis(20);
+/// Longest such pause.
+pub const WRITE_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// One push: a few kilobytes, and the hooks of the remote.
+pub const WRITE_PUSH_DEADLINE: Duration = Duration::from_secs(30);
+/// How long an outcome that is not known is looked for while the caller waits.
+pub const WRITE_LOOKED_FOR: Duration = Duration::from_secs(10);
+/// A push that was cut off may still be worked on by the remote; after this it will not land any more.
+pub const WRITE_SETTLED: Duration = Duration::from_secs(120);
+/// Dry runs at one time: each may read and link a whole environment.
+pub const DRY_RUNS: usize = 4;
+/// Texts of which declared documents are kept for the next read, bytes; all of them together take about five times that.
+pub const VIEW_BYTES: usize = 64 * 1024 * 1024;
+/// Directories at a commit that are kept as a whole.
+pub const VIEWS: usize = 64;
+/// Comparisons of lines with lines that a text diff affords: two thousand against two thousand.
+pub const TEXT_DIFF_CELLS: usize = 4_000_000;
+/// Bytes of a text diff in an answer; the rest can be read in the commit.
+pub const TEXT_DIFF_BYTES: usize = 256 * 1024;
+/// Commits that are walked to tell how far two branches are apart, and that an update replays.
+pub const BRANCH_DISTANCE: usize = 10_000;
 /// Branches that are gone and remembered as such while an older fetch may still name them; far more than any has made in
 /// the minutes that a fetch takes.
 pub const BRANCHES_GONE: usize = 4_096;
@@ -340,3 +372,12 @@ pub const AUDIT_CHANGES: usize = 50;
 pub const AUDIT_MESSAGE_CHARACTERS: usize = 1_000;
 /// Characters of a name in a record. Keys of the request stand in it, and a body may be megabytes.
 pub const AUDIT_NAME_CHARACTERS: usize = 256;
+/// Nodes of what an alias stood for that an edit writes out in its place; a shared list of constraints has a few dozen.
+pub const EDIT_ALIAS_NODES: usize = 2_000;
+
+/// How long an edit is served that could not be pushed, if the file says nothing: a provider's bad night.
+pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
+/// At least this: whoever breaks the glass has to see that it works.
+pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
+/// At most this: what was not pushed in a week never will be.
+pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);

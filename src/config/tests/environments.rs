@@ -311,3 +311,29 @@ fn what_follows_from_another_problem_is_not_told() {
     let findings = load_text("environments: {e: {storage: nothing}}").unwrap_err();
     assert_eq!(findings.len(), 1, "{findings:#?}");
 }
+
+#[test]
+fn protection_and_broken_glass() {
+    let load = |text: &str| load_text(&format!("{REMOTE}environments: {{e: {{{text}}}}}"));
+    let environment = |text: &str| load(text).unwrap().environments.remove(0);
+    let glass = |text: &str| environment(text).break_glass.map(|glass| glass.expires_after.as_secs());
+    assert!(environment("protected: true").protected && !environment("").protected);
+    assert_eq!(glass(""), None);
+    assert_eq!(glass("break_glass: {enabled: true}"), Some(4 * 3600));
+    assert_eq!(glass("break_glass: {enabled: true, expires_after: 168h}"), Some(168 * 3600));
+    assert_eq!(glass("break_glass: {expires_after: 1h}"), None);
+    for wrong in ["59s", "0", "169h"] {
+        let findings = load(&format!("break_glass: {{enabled: true, expires_after: {wrong}}}")).unwrap_err();
+        assert!(shown(&findings, Severity::Error)[0].contains("between 1m and 168h"), "{wrong}");
+    }
+    let told = warnings(&load_text("environments: {e: {break_glass: {enabled: true}}}").unwrap());
+    assert!(told[0].contains("no remote that could be down"), "{told:#?}");
+}
+
+#[test]
+fn the_file_of_the_audit() {
+    let file = |text: &str| load_text(text).unwrap().audit_file;
+    assert_eq!(file(""), None);
+    assert_eq!(file("audit: {file: ''}"), None);
+    assert_eq!(file("audit: {file: /var/log/audit.jsonl}"), Some(PathBuf::from("/var/log/audit.jsonl")));
+}

@@ -6,6 +6,7 @@ mod documents;
 mod golden;
 mod hostile;
 mod members;
+mod merge;
 mod operators;
 mod payload;
 
