@@ -11,7 +11,6 @@ mod draft;
 mod references;
 mod seen;
 mod text;
-mod without;
 
 #[cfg(test)]
 mod tests;
@@ -292,7 +291,7 @@ fn own(namespace: &str, head: &Namespace) -> Result<Namespace, Refusal> {
     }
     if !payload::is_key(namespace) {
         let what = "is no key; keys are made of ASCII letters, digits, \"-\", \"_\" and \",\"";
-        return Err(invalid(format!("{} {what}", crate::yaml::quote(namespace))));
+        return Err(invalid(format!("{namespace:?} {what}")));
     }
     let name = if head.name.is_empty() { head.key.clone() } else { head.name.clone() };
     if name.contains('\n') {

@@ -95,6 +95,7 @@ const PURE: &[&str] = &[
     "limits",
     "sync/slot",
     "sync/schedule",
+    "write/plan",
 ];
 const IMPURE: &[&str] = &[
     "std::fs::",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::{Draft, Sheet, Step};
-use super::{Look, Refusal, invalid, without};
+use super::{Look, Refusal, invalid};
 use crate::flags::document::{self, Format};
 use crate::flags::edit::{self, Edit, Rewritten};
 use crate::flags::problem::{Problem, Severity};
@@ -69,7 +69,7 @@ fn sheet(
     while let Some((namespace, first)) = steps.first() {
         if matches!(first, Step::Remove) {
             steps = steps.get(1..).unwrap_or_default();
-            bytes = Some(without::namespace(bytes.as_deref().unwrap_or_default(), namespace).map_err(|why| {
+            bytes = Some(edit::without(bytes.as_deref().unwrap_or_default(), namespace).map_err(|why| {
                 invalid(format!("the documents of namespace \"{namespace}\" cannot be taken out of {path}: {why}"))
             })?);
             continue;
