@@ -412,3 +412,10 @@ pub const TEMPLATE_ARGUMENTS: usize = 64;
 pub const TEMPLATE_ROUNDS: u64 = 10_000;
 /// Nodes of a template with those of every template that it calls: one round of its loops.
 pub const TEMPLATE_STEPS: u64 = 5_000;
+
+/// Characters of a commit's message; providers show some hundred of them.
+pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
+/// `flipt.yaml` of a repository: three templates.
+pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
+/// Warnings about keys of it.
+pub const OWN_TEMPLATES_WARNINGS: usize = 5;
