@@ -337,6 +337,18 @@ pub const GIT_TREE_BYTES: u64 = 64 * 1024 * 1024;
 pub const GIT_QUARANTINED: usize = 3;
 /// What a Git program said on its standard error, kept for the message.
 pub const GIT_STDERR_BYTES: usize = 4096;
+/// Characters of what a Git server said of a push that it refused, for whoever asked for it; GitHub's rules have 400.
+pub const GIT_REFUSAL_CHARACTERS: usize = 600;
+/// Body of an HTTP answer that is no success, kept for the message.
+pub const GIT_REFUSAL_BYTES: u64 = 4 * 1024;
+/// A pack that is pushed; it is held in memory, so that its length is known beforehand. A flag file may have 64 MB.
+pub const GIT_PUSH_BYTES: u64 = 256 * 1024 * 1024;
+/// Commits that a history of a file walks at most; a monorepo's year has some ten thousand.
+pub const GIT_WALK: usize = 100_000;
+/// Trees and commits kept while walking, so that what is stored as a difference is not made anew each time.
+pub const GIT_WALK_CACHE_BYTES: usize = 8 * 1024 * 1024;
+/// How far apart branches are counted; past it nobody wants to know.
+pub const GIT_DISTANCE: u32 = 10_000;
 /// A token of an app is renewed this long before it ends.
 pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
 /// A server that says "too many requests" and not until when.
@@ -387,3 +399,16 @@ pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
 pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
 /// At most this: what was not pushed in a week never will be.
 pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// A template of a commit or a proposal. One is parsed for each message, and a repository may bring its own.
+pub const TEMPLATE_BYTES: usize = 16 * 1024;
+/// What a template may come to; providers cut a proposal's body at 64 kB.
+pub const TEMPLATE_OUTPUT_BYTES: usize = 64 * 1024;
+/// A text inside of a template that is put into another one: doubled forty times it would fill a terabyte.
+pub const TEMPLATE_TEXT_BYTES: usize = 16 * 1024;
+/// Arguments of one function of a template, and verbs of one `printf`, each of which may be padded to 64 kB.
+pub const TEMPLATE_ARGUMENTS: usize = 64;
+/// Rounds of all loops of a template together.
+pub const TEMPLATE_ROUNDS: u64 = 10_000;
+/// Nodes of a template with those of every template that it calls: one round of its loops.
+pub const TEMPLATE_STEPS: u64 = 5_000;
