@@ -18,6 +18,12 @@ pub const YAML_NODES: usize = 16_000_000;
 pub const YAML_COPIED: usize = 500_000;
 /// Keys of the top of a document that is read by its parts; flag files have four.
 pub const OUTLINE_ENTRIES: usize = 64;
+/// A flag file from this size on is read by its parts when it changes; a smaller one is read as a whole in some
+/// milliseconds.
+pub const PARTS_BYTES: usize = 64 * 1024;
+/// Items of a list that were changed, added or removed beside each other, up to which the next one is looked for where it
+/// stood; a change of more costs a table of all.
+pub const PARTS_NEAR: usize = 64;
 /// Problems told of one flag file; who has more repairs the first thousand first.
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
