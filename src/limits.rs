@@ -18,6 +18,12 @@ pub const YAML_NODES: usize = 16_000_000;
 pub const YAML_COPIED: usize = 500_000;
 /// Keys of the top of a document that is read by its parts; flag files have four.
 pub const OUTLINE_ENTRIES: usize = 64;
+/// A flag file from this size on is read by its parts when it changes; a smaller one is read as a whole in some
+/// milliseconds.
+pub const PARTS_BYTES: usize = 64 * 1024;
+/// Items of a list that were changed, added or removed beside each other, up to which the next one is looked for where it
+/// stood; a change of more costs a table of all.
+pub const PARTS_NEAR: usize = 64;
 /// Problems told of one flag file; who has more repairs the first thousand first.
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
@@ -399,3 +405,23 @@ pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
 pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
 /// At most this: what was not pushed in a week never will be.
 pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// A template of a commit or a proposal. One is parsed for each message, and a repository may bring its own.
+pub const TEMPLATE_BYTES: usize = 16 * 1024;
+/// What a template may come to; providers cut a proposal's body at 64 kB.
+pub const TEMPLATE_OUTPUT_BYTES: usize = 64 * 1024;
+/// A text inside of a template that is put into another one: doubled forty times it would fill a terabyte.
+pub const TEMPLATE_TEXT_BYTES: usize = 16 * 1024;
+/// Arguments of one function of a template, and verbs of one `printf`, each of which may be padded to 64 kB.
+pub const TEMPLATE_ARGUMENTS: usize = 64;
+/// Rounds of all loops of a template together.
+pub const TEMPLATE_ROUNDS: u64 = 10_000;
+/// Nodes of a template with those of every template that it calls: one round of its loops.
+pub const TEMPLATE_STEPS: u64 = 5_000;
+
+/// Characters of a commit's message; providers show some hundred of them.
+pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
+/// `flipt.yaml` of a repository: three templates.
+pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
+/// Warnings about keys of it.
+pub const OWN_TEMPLATES_WARNINGS: usize = 5;

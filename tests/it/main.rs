@@ -9,6 +9,7 @@ mod compatibility;
 mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod edits;
 mod evaluate;
 mod evaluation;
 mod git_commit;
