@@ -217,9 +217,10 @@ fn is_perhaps_stale(error: &PushError) -> bool {
 fn refused(errand: &mut Errand, error: Error) -> PushError {
     let (status, said) = errand.said();
     match (status, &error) {
-        (Some(401 | 403 | 404 | 410 | 413), _) => rejection::explain(&Complaint { reason: "", said: &said, status }),
-        // What `ssh` and the program at its other end say.
-        (None, Error::Refused(_)) => rejection::explain(&Complaint { reason: "", said: &said, status }),
+        // A gate, or what `ssh` and the program at its other end say.
+        (Some(401 | 403 | 404 | 410 | 413), _) | (None, Error::Refused(_)) => {
+            rejection::explain(&Complaint { reason: "", said: &said, status })
+        }
         (None, Error::Unreachable(_)) if !said.trim().is_empty() => {
             match rejection::explain(&Complaint { reason: "", said: &said, status }) {
                 PushError::Rejected(told) if told.kind != RejectionKind::Other => PushError::Rejected(told),
