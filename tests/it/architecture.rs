@@ -97,6 +97,7 @@ const PURE: &[&str] = &[
     "limits",
     "sync/slot",
     "sync/schedule",
+    "write/plan",
 ];
 const IMPURE: &[&str] = &[
     "std::fs::",
