@@ -17,6 +17,7 @@ mod round;
 mod settings;
 mod text_diff;
 mod views;
+mod wording;
 mod writer;
 pub mod writers;
 

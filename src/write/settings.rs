@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::wording::Wording;
 use crate::config::Config;
 use crate::git::{Identity, Signer};
 use crate::serve;
+use crate::sync::workers::mirror_directory;
 
 /// Of every storage and environment.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ pub(super) struct Storage {
     pub(super) committer: Identity,
     /// Signs commits.
     pub(super) signer: Option<Arc<Signer>>,
+    /// Words of commits.
+    pub(super) wording: Arc<Wording>,
 }
 
 /// Of one configured environment.
@@ -32,9 +36,11 @@ pub(super) struct Environment {
 
 impl Settings {
     pub(super) fn of(config: &Config) -> Self {
+        let wording = Arc::new(Wording::of(config));
         let storage = |storage: &crate::config::Storage| Storage {
             committer: Identity { name: storage.signature.name.clone(), email: storage.signature.email.clone() },
-            signer: None,
+            signer: signer(config, storage),
+            wording: wording.clone(),
         };
         Self {
             storages: config.storages.iter().map(|(name, of)| (name.clone(), storage(of))).collect(),
@@ -50,4 +56,15 @@ impl Settings {
     pub(super) fn is_protected(&self, environment: &serve::Environment) -> bool {
         environment.base.is_none() && self.environments.get(&environment.name).is_some_and(|of| of.protected)
     }
+}
+
+/// What signs the commits of a storage. A reload makes a new one, which reads the key anew.
+fn signer(config: &Config, storage: &crate::config::Storage) -> Option<Arc<Signer>> {
+    let state = &config.state_directory;
+    let mirror = match (&storage.remote, &storage.path) {
+        (Some(url), _) => mirror_directory(state, storage, url),
+        (None, Some(path)) => path.clone(),
+        (None, None) => state.join("mirrors").join("memory.git"),
+    };
+    storage.signature.signing.clone().map(|signing| Arc::new(Signer::new(signing, &mirror)))
 }
