@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use saphyr_parser::ScalarStyle;
+
 use super::super::resource::{Document, Kind, Namespace, Resource};
 use super::super::snapshot::FlagKind;
 use super::splice::{self, Splicer, Stuck};
@@ -25,7 +27,12 @@ pub(super) struct Step {
 /// How much is written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
+    /// What differs, and nothing else.
     InPlace,
+    /// The same, and aliases of what changes are written out.
+    Aliases,
+    /// The same, and the end of the last line that the file had not stays: a block scalar ended there.
+    Ended,
     Item,
     Document,
 }
@@ -62,12 +69,13 @@ impl<'t> File<'t> {
         Ok(Self { bom: bytes.starts_with(b"\xef\xbb\xbf"), text, open_end, pages, documents })
     }
 
-    fn bytes(&self, text: &str) -> Vec<u8> {
+    /// `open`: the last line loses the end that it had not.
+    fn bytes(&self, text: &str, open: bool) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(text.len() + 3);
         if self.bom {
             bytes.extend_from_slice(b"\xef\xbb\xbf");
         }
-        let end = if self.open_end { text.strip_suffix("\r\n").or(text.strip_suffix('\n')) } else { None };
+        let end = if self.open_end && open { text.strip_suffix("\r\n").or(text.strip_suffix('\n')) } else { None };
         bytes.extend_from_slice(end.unwrap_or(text).as_bytes());
         bytes
     }
@@ -107,10 +115,13 @@ pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Result<Step, E
     }
     let wanted: Vec<Document> = wanted.into_iter().flatten().collect();
     let mut why = String::new();
-    for way in [Way::InPlace, Way::Item, Way::Document] {
+    for way in [Way::InPlace, Way::Aliases, Way::Ended, Way::Item, Way::Document] {
+        if way == Way::Ended && !file.open_end {
+            continue;
+        }
         match attempt(&file, &tasks, way, &why) {
             Ok((text, rewritten)) => {
-                let bytes = file.bytes(&text);
+                let bytes = file.bytes(&text, way != Way::Ended);
                 match verify::content(&bytes, &wanted) {
                     Ok(()) => return Ok(Step { bytes: Some(bytes), rewritten }),
                     Err(_) if way != Way::Document => {
@@ -139,7 +150,7 @@ fn begin(file: &File<'_>, namespace: &str, edit: &Edit) -> Result<Step, Error> {
     let new = String::from_utf8_lossy(&new.bytes).into_owned();
     let wanted: Vec<Document> =
         verify::declared(&new).map_err(|error| unreadable(&error))?.into_iter().flatten().collect();
-    let bytes = file.bytes(&format!("{}{new}", file.text));
+    let bytes = file.bytes(&format!("{}{new}", file.text), true);
     verify::content(&bytes, &wanted)?;
     Ok(Step { bytes: Some(bytes), rewritten: Vec::new() })
 }
@@ -287,7 +298,11 @@ fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt 
         let mut work = Splicer::new(&file.text, &style);
         let wants = wants(&mut work, &page.root, document, task, way)?;
         work.map(&page.root, &wants)?;
-        let written_out = alias::write_out(&mut work, &page.root)?;
+        let written_out =
+            if way == Way::InPlace { Vec::new() } else { alias::write_out(&mut work, &page.root)? };
+        if way == Way::Ended {
+            end_block_scalar(&mut work, &page.root);
+        }
         if way == Way::Item {
             let what = match &task.put {
                 Some((resource, _)) => format!("{} \"{}\"", resource.kind().word(), resource.key()),
@@ -300,6 +315,22 @@ fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt 
     }
     let text = splice::apply(&file.text, 0, splices).map_err(Stuck)?;
     Ok((text, rewritten))
+}
+
+/// A block scalar that ended with the file, without a line end, is told so in its header.
+fn end_block_scalar(splicer: &mut Splicer<'_>, root: &Spot) {
+    let mut spot = root;
+    while let Some(last) = spot.children().last() {
+        spot = last;
+    }
+    let Form::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = spot.form else { return };
+    let header = lines::content(splicer.text, spot.body).len() + lines::start(splicer.text, spot.body);
+    let header = splicer.text.get(spot.body..header).unwrap_or_default();
+    let word = header.split([' ', '#']).next().unwrap_or_default();
+    if !word.contains(['-', '+']) && lines::end(splicer.text, spot.end) == splicer.text.len() {
+        let at = spot.body + word.len();
+        splicer.push(at..at, "-");
+    }
 }
 
 fn document_anew(text: &str, page: &Page, wanted: &Document) -> Result<splice::Splice, Failure> {
@@ -335,7 +366,7 @@ fn wants(
         };
         let item = old.and_then(|old| place(key).and_then(|list| list.items().get(old))).map(|item| &item.node);
         let new = match (old, item) {
-            (Some(old), Some(spot)) if way == Way::InPlace => {
+            (Some(old), Some(spot)) if way != Way::Item => {
                 let before = match resource.kind() {
                     Kind::Flag => document.flags.get(old).cloned().map(Resource::Flag),
                     Kind::Segment => document.segments.get(old).cloned().map(Resource::Segment),
