@@ -7,10 +7,11 @@ use url::Url;
 
 use super::check::Section;
 use super::credentials::{Credentials, pick, required};
+use super::duration::show;
 use super::place;
 use super::report::{Report, Spot};
 use super::storages::Draft;
-use super::{Credential, Environment, Scm, Webhook};
+use super::{BreakGlass, Credential, Environment, Scm, Webhook};
 use crate::flags::problem::HazardPolicy;
 use crate::limits;
 use crate::provider::Provider;
@@ -67,10 +68,27 @@ pub(super) fn read(
             storage,
             directory: Arc::from(directory),
             hazards: if section.text("hazards") == Some("refuse") { HazardPolicy::Refuse } else { HazardPolicy::Warn },
+            protected: section.flag("protected"),
+            break_glass: section.section("break_glass").and_then(|glass| break_glass(glass, draft, report)),
             scm,
         });
     }
     (environments, announcements)
+}
+
+fn break_glass(section: &Section, draft: Option<&Draft>, report: &mut Report) -> Option<BreakGlass> {
+    let expires_after = section.duration("expires_after").unwrap_or(limits::BREAK_GLASS_EXPIRES);
+    if !(limits::BREAK_GLASS_EXPIRES_MIN..=limits::BREAK_GLASS_EXPIRES_MAX).contains(&expires_after) {
+        let (least, most) = (show(limits::BREAK_GLASS_EXPIRES_MIN), show(limits::BREAK_GLASS_EXPIRES_MAX));
+        report.error(&section.spot("expires_after"), format!("the expiry is between {least} and {most}"));
+    }
+    if !section.flag("enabled") {
+        return None;
+    }
+    if draft.is_some_and(|draft| draft.storage.remote.is_none() && !draft.unreadable) {
+        report.warning(&section.spot("enabled"), "the storage has no remote that could be down: every edit is final");
+    }
+    Some(BreakGlass { expires_after })
 }
 
 /// Exactly one environment is the default; the only one is without saying so.

@@ -2,7 +2,7 @@
 //! needs another.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::table::FILE;
@@ -141,6 +141,11 @@ fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, r
         authentication: access::authentication(root.section("authentication"), sources, report),
         rates: access::rates(root.section("server"), report),
         templates: server::templates(root.section("templates"), report),
+        audit_file: root
+            .section("audit")
+            .and_then(|s| s.text("file"))
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
         include_flag_metadata: root.section("evaluation").is_some_and(|s| s.flag("include_flag_metadata")),
         state_directory: server::state_directory(root.section("state"), environment),
         warnings: Vec::new(),

@@ -42,10 +42,10 @@ mod reference;
 mod report;
 mod schema;
 mod server;
+mod signature;
 mod storages;
 mod substitute;
 mod table;
-mod template;
 mod tree;
 
 #[cfg(test)]
@@ -78,6 +78,8 @@ pub struct Config {
     pub rates: Rates,
     /// Server-wide texts of commits and proposals.
     pub templates: Templates,
+    /// File that gets a line for every write (`audit.file`).
+    pub audit_file: Option<PathBuf>,
     /// `evaluation.include_flag_metadata`: list-flags carries `metadata`.
     pub include_flag_metadata: bool,
     /// Where mirrors and sled live (`state.directory`; else `$STATE_DIRECTORY`, `$XDG_STATE_HOME/yardarm`,
@@ -143,8 +145,10 @@ pub struct Storage {
     pub fetch_policy: FetchPolicy,
     /// `backend.path` of a local backend; else the mirror lives below the state directory.
     pub path: Option<PathBuf>,
-    /// Author of commits where no person is known.
+    /// Author of commits where no person is known, and what signs them.
     pub signature: Signature,
+    /// What pushes.
+    pub push_with: PushWith,
     /// Webhooks of this storage: provider and every secret that is valid now. No secret = no endpoint.
     pub webhook: Option<Webhook>,
 }
@@ -168,13 +172,54 @@ pub enum FetchPolicy {
     Lenient,
 }
 
+/// `push_with`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PushWith {
+    /// Our own client.
+    #[default]
+    Builtin,
+    /// The program `git`.
+    Git,
+}
+
 /// `signature`: who commits where no person is known, and whether commits are signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Signature {
     /// Name.
     pub name: String,
     /// Address.
     pub email: String,
+    /// What signs commits, where they are signed.
+    pub signing: Option<Signing>,
+}
+
+/// What signs commits.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    /// In which form.
+    pub kind: SigningKind,
+    /// The private key.
+    pub key: KeySource,
+    /// Its passphrase.
+    pub passphrase: Option<SecretString>,
+    /// Which of several keys: an id, a fingerprint, a part of a user id. Only for GPG.
+    pub key_id: Option<String>,
+}
+
+/// Forms of signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SigningKind {
+    /// OpenPGP, made by `gpg`.
+    Gpg,
+    /// OpenSSH's, made by `ssh-keygen`.
+    Ssh,
+}
+
+impl PartialEq for Signing {
+    fn eq(&self, other: &Self) -> bool {
+        let phrase = |signing: &Self| signing.passphrase.as_ref().map(|text| text.expose_secret().to_owned());
+        (self.kind, &self.key, &self.key_id) == (other.kind, &other.key, &other.key_id) && phrase(self) == phrase(other)
+    }
 }
 
 /// A checked credential.
@@ -281,8 +326,19 @@ pub struct Environment {
     pub directory: Arc<str>,
     /// What becomes of hazards.
     pub hazards: HazardPolicy,
+    /// Nothing is written to it directly.
+    pub protected: bool,
+    /// Whether it can be edited while the provider is down.
+    pub break_glass: Option<BreakGlass>,
     /// The provider's API.
     pub scm: Option<Scm>,
+}
+
+/// `environments.<e>.break_glass`, where it is enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakGlass {
+    /// How long an edit is served that was not pushed.
+    pub expires_after: Duration,
 }
 
 /// `environments.<e>.scm`.

@@ -12,7 +12,7 @@ use super::credentials::{Credentials, readable};
 use super::duration::show;
 use super::place::Remote;
 use super::report::Report;
-use super::{Credential, FetchPolicy, Files, Signature, Storage};
+use super::{Credential, FetchPolicy, Files, PushWith, Storage, signature};
 use crate::limits;
 
 /// A storage before its webhook is known, which needs the environments.
@@ -67,7 +67,8 @@ pub(super) fn read(
             _ => FetchPolicy::Strict,
         },
         path: backend(section, report),
-        signature: signature(section.section("signature")),
+        signature: signature::read(section.section("signature"), files, report),
+        push_with: if section.text("push_with") == Some("git") { PushWith::Git } else { PushWith::Builtin },
         webhook: None,
     };
     let unreadable =
@@ -88,7 +89,8 @@ pub(super) fn in_memory(name: &str) -> Draft {
         insecure_skip_tls: false,
         fetch_policy: FetchPolicy::Strict,
         path: None,
-        signature: signature(None),
+        signature: signature::usual(),
+        push_with: PushWith::Builtin,
         webhook: None,
     };
     Draft { storage, place: None, unreadable: false }
@@ -310,13 +312,5 @@ fn backend(section: &Section, report: &mut Report) -> Option<PathBuf> {
             None
         }
         (_, None) => None,
-    }
-}
-
-fn signature(section: Option<&Section>) -> Signature {
-    let text = |key: &str| section.and_then(|s| s.text(key)).map(str::trim).filter(|text| !text.is_empty());
-    Signature {
-        name: text("name").unwrap_or("yardarm").to_owned(),
-        email: text("email").unwrap_or("yardarm@localhost").to_owned(),
     }
 }

@@ -22,7 +22,7 @@ const PORT: Shape = Shape::Integer(0, 65_535);
 const NO_GRPC: &str = "there is no gRPC listener; every API is served over HTTP";
 const NO_LOGIN: &str =
     "only tokens and JWTs are served; this method is ignored while `authentication.required` is false";
-const NO_SIGNING: &str = "commits are not signed yet";
+const NO_SECRETS: &str = "no secret manager is asked; the key is given by `key_path` or `key_bytes`";
 
 /// The whole file.
 pub(super) static FILE: &[Key] = &[
@@ -37,6 +37,7 @@ pub(super) static FILE: &[Key] = &[
     key("credentials", Shape::Map(CREDENTIAL), "", "How to authenticate to Git servers and their APIs, by name."),
     key("server", Shape::Section(SERVER), "", "Listeners."),
     key("log", Shape::Section(LOG), "", "Logging."),
+    own("audit", Shape::Section(AUDIT), "", "The record of every write; `GET /api/v2/audit` has it in any case."),
     own("state", Shape::Section(STATE), "", "What Yardarm keeps on disk; all of it can be rebuilt from Git."),
     key("cors", Shape::Section(CORS), "", "Cross-origin requests of browsers."),
     key("authentication", Shape::Section(AUTHENTICATION), "", "Who may ask."),
@@ -84,7 +85,18 @@ static STORAGE: &[Key] = &[
         "`strict` and `lenient` do the same: a first fetch that fails never ends the process; `/ready` answers 503, and it keeps trying.",
     ),
     key("backend", Shape::Section(BACKEND), "", "Where the mirror lives."),
-    key("signature", Shape::Section(SIGNATURE), "", "Author of commits where no person is known."),
+    key(
+        "signature",
+        Shape::Section(SIGNATURE),
+        "",
+        "Author of commits where no person is known, and the key that commits are signed with.",
+    ),
+    own(
+        "push_with",
+        Shape::Word(&["builtin", "git"]),
+        "builtin",
+        "What carries commits to the remote: our own client, or the program `git`, where a server does not understand it.",
+    ),
     own("webhook", Shape::Section(WEBHOOK), "none: polling only", "The endpoint `POST /webhooks/<storage>`."),
 ];
 
@@ -99,13 +111,29 @@ static BACKEND: &[Key] = &[
 ];
 
 static SIGNATURE: &[Key] = &[
-    key("name", Shape::Text, "yardarm", "Name of the author."),
-    key("email", Shape::Text, "yardarm@localhost", "Address of the author."),
-    unused("enabled", Shape::Bool, NO_SIGNING),
-    unused("type", Shape::Text, NO_SIGNING),
-    unused("key_id", Shape::Text, NO_SIGNING),
-    unused("key_ref", Shape::Any, NO_SIGNING),
+    key("name", Shape::Text, "flipt", "Name of the author."),
+    key("email", Shape::Text, "`flipt[bot]@noreply.flipt.io`", "Address of the author."),
+    key("enabled", Shape::Bool, "false", "Sign every commit. Needs a key, and the program `gpg` or `ssh-keygen`."),
+    key("type", Shape::Word(&["gpg", "ssh"]), "told by the key", "`ssh` is ours; `git verify-commit` knows both."),
+    own(
+        "key_path",
+        Shape::Path,
+        "",
+        "File of the private key: OpenSSH's form, or what `gpg --export-secret-keys` wrote.",
+    ),
+    own("key_bytes", Shape::Secret, "", "The same as text. Excludes `key_path`."),
+    own("passphrase", Shape::Secret, "none", "Passphrase of the key, if it has one."),
+    key(
+        "key_id",
+        Shape::Text,
+        "the first key",
+        "Which key of several: its id, its fingerprint, or a part of its user id. Only for `gpg`.",
+    ),
+    unused("key_ref", Shape::Section(KEY_REF), NO_SECRETS),
 ];
+
+static KEY_REF: &[Key] =
+    &[unused("provider", Shape::Text, ""), unused("path", Shape::Text, ""), unused("key", Shape::Text, "")];
 
 static WEBHOOK: &[Key] = &[
     own(
@@ -138,7 +166,34 @@ static ENVIRONMENT: &[Key] = &[
         "warn",
         "What becomes of flag files that are accepted by Flipt but do not mean what they say. `warn`: served as Flipt serves them, and shown. `refuse`: the namespace keeps its last good state.",
     ),
+    own(
+        "protected",
+        Shape::Bool,
+        "false",
+        "Nothing is written to it directly: an edit goes to a branch, and comes back as a merge.",
+    ),
+    own(
+        "break_glass",
+        Shape::Section(BREAK_GLASS),
+        "",
+        "Edits while the provider is down: served at once, pushed when it is back, shown everywhere until then.",
+    ),
     key("scm", Shape::Section(SCM), "", "The provider of the repository."),
+];
+
+static BREAK_GLASS: &[Key] = &[
+    own(
+        "enabled",
+        Shape::Bool,
+        "false",
+        "Let it be done by whoever has a token for `break-glass` of this environment.",
+    ),
+    own(
+        "expires_after",
+        Shape::Duration,
+        "4h",
+        "How long such an edit is served without having been pushed; then the last pushed state is. `1m` to `168h`.",
+    ),
 ];
 
 static SCM: &[Key] = &[
@@ -267,6 +322,13 @@ static STATE: &[Key] = &[own(
     Shape::Path,
     "`$STATE_DIRECTORY`, else `$XDG_STATE_HOME/yardarm`, else `~/.local/state/yardarm`",
     "Mirrors, deliveries and last good snapshots.",
+)];
+
+static AUDIT: &[Key] = &[own(
+    "file",
+    Shape::Path,
+    "none",
+    "File to append a line of JSON to for each write. Made with mode 0600; one that was moved away is begun anew.",
 )];
 
 static CORS: &[Key] = &[

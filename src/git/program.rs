@@ -35,6 +35,14 @@ pub(super) fn configured(name: &str) -> Command {
     command
 }
 
+/// Settings of Git's for this one run, in its environment: they count more than those of files.
+pub(super) fn set(command: &mut Command, settings: &[(&str, &str)]) {
+    command.env("GIT_CONFIG_COUNT", settings.len().to_string());
+    for (number, (name, value)) in settings.iter().enumerate() {
+        command.env(format!("GIT_CONFIG_KEY_{number}"), name).env(format!("GIT_CONFIG_VALUE_{number}"), value);
+    }
+}
+
 /// `git` in the clean environment, with nothing on its standard input.
 #[must_use]
 pub fn command() -> Command {

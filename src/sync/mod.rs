@@ -77,6 +77,10 @@ pub trait Repository: Send + Sync {
         let _ = (branch, commit);
         Ok(())
     }
+    /// Whether a repository that has no commit may get its first one from here: it is nobody else's.
+    fn may_begin(&self) -> bool {
+        false
+    }
     /// Whether `commit` is in the history of `tip`, or it itself. What is not known here is in no history.
     fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
         let _ = (tip, commit);

@@ -9,7 +9,14 @@
 //! [`plan`](mod@plan) decides and is pure; [`writers`] do it, one storage's writes one after the other.
 
 pub mod audit;
+mod branch_name;
 pub mod plan;
+mod queue;
+mod round;
+mod settings;
+mod text_diff;
+mod views;
+mod writer;
 pub mod writers;
 
 use std::net::IpAddr;

@@ -297,17 +297,46 @@ fn rates() {
 
 #[test]
 fn templates_are_checked() {
-    let config =
-        load_text("templates: {commit_message: 'x {{ .Base.Ref }}', proposal_body: '{{ if .X }}y{{ end }}'}").unwrap();
-    assert_eq!(config.templates.commit_message.as_deref(), Some("x {{ .Base.Ref }}"));
+    let config = load_text("templates: {proposal_title: 'x {{ .Base.Ref }}', commit_message: '{{ len .Changes }}'}");
+    let config = config.unwrap();
+    assert_eq!(config.templates.proposal_title.as_deref(), Some("x {{ .Base.Ref }}"));
+    assert_eq!(warnings(&config), [""; 0]);
     assert!(
         one_error("templates: {proposal_title: '{{ nope }}'}")
-            .contains("templates.proposal_title: no template: there is no function `nope`")
+            .contains("templates.proposal_title: no template: line 1: there is no function `nope`")
     );
+    let told = warnings(&load_text("templates: {commit_message: '{{ .Base.Ref }}'}").unwrap());
+    assert!(told[0].contains("there is no field `Base` there"), "{told:#?}");
 }
 
 #[test]
 fn what_follows_from_another_problem_is_not_told() {
     let findings = load_text("environments: {e: {storage: nothing}}").unwrap_err();
     assert_eq!(findings.len(), 1, "{findings:#?}");
+}
+
+#[test]
+fn protection_and_broken_glass() {
+    let load = |text: &str| load_text(&format!("{REMOTE}environments: {{e: {{{text}}}}}"));
+    let environment = |text: &str| load(text).unwrap().environments.remove(0);
+    let glass = |text: &str| environment(text).break_glass.map(|glass| glass.expires_after.as_secs());
+    assert!(environment("protected: true").protected && !environment("").protected);
+    assert_eq!(glass(""), None);
+    assert_eq!(glass("break_glass: {enabled: true}"), Some(4 * 3600));
+    assert_eq!(glass("break_glass: {enabled: true, expires_after: 168h}"), Some(168 * 3600));
+    assert_eq!(glass("break_glass: {expires_after: 1h}"), None);
+    for wrong in ["59s", "0", "169h"] {
+        let findings = load(&format!("break_glass: {{enabled: true, expires_after: {wrong}}}")).unwrap_err();
+        assert!(shown(&findings, Severity::Error)[0].contains("between 1m and 168h"), "{wrong}");
+    }
+    let told = warnings(&load_text("environments: {e: {break_glass: {enabled: true}}}").unwrap());
+    assert!(told[0].contains("no remote that could be down"), "{told:#?}");
+}
+
+#[test]
+fn the_file_of_the_audit() {
+    let file = |text: &str| load_text(text).unwrap().audit_file;
+    assert_eq!(file(""), None);
+    assert_eq!(file("audit: {file: ''}"), None);
+    assert_eq!(file("audit: {file: /var/log/audit.jsonl}"), Some(PathBuf::from("/var/log/audit.jsonl")));
 }

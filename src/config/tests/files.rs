@@ -17,6 +17,7 @@ const EXAMPLES: &[(&str, Option<(Provider, &str)>)] = &[
     ("gitlab-self-managed.yml", Some((Provider::Gitlab, "https://gitlab.company.com/api/v4"))),
     ("gitlab.yml", Some((Provider::Gitlab, "https://gitlab.com/api/v4"))),
     ("minimal.yml", None),
+    ("writing.yml", None),
 ];
 
 /// A file of one token.

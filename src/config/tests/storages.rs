@@ -295,8 +295,88 @@ fn backends_and_signatures() {
     assert_eq!((here.path.as_deref(), told.len()), (Some(Path::new(".")), 1));
     let (memory, told) = storage("storage: {default: {backend: {path: /x}}}");
     assert!(memory.path.is_none() && told[0].contains("because the type of the backend is `memory`"));
-    let (_, told) = storage("storage: {default: {signature: {enabled: true, type: gpg, key_ref: {provider: vault}}}}");
-    assert_eq!(told.len(), 3);
-    assert!(told[0].contains("commits are not signed yet"), "{told:#?}");
     one_error("storage: {default: {backend: {type: disk}}}");
+}
+
+const SSH_KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nMARK\n-----END OPENSSH PRIVATE KEY-----\n";
+const GPG_KEY: &str = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nMARK\n-----END PGP PRIVATE KEY BLOCK-----\n";
+
+fn signature(text: &str) -> Result<(Signature, Vec<String>), String> {
+    let files = [
+        ("/ssh", SSH_KEY),
+        ("/gpg", GPG_KEY),
+        ("/ring", "\u{1}\u{2}"),
+        ("/ssh.pub", "ssh-ed25519 AAAA ann@host"),
+        ("/gpg.pub", "-----BEGIN PGP PUBLIC KEY BLOCK-----"),
+    ];
+    World::with(&[("PHRASE", "MARK")], &files)
+        .load(&format!("storage: {{default: {{signature: {{{text}}}}}}}"))
+        .map(|config| (config.storages["default"].signature.clone(), warnings(&config)))
+        .map_err(|findings| shown(&findings, Severity::Error).join("\n"))
+}
+
+#[test]
+fn the_author_is_that_of_flipt_unless_it_is_named() {
+    let (usual, told) = signature("").unwrap();
+    assert_eq!((usual.name.as_str(), usual.email.as_str()), ("flipt", "flipt[bot]@noreply.flipt.io"));
+    assert!(usual.signing.is_none() && told.is_empty());
+    for wrong in ["name: 'a <b>'", "email: \"a\\nb\""] {
+        assert!(signature(wrong).unwrap_err().contains("angle brackets"), "{wrong}");
+    }
+}
+
+#[test]
+fn keys_that_sign() {
+    let kind = |text: &str| signature(&format!("enabled: true, {text}")).map(|(s, _)| s.signing.unwrap());
+    for (text, want) in [
+        ("key_path: /ssh", SigningKind::Ssh),
+        ("key_path: /gpg", SigningKind::Gpg),
+        ("type: gpg, key_path: /ring", SigningKind::Gpg),
+        ("key_path: /ring", SigningKind::Gpg),
+        ("type: ssh, key_bytes: '${file:/ssh}', passphrase: '${env:PHRASE}'", SigningKind::Ssh),
+    ] {
+        assert_eq!(kind(text).unwrap().kind, want, "{text}");
+    }
+    let whole = kind("type: ssh, key_bytes: '${file:/ssh}', passphrase: '${env:PHRASE}'").unwrap();
+    let KeySource::Text(text) = &whole.key else { panic!("{whole:?}") };
+    assert_eq!(text.expose_secret(), SSH_KEY, "its last line ends again");
+    assert_eq!(whole.passphrase.as_ref().unwrap().expose_secret(), "MARK");
+    assert!(!format!("{whole:?}").contains("MARK"));
+    assert_eq!(whole, whole.clone());
+    assert_ne!(whole, Signing { passphrase: None, ..whole.clone() });
+    let (_, told) = signature("enabled: true, key_path: /ssh, key_id: ABCD").unwrap();
+    assert!(told[0].contains("a file of ssh holds one key"), "{told:#?}");
+    assert_eq!(kind("key_path: /gpg, key_id: ABCD").unwrap().key_id.as_deref(), Some("ABCD"));
+}
+
+#[test]
+fn what_cannot_sign_says_what_to_do() {
+    for (text, why) in [
+        ("enabled: true", "there is no key: give `key_path` or `key_bytes`"),
+        ("enabled: true, type: gpg, key_ref: {provider: vault, path: a, key: b}", "no secret manager is asked"),
+        ("enabled: true, key_path: /ssh, key_bytes: x", "exclude each other"),
+        ("enabled: true, key_path: /nowhere", "cannot read /nowhere"),
+        ("enabled: true, key_path: /ssh.pub", "the private one is the file without `.pub`"),
+        ("enabled: true, key_path: /gpg.pub", "--export-secret-keys"),
+        ("enabled: true, key_path: /ssh, type: gpg", "say `type: ssh`"),
+        ("enabled: true, key_path: /gpg, type: ssh", "this is a key of GPG"),
+        ("enabled: true, key_path: /gpg, type: x509", "not one of gpg, ssh"),
+    ] {
+        let error = signature(text).unwrap_err();
+        assert!(error.contains(why) && error.lines().count() == 1, "{text}: {error}");
+    }
+    // Flipt's key of a secret manager stops nothing while nothing is signed.
+    let (off, told) = signature("key_ref: {provider: vault, path: a, key: b}, type: gpg").unwrap();
+    assert!(off.signing.is_none() && told.len() == 1, "{told:#?}");
+    let (_, told) = signature("key_path: /ssh").unwrap();
+    assert!(told[0].contains("without `enabled: true`"), "{told:#?}");
+}
+
+#[test]
+fn what_pushes() {
+    let with = |text: &str| storage(&format!("storage: {{default: {{{text}}}}}")).0.push_with;
+    assert_eq!(
+        (with(""), with("push_with: git"), with("push_with: builtin")),
+        (PushWith::Builtin, PushWith::Git, PushWith::Builtin)
+    );
 }

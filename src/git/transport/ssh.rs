@@ -16,6 +16,11 @@ use crate::config::{Credential, KeySource};
 use crate::git::Error;
 use crate::limits;
 
+/// What sends objects.
+pub(super) const UPLOAD: &str = "git-upload-pack";
+/// What takes them.
+pub(super) const RECEIVE: &str = "git-receive-pack";
+
 /// Where on which host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::git) struct Place {
@@ -46,10 +51,14 @@ impl Place {
         Ok(Self { user, host, port: url.port, path })
     }
 
-    /// `ssh`, ready to run `git-upload-pack` there.
-    pub(super) fn command(&self, login: &Login) -> Command {
+    /// `ssh`, ready to run a program of Git's there: `git-upload-pack`, of the newest protocol, or `git-receive-pack`,
+    /// which has but one.
+    pub(super) fn command(&self, login: &Login, program: &str) -> Command {
         let mut ssh = crate::git::program::configured("ssh");
-        ssh.env("GIT_PROTOCOL", "version=2").args(["-T", "-x", "-o", "SendEnv=GIT_PROTOCOL"]);
+        ssh.args(["-T", "-x"]);
+        if program == UPLOAD {
+            ssh.env("GIT_PROTOCOL", "version=2").args(["-o", "SendEnv=GIT_PROTOCOL"]);
+        }
         let seconds = limits::GIT_CONNECT_DEADLINE.as_secs();
         ssh.args(["-o", &format!("ConnectTimeout={seconds}"), "-o", "ConnectionAttempts=1"]);
         ssh.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2"]);
@@ -81,7 +90,7 @@ impl Place {
             ssh.args(["-p", &port.to_string()]);
         }
         let user = self.user.as_deref().or(login.user.as_deref()).unwrap_or("git");
-        ssh.arg("--").arg(format!("{user}@{}", self.host)).arg(format!("git-upload-pack {}", quoted(&self.path)));
+        ssh.arg("--").arg(format!("{user}@{}", self.host)).arg(format!("{program} {}", quoted(&self.path)));
         ssh
     }
 }
@@ -219,16 +228,16 @@ mod tests {
     #[test]
     fn both_forms_of_a_url_name_the_same_place() {
         let long = place("ssh://git@git.example.com:7999/team/flags.git").unwrap();
-        let line = arguments(&long.command(&Login::default()));
+        let line = arguments(&long.command(&Login::default(), UPLOAD));
         assert_eq!(
             &line[line.len() - 5..],
             ["-p", "7999", "--", "git@git.example.com", "git-upload-pack '/team/flags.git'"]
         );
         let short = place("ada@git.example.com:team/flags.git").unwrap();
-        let line = arguments(&short.command(&Login::default()));
+        let line = arguments(&short.command(&Login::default(), UPLOAD));
         assert_eq!(&line[line.len() - 3..], ["--", "ada@git.example.com", "git-upload-pack 'team/flags.git'"]);
         let home = place("ssh://git.example.com/~/it's.git").unwrap();
-        let line = arguments(&home.command(&Login::default()));
+        let line = arguments(&home.command(&Login::default(), UPLOAD));
         assert_eq!(line.last().unwrap(), r"git-upload-pack '~/it'\''s.git'");
     }
 
@@ -253,7 +262,7 @@ mod tests {
             known_hosts: Some("/keys of hosts/100%".into()),
         };
         let login = Login::prepare(Some(&credential), &scratch.path().join("flags.ssh")).unwrap();
-        let command = place("ssh://git.example.com/flags.git").unwrap().command(&login);
+        let command = place("ssh://git.example.com/flags.git").unwrap().command(&login, UPLOAD);
         let line = format!("{:?} {:?}", arguments(&command), command.get_envs().collect::<Vec<_>>());
         assert!(!line.contains("secret") && !line.contains("sesame"), "{line}");
         assert!(line.contains("StrictHostKeyChecking=yes") && line.contains("IdentitiesOnly=yes"), "{line}");
@@ -285,7 +294,7 @@ mod tests {
             known_hosts: None,
         };
         let login = Login::prepare(Some(&credential), &scratch.path().join("flags.ssh")).unwrap();
-        let line = arguments(&place("ssh://git.example.com/flags.git").unwrap().command(&login)).join(" ");
+        let line = arguments(&place("ssh://git.example.com/flags.git").unwrap().command(&login, UPLOAD)).join(" ");
         assert!(line.contains("StrictHostKeyChecking=no") && line.contains("UserKnownHostsFile=/dev/null"), "{line}");
         assert!(line.contains("-i /keys/flags") && line.contains("BatchMode=yes"), "{line}");
         assert!(line.contains("flags@git.example.com"), "{line}");

@@ -267,9 +267,9 @@ impl Operation {
         response
     }
 
-    /// The same operation under another method.
+    /// The same operation under another method, where that is the one without a body.
     pub(super) fn named_for(mut self, method: &str) -> Self {
-        if method != "get" && method != "post" {
+        if method == "head" {
             let (first, rest) = (method.get(..1).unwrap_or_default(), method.get(1..).unwrap_or_default());
             self.id = format!("{}{}{rest}", self.id, first.to_uppercase());
             for response in self.responses.values_mut() {

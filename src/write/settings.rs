@@ -1,0 +1,53 @@
+//! What the configuration says about writing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::git::{Identity, Signer};
+use crate::serve;
+
+/// Of every storage and environment.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    storages: HashMap<Arc<str>, Storage>,
+    environments: HashMap<Arc<str>, Environment>,
+}
+
+/// Of one storage.
+#[derive(Debug, Clone)]
+pub(super) struct Storage {
+    /// Who commits, and who is the author where no person is known.
+    pub(super) committer: Identity,
+    /// Signs commits.
+    pub(super) signer: Option<Arc<Signer>>,
+}
+
+/// Of one configured environment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    /// It takes no direct changes.
+    pub(super) protected: bool,
+}
+
+impl Settings {
+    pub(super) fn of(config: &Config) -> Self {
+        let storage = |storage: &crate::config::Storage| Storage {
+            committer: Identity { name: storage.signature.name.clone(), email: storage.signature.email.clone() },
+            signer: None,
+        };
+        Self {
+            storages: config.storages.iter().map(|(name, of)| (name.clone(), storage(of))).collect(),
+            environments: config.environments.iter().map(|e| (e.name.clone(), Environment::default())).collect(),
+        }
+    }
+
+    pub(super) fn storage(&self, name: &str) -> Option<&Storage> {
+        self.storages.get(name)
+    }
+
+    /// Whether an environment takes no direct changes. A branch of it does: that is what it is for.
+    pub(super) fn is_protected(&self, environment: &serve::Environment) -> bool {
+        environment.base.is_none() && self.environments.get(&environment.name).is_some_and(|of| of.protected)
+    }
+}
