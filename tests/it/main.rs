@@ -20,6 +20,7 @@ mod git_mirror;
 mod git_place;
 mod git_push;
 mod git_server;
+mod git_sign;
 mod git_ssh;
 mod http;
 mod packaging;
