@@ -22,6 +22,8 @@ pub(super) struct Step {
     /// The new file, if it is another.
     pub(super) bytes: Option<Vec<u8>>,
     pub(super) rewritten: Vec<Rewritten>,
+    /// What was changed of the text, its byte order mark not counted; none where it cannot be told so.
+    pub(super) splices: Option<Vec<splice::Splice>>,
 }
 
 /// How much is written anew.
@@ -120,10 +122,13 @@ pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Result<Step, E
             continue;
         }
         match attempt(&file, &tasks, way, &why) {
-            Ok((text, rewritten)) => {
+            Ok((text, splices, rewritten)) => {
                 let bytes = file.bytes(&text, way != Way::Ended);
                 match verify::content(&bytes, &wanted) {
-                    Ok(()) => return Ok(Step { bytes: Some(bytes), rewritten }),
+                    Ok(()) => {
+                        let splices = (way != Way::Document).then_some(splices);
+                        return Ok(Step { bytes: Some(bytes), rewritten, splices });
+                    }
                     Err(_) if way != Way::Document => {
                         if why.is_empty() {
                             "in place it would have said something else".clone_into(&mut why);
@@ -152,7 +157,7 @@ fn begin(file: &File<'_>, namespace: &str, edit: &Edit) -> Result<Step, Error> {
         verify::declared(&new).map_err(|error| unreadable(&error))?.into_iter().flatten().collect();
     let bytes = file.bytes(&format!("{}{new}", file.text), true);
     verify::content(&bytes, &wanted)?;
-    Ok(Step { bytes: Some(bytes), rewritten: Vec::new() })
+    Ok(Step { bytes: Some(bytes), ..Step::default() })
 }
 
 fn position(document: &Document, kind: Kind, key: &str) -> Option<usize> {
@@ -262,6 +267,14 @@ fn needed(resource: &Resource) -> u8 {
     needed
 }
 
+/// The key of a list of resources.
+pub(super) const fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Flag => "flags",
+        Kind::Segment => "segments",
+    }
+}
+
 enum Failure {
     Stuck(Stuck),
     Error(Error),
@@ -279,7 +292,7 @@ impl From<Error> for Failure {
     }
 }
 
-type Attempt = Result<(String, Vec<Rewritten>), Failure>;
+type Attempt = Result<(String, Vec<splice::Splice>, Vec<Rewritten>), Failure>;
 
 fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt {
     let mut splices = Vec::new();
@@ -294,12 +307,12 @@ fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt 
             splices.push(document_anew(&file.text, page, &task.wanted)?);
             continue;
         }
-        let style = Style::of(&file.text, &page.root);
+        let list = task.put.as_ref().and_then(|(resource, _)| page.root.pair(plural(resource.kind())));
+        let style = Style::of(&file.text, &page.root, list);
         let mut work = Splicer::new(&file.text, &style);
         let wants = wants(&mut work, &page.root, document, task, way)?;
         work.map(&page.root, &wants)?;
-        let written_out =
-            if way == Way::InPlace { Vec::new() } else { alias::write_out(&mut work, &page.root)? };
+        let written_out = if way == Way::InPlace { Vec::new() } else { alias::write_out(&mut work, &page.root)? };
         if way == Way::Ended {
             end_block_scalar(&mut work, &page.root);
         }
@@ -313,8 +326,8 @@ fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt 
         rewritten.extend(written_out);
         splices.extend(work.splices);
     }
-    let text = splice::apply(&file.text, 0, splices).map_err(Stuck)?;
-    Ok((text, rewritten))
+    let text = splice::apply(&file.text, 0, splices.clone()).map_err(Stuck)?;
+    Ok((text, splices, rewritten))
 }
 
 /// A block scalar that ended with the file, without a line end, is told so in its header.

@@ -102,7 +102,9 @@ impl<'t> Splicer<'t> {
                     gone.push(at);
                     // What comes instead stands in its place.
                     let begins_line = lines::content(self.text, pair.key.start).trim_start().len()
-                        == lines::content(self.text, pair.key.start).len().saturating_sub(lines::column(self.text, pair.key.start));
+                        == lines::content(self.text, pair.key.start)
+                            .len()
+                            .saturating_sub(lines::column(self.text, pair.key.start));
                     if !*flow && begins_line {
                         before = Some(pair);
                     }
@@ -229,7 +231,8 @@ impl<'t> Splicer<'t> {
             writer.flow_pair(key, value, place);
             writer.out
         };
-        let separator = self.separator(spot.body + 1, pairs.iter().map(|pair| (pair.key.start, pair.value.end.max(pair.colon))));
+        let separator =
+            self.separator(spot.body + 1, pairs.iter().map(|pair| (pair.key.start, pair.value.end.max(pair.colon))));
         let mut additions: Vec<(usize, String)> = Vec::new();
         let left: Vec<&Pair> =
             pairs.iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, pair)| pair).collect();
@@ -455,7 +458,15 @@ impl<'t> Splicer<'t> {
         }
     }
 
-    fn flow_list(&mut self, key: &str, open: usize, items: &[Item], slots: &[Slot], all_stay: bool, place: Place) -> Done {
+    fn flow_list(
+        &mut self,
+        key: &str,
+        open: usize,
+        items: &[Item],
+        slots: &[Slot],
+        all_stay: bool,
+        place: Place,
+    ) -> Done {
         let place =
             items.iter().map(|item| Self::place_of(&item.node)).find(|place| *place == Place::Json).unwrap_or(place);
         if all_stay {

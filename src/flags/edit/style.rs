@@ -6,7 +6,7 @@ use saphyr_parser::ScalarStyle;
 
 use super::lines;
 use super::scalar::{self, Place};
-use crate::yaml::spans::{Form, Spot};
+use crate::yaml::spans::{Form, Pair, Spot};
 
 /// How deep things stand below the key that they belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,12 @@ pub(super) struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Self { indent: Indent::By { list: 2, map: 2 }, gap: 1, quotes: HashMap::new(), usual: (ScalarStyle::Plain, ScalarStyle::Plain) }
+        Self {
+            indent: Indent::By { list: 2, map: 2 },
+            gap: 1,
+            quotes: HashMap::new(),
+            usual: (ScalarStyle::Plain, ScalarStyle::Plain),
+        }
     }
 }
 
@@ -62,10 +67,14 @@ impl Default for Style {
 const LOOKED_AT: usize = 4_000;
 
 impl Style {
-    /// What `root` shows of it.
-    pub(super) fn of(text: &str, root: &Spot) -> Self {
+    /// What `root` shows of it, and the list in it to which something is done, which counts twice.
+    pub(super) fn of(text: &str, root: &Spot, list: Option<&Pair>) -> Self {
         let mut seen = Seen { text, left: LOOKED_AT, flipt: true, ..Seen::default() };
         let mut style = Self::default();
+        if let Some(pair) = list {
+            seen.look(&pair.value, Some(lines::column(text, pair.key.start)));
+            seen.left = LOOKED_AT;
+        }
         seen.look(root, None);
         let mut all = [0; 3];
         for (key, counts) in &seen.quotes {
