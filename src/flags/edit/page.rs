@@ -100,8 +100,8 @@ struct Task<'e> {
 ///
 /// # Errors
 /// As [`super::apply`].
-pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Result<Step, Error> {
-    let file = File::read(bytes)?;
+pub(super) fn edit(bytes_before: &[u8], namespace: &str, edit: &Edit) -> Result<Step, Error> {
+    let file = File::read(bytes_before)?;
     if file.documents.iter().all(Option::is_none) {
         return begin(&file, namespace, edit);
     }
@@ -131,6 +131,10 @@ pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Result<Step, E
                     }
                     Err(_) if way != Way::Document => {
                         if why.is_empty() {
+                            // A file that had an error before has it still.
+                            if let Some(error) = verify::first_error(bytes_before) {
+                                return Err(Error::Unreadable(error));
+                            }
                             "in place it would have said something else".clone_into(&mut why);
                         }
                     }
