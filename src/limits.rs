@@ -431,3 +431,6 @@ pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
 pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
 /// Warnings about keys of it.
 pub const OWN_TEMPLATES_WARNINGS: usize = 5;
+/// Up to this size a file is read and verified as a whole for an edit, in some milliseconds; above it by its parts, where
+/// it is plain enough to be told apart.
+pub const EDIT_WHOLE_BYTES: usize = 256 * 1024;
