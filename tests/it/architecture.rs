@@ -32,6 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "write",
         &[
             "audit",
+            "template",
+            "yaml",
             "auth",
             "git",
             "store",

@@ -8,6 +8,7 @@ mod hostile;
 mod members;
 mod merge;
 mod operators;
+mod parts;
 mod payload;
 
 use std::path::{Path, PathBuf};
