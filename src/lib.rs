@@ -11,6 +11,7 @@ pub mod fault;
 pub mod flags;
 pub mod limits;
 pub mod provider;
+pub mod template;
 pub mod yaml;
 
 #[cfg(feature = "daemon")]

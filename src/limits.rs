@@ -16,6 +16,14 @@ pub const YAML_DEPTH: usize = 128;
 pub const YAML_NODES: usize = 16_000_000;
 /// What anchors and aliases of one file may copy, in nodes (64 bytes of text count as one). Flipt stops at 50,000.
 pub const YAML_COPIED: usize = 500_000;
+/// Keys of the top of a document that is read by its parts; flag files have four.
+pub const OUTLINE_ENTRIES: usize = 64;
+/// A flag file from this size on is read by its parts when it changes; a smaller one is read as a whole in some
+/// milliseconds.
+pub const PARTS_BYTES: usize = 64 * 1024;
+/// Items of a list that were changed, added or removed beside each other, up to which the next one is looked for where it
+/// stood; a change of more costs a table of all.
+pub const PARTS_NEAR: usize = 64;
 /// Problems told of one flag file; who has more repairs the first thousand first.
 pub const FLAG_PROBLEMS: usize = 1_000;
 /// A configuration file; the largest seen has a few hundred lines.
@@ -329,6 +337,24 @@ pub const GIT_TREE_BYTES: u64 = 64 * 1024 * 1024;
 pub const GIT_QUARANTINED: usize = 3;
 /// What a Git program said on its standard error, kept for the message.
 pub const GIT_STDERR_BYTES: usize = 4096;
+/// Characters of what a Git server said of a push that it refused, for whoever asked for it; GitHub's rules have 400.
+pub const GIT_REFUSAL_CHARACTERS: usize = 600;
+/// Body of an HTTP answer that is no success, kept for the message.
+pub const GIT_REFUSAL_BYTES: u64 = 4 * 1024;
+/// A pack that is pushed; it is held in memory, so that its length is known beforehand. A flag file may have 64 MB.
+pub const GIT_PUSH_BYTES: u64 = 256 * 1024 * 1024;
+/// Output of a program that signs or pushes: a signature has 1 KB, a report a line.
+pub const GIT_PROGRAM_BYTES: usize = 64 * 1024;
+/// Signing a commit; `gpg` starts its agent the first time, which takes up to a second on a small machine.
+pub const GIT_SIGN_DEADLINE: Duration = Duration::from_secs(20);
+/// Longest path of a directory in which `gpg` keeps the socket of its agent: the system allows 107 bytes for the whole.
+pub const GIT_SIGN_PATH_BYTES: usize = 80;
+/// Commits that a history of a file walks at most; a monorepo's year has some ten thousand.
+pub const GIT_WALK: usize = 100_000;
+/// Trees and commits kept while walking, so that what is stored as a difference is not made anew each time.
+pub const GIT_WALK_CACHE_BYTES: usize = 8 * 1024 * 1024;
+/// How far apart branches are counted; past it nobody wants to know.
+pub const GIT_DISTANCE: u32 = 10_000;
 /// A token of an app is renewed this long before it ends.
 pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
 /// A server that says "too many requests" and not until when.
@@ -370,6 +396,8 @@ pub const AUDIT_CHANGES: usize = 50;
 pub const AUDIT_MESSAGE_CHARACTERS: usize = 1_000;
 /// Characters of a name in a record. Keys of the request stand in it, and a body may be megabytes.
 pub const AUDIT_NAME_CHARACTERS: usize = 256;
+/// Nodes of what an alias stood for that an edit writes out in its place; a shared list of constraints has a few dozen.
+pub const EDIT_ALIAS_NODES: usize = 2_000;
 
 /// How long an edit is served that could not be pushed, if the file says nothing: a provider's bad night.
 pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
@@ -377,3 +405,23 @@ pub const BREAK_GLASS_EXPIRES: Duration = Duration::from_secs(4 * 3_600);
 pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
 /// At most this: what was not pushed in a week never will be.
 pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// A template of a commit or a proposal. One is parsed for each message, and a repository may bring its own.
+pub const TEMPLATE_BYTES: usize = 16 * 1024;
+/// What a template may come to; providers cut a proposal's body at 64 kB.
+pub const TEMPLATE_OUTPUT_BYTES: usize = 64 * 1024;
+/// A text inside of a template that is put into another one: doubled forty times it would fill a terabyte.
+pub const TEMPLATE_TEXT_BYTES: usize = 16 * 1024;
+/// Arguments of one function of a template, and verbs of one `printf`, each of which may be padded to 64 kB.
+pub const TEMPLATE_ARGUMENTS: usize = 64;
+/// Rounds of all loops of a template together.
+pub const TEMPLATE_ROUNDS: u64 = 10_000;
+/// Nodes of a template with those of every template that it calls: one round of its loops.
+pub const TEMPLATE_STEPS: u64 = 5_000;
+
+/// Characters of a commit's message; providers show some hundred of them.
+pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
+/// `flipt.yaml` of a repository: three templates.
+pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
+/// Warnings about keys of it.
+pub const OWN_TEMPLATES_WARNINGS: usize = 5;

@@ -50,8 +50,7 @@ pub enum Action {
 
 impl Action {
     /// All of them, the least first.
-    pub const ALL: [Self; 6] =
-        [Self::Evaluate, Self::Read, Self::Propose, Self::Write, Self::BreakGlass, Self::Admin];
+    pub const ALL: [Self; 6] = [Self::Evaluate, Self::Read, Self::Propose, Self::Write, Self::BreakGlass, Self::Admin];
 
     /// As a scope spells it.
     #[must_use]

@@ -46,7 +46,6 @@ mod signature;
 mod storages;
 mod substitute;
 mod table;
-mod template;
 mod tree;
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::check::Section;
 use super::credentials::readable;
 use super::report::Report;
-use super::{Cors, Files, Listener, Log, Server, Templates, Tls, template};
+use super::{Cors, Files, Listener, Log, Server, Templates, Tls};
+use crate::template::Template;
+use crate::template::context::{self, Context};
 
 /// Port of http where the file says nothing.
 const HTTP_PORT: u16 = 8080;
@@ -113,20 +115,27 @@ pub(super) fn cors(section: Option<&Section>) -> Cors {
     }
 }
 
-/// Reads `templates`.
+/// Reads `templates`. One that is none is an error; one that asks for what nothing has is a warning, because it may do
+/// so in a branch that is never taken.
 pub(super) fn templates(section: Option<&Section>, report: &mut Report) -> Templates {
-    let mut text = |key: &str| {
+    let mut text = |key: &str, example: &dyn Fn() -> Context| {
         let section = section?;
         let text = section.text(key).filter(|text| !text.is_empty())?;
-        if let Err(message) = template::check(text) {
-            report.error(&section.spot(key), format!("no template: {message}"));
+        match Template::parse(text) {
+            Err(error) => report.error(&section.spot(key), format!("no template: {error}")),
+            Ok(template) => {
+                if let Err(error) = template.render(&example()) {
+                    let message = format!("it cannot be filled in, and Yardarm's own text stands in for it: {error}");
+                    report.warning(&section.spot(key), message);
+                }
+            }
         }
         Some(text.to_owned())
     };
     Templates {
-        commit_message: text("commit_message"),
-        proposal_title: text("proposal_title"),
-        proposal_body: text("proposal_body"),
+        commit_message: text("commit_message", &context::example_of_commit),
+        proposal_title: text("proposal_title", &context::example_of_proposal),
+        proposal_body: text("proposal_body", &context::example_of_proposal),
     }
 }
 

@@ -182,7 +182,12 @@ static ENVIRONMENT: &[Key] = &[
 ];
 
 static BREAK_GLASS: &[Key] = &[
-    own("enabled", Shape::Bool, "false", "Let it be done by whoever has a token for `admin` of this environment."),
+    own(
+        "enabled",
+        Shape::Bool,
+        "false",
+        "Let it be done by whoever has a token for `break-glass` of this environment.",
+    ),
     own(
         "expires_after",
         Shape::Duration,

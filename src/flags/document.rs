@@ -4,16 +4,21 @@
 //! (references to segments) is judged by [`super::snapshot::assemble`]. What comes out is compiled: no trace of the
 //! text is kept.
 
+use std::fmt;
 use std::sync::Arc;
 
 use sha1::{Digest as _, Sha1};
 
-use super::check;
+use super::check::{self, Checked};
 use super::field::{Path, Report, finding};
 use super::problem::{Problem, Severity};
 use super::snapshot::{Flag, Segment, SegmentOperator};
 use crate::limits;
 use crate::yaml::{self, Position, Reason, json};
+
+pub(super) mod parts;
+
+use parts::Parts;
 
 /// How a file's text is read; chosen by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +40,8 @@ pub struct SourceFile {
     pub(super) documents: Vec<Document>,
     /// Which namespaces the file feeds cannot be told.
     pub(super) unreadable: bool,
+    /// Of a large file, what its next version may take over.
+    parts: Option<Arc<Parts>>,
 }
 
 /// One document of a file: what it adds to a namespace.
@@ -48,14 +55,18 @@ pub(super) struct Document {
     pub(super) hazardous: bool,
     /// With the place of each key.
     pub(super) segments: Vec<(Position, Arc<Segment>)>,
-    /// With the place of each key. Their references to segments of this document are resolved.
-    pub(super) flags: Vec<(Position, Arc<Flag>)>,
-    /// References that other documents have to resolve.
-    pub(super) foreign: Vec<Foreign>,
+    /// Their references to segments of this document are resolved.
+    pub(super) flags: Arc<[Arc<Flag>]>,
+    /// The place of each flag's key.
+    pub(super) places: Vec<Position>,
+    /// The last flag of each key, sorted by key: indices.
+    pub(super) order: Arc<[u32]>,
+    /// References that other documents have to resolve, by flag.
+    pub(super) foreign: Arc<[Foreign]>,
 }
 
 /// The targets of a rule or rollout that name a segment which the document does not define.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Foreign {
     /// Index into [`Document::flags`].
     pub(super) flag: usize,
@@ -64,10 +75,38 @@ pub(super) struct Foreign {
     /// Which of them.
     pub(super) index: usize,
     pub(super) operator: SegmentOperator,
-    /// All segments that are named, with their places.
-    pub(super) keys: Vec<(Position, Box<str>)>,
+    /// What is to be added to the lines of their places.
+    pub(super) line: i64,
+    /// All segments that are named, with their places: see [`Foreign::place`].
+    pub(super) keys: Arc<[(Position, Box<str>)]>,
+    /// Path of the `segment` field below the flag: see [`Foreign::key_path`].
+    pub(super) key_path: Arc<str>,
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.keys.iter().map(|(at, key)| (self.place(*at), key)).collect();
+        let what = (self.flag, self.rollout, self.index, self.operator);
+        f.debug_tuple("Foreign").field(&what).field(&keys).field(&self.key_path()).finish()
+    }
+}
+
+impl Foreign {
+    /// Where one of the keys stands.
+    pub(super) fn place(&self, at: Position) -> Position {
+        let line = i64::from(at.line).saturating_add(self.line);
+        Position { line: u32::try_from(line).unwrap_or_default(), ..at }
+    }
+
     /// Path of the `segment` field.
-    pub(super) key_path: String,
+    pub(super) fn key_path(&self) -> String {
+        format!("flags[{}].{}", self.flag, self.key_path)
+    }
+
+    /// The same of a flag that stands elsewhere now.
+    pub(super) fn moved(&self, flag: usize, by: i64) -> Self {
+        Self { flag, line: self.line.saturating_add(by), ..self.clone() }
+    }
 }
 
 /// Whether a path, relative to the environment's directory, is a flag file, and of which format.
@@ -85,21 +124,45 @@ pub fn format_of(path: &str) -> Option<Format> {
 /// Reads one file. Never fails: what is wrong is in [`SourceFile::problems`].
 #[must_use]
 pub fn read(format: Format, bytes: &[u8]) -> SourceFile {
+    read_after(None, format, bytes)
+}
+
+/// The same, and of a large file what is as in `previous`, a former version of it, is taken over from there: it costs
+/// what changed. What comes out is the same in every respect.
+#[must_use]
+pub fn read_after(previous: Option<&SourceFile>, format: Format, bytes: &[u8]) -> SourceFile {
+    read_from(limits::PARTS_BYTES, previous, format, bytes)
+}
+
+/// The same; files of `large` bytes and more count as large.
+pub(super) fn read_from(large: usize, previous: Option<&SourceFile>, format: Format, bytes: &[u8]) -> SourceFile {
     // A file that is not read feeds no digest.
     let too_large = bytes.len() > limits::FLAG_FILE_BYTES;
     let sha1 = if too_large { String::new() } else { hex::encode(Sha1::digest(bytes)) }.into();
-    let stream = match parse(format, bytes) {
-        Ok(stream) => stream,
+    let by_parts = format == Format::Yaml && bytes.len() >= large && !too_large;
+    let before = previous.filter(|_| by_parts).and_then(|file| file.parts.as_ref());
+    if let Some(before) = before
+        && let Ok(text) = yaml::decode(bytes)
+    {
+        let mut reading = Reading::default();
+        if let Some((documents, parts)) = parts::read(before, text, &mut reading) {
+            return SourceFile { sha1, parts: Some(Arc::new(parts)), ..reading.end(documents) };
+        }
+    }
+    let (text, stream) = match parse(format, bytes) {
+        Ok(read) => read,
         Err(error) => {
             let problems = vec![problem_of(format, error)];
-            return SourceFile { sha1, problems, documents: Vec::new(), unreadable: true };
+            // What the version before was made of is of use again once this one is repaired.
+            let parts = before.map(Arc::clone);
+            return SourceFile { sha1, problems, documents: Vec::new(), unreadable: true, parts };
         }
     };
-    let mut report = Report::default();
-    let mut documents = Vec::with_capacity(stream.documents.len());
+    let mut reading = Reading::default();
+    let is_clean = stream.repeated.is_empty();
     let mut repeated = stream.repeated.into_iter().peekable();
-    for (index, node) in stream.documents.into_iter().enumerate() {
-        (report.errors, report.hazards, report.namespace) = (0, 0, None);
+    let mut checked = Vec::with_capacity(stream.documents.len());
+    for (index, node) in stream.documents.iter().enumerate() {
         let mut own = Vec::new();
         while let Some((_, error)) = repeated.next_if(|(document, _)| *document == index) {
             own.push(error);
@@ -108,39 +171,73 @@ pub fn read(format: Format, bytes: &[u8]) -> SourceFile {
         if node.is_null() && own.is_empty() {
             continue;
         }
-        let mut document = check::document(&mut report, format, &node);
+        let report = reading.begin();
+        let mut document = check::document(report, format, node);
         for error in own {
             report.errors += 1;
             if report.problems.len() < limits::FLAG_PROBLEMS {
-                let problem = problem_of(format, error);
-                report.problems.push(Problem { namespace: document.namespace.clone(), ..problem });
+                let namespace = document.document.namespace.clone();
+                report.problems.push(Problem { namespace, ..problem_of(format, error) });
             }
         }
-        if report.errors > 0 {
-            document = Document { namespace: document.namespace, failed: true, ..Document::default() };
-        }
-        document.hazardous = report.hazards > 0;
-        documents.push(document);
+        reading.judge(&mut document);
+        checked.push((index, document));
     }
-    if report.untold > 0 {
-        report.problems.truncate(limits::FLAG_PROBLEMS.saturating_sub(1));
-        let message = format!("{} more problems are not shown", report.untold + 1);
-        report.error(
-            Position { line: 1, column: 1 },
-            &Path::Root,
-            finding("more-problems", message, "repair the first ones"),
-        );
-        if let Some(last) = report.problems.last_mut() {
-            (last.at, last.namespace) = (None, None);
-            if !documents.iter().any(|document| document.failed) {
-                let hazardous = documents.iter().any(|document| document.hazardous);
-                last.severity = if hazardous { Severity::Hazard } else { Severity::Warning };
+    let parts = (by_parts && is_clean).then(|| parts::of_whole(text, &stream.documents, &checked, stream.copied > 0));
+    let parts = parts.flatten().map(Arc::new).or_else(|| before.map(Arc::clone));
+    SourceFile { sha1, parts, ..reading.end(checked.into_iter().map(|(_, document)| document)) }
+}
+
+/// A file while its documents are read.
+#[derive(Default)]
+struct Reading {
+    report: Report,
+}
+
+impl Reading {
+    /// Begins a document.
+    fn begin(&mut self) -> &mut Report {
+        (self.report.errors, self.report.hazards, self.report.namespace) = (0, 0, None);
+        &mut self.report
+    }
+
+    /// Ends it: what was told of it since it began decides whether it counts.
+    const fn judge(&self, checked: &mut Checked) {
+        checked.document.failed = self.report.errors > 0;
+        checked.document.hazardous = self.report.hazards > 0;
+    }
+
+    fn end(self, checked: impl IntoIterator<Item = Checked>) -> SourceFile {
+        let mut report = self.report;
+        let kept = |Checked { document, .. }: Checked| {
+            let Document { failed, hazardous, .. } = document;
+            if failed {
+                Document { namespace: document.namespace, failed, hazardous, ..Document::default() }
+            } else {
+                document
+            }
+        };
+        let documents: Vec<Document> = checked.into_iter().map(kept).collect();
+        if report.untold > 0 {
+            report.problems.truncate(limits::FLAG_PROBLEMS.saturating_sub(1));
+            let message = format!("{} more problems are not shown", report.untold + 1);
+            report.error(
+                Position { line: 1, column: 1 },
+                &Path::Root,
+                finding("more-problems", message, "repair the first ones"),
+            );
+            if let Some(last) = report.problems.last_mut() {
+                (last.at, last.namespace) = (None, None);
+                if !documents.iter().any(|document| document.failed) {
+                    let hazardous = documents.iter().any(|document| document.hazardous);
+                    last.severity = if hazardous { Severity::Hazard } else { Severity::Warning };
+                }
             }
         }
+        report.problems.sort_by_key(|problem| (problem.at.is_none(), problem.at));
+        let unreadable = documents.iter().any(|document| document.namespace.is_none());
+        SourceFile { problems: report.problems, documents, unreadable, ..SourceFile::default() }
     }
-    report.problems.sort_by_key(|problem| (problem.at.is_none(), problem.at));
-    let unreadable = documents.iter().any(|document| document.namespace.is_none());
-    SourceFile { sha1, problems: report.problems, documents, unreadable }
 }
 
 /// What becomes of a file of `size` bytes that is too large to be read at all.
@@ -159,7 +256,7 @@ fn oversize(size: usize) -> yaml::Error {
     }
 }
 
-fn parse(format: Format, bytes: &[u8]) -> Result<yaml::Stream, yaml::Error> {
+fn parse(format: Format, bytes: &[u8]) -> Result<(&str, yaml::Stream), yaml::Error> {
     if bytes.len() > limits::FLAG_FILE_BYTES {
         return Err(oversize(bytes.len()));
     }
@@ -168,6 +265,7 @@ fn parse(format: Format, bytes: &[u8]) -> Result<yaml::Stream, yaml::Error> {
         Format::Yaml => yaml::read(text, yaml::Limits::default()),
         Format::Json => json::read(text, yaml::Limits::default()),
     }
+    .map(|stream| (text, stream))
 }
 
 fn problem_of(format: Format, error: yaml::Error) -> Problem {
@@ -191,5 +289,18 @@ fn problem_of(format: Format, error: yaml::Error) -> Problem {
         namespace: None,
         message: error.message,
         help: help.to_owned(),
+    }
+}
+
+#[cfg(test)]
+impl SourceFile {
+    /// All that comes out of a read, as text.
+    pub(super) fn shown(&self) -> String {
+        format!("{:#?}", Self { parts: None, ..self.clone() })
+    }
+
+    /// Whether a next version may take over something.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.parts.is_some()
     }
 }

@@ -5,6 +5,22 @@
 //! for; where an edit cannot be made in place, the smallest part that can be is written anew, and [`Edited::rewritten`]
 //! says so.
 
+mod alias;
+mod fresh;
+mod lines;
+mod page;
+mod pairing;
+mod scalar;
+mod splice;
+mod style;
+mod value;
+mod verify;
+mod want;
+mod without;
+mod write;
+
+pub use without::without;
+
 use super::resource::{Kind, Namespace, Resource};
 
 /// One thing to do to the documents of one namespace in a file.
@@ -58,3 +74,27 @@ pub enum Error {
     #[error("bug: the edited text does not say what was asked for: {0}")]
     Unfaithful(String),
 }
+
+/// Does edits to the documents of one namespace in a file, one after the other. `bytes` is the file, or none if there is
+/// no file yet.
+///
+/// A resource that is new goes behind the others of its kind in the *last* document of the namespace: of two definitions
+/// the last counts, so nothing before it can hide behind what follows.
+///
+/// # Errors
+/// The file cannot be read, has nothing of the namespace, or cannot say what is asked for. Nothing is lost then.
+pub fn apply(bytes: Option<&[u8]>, namespace: &str, edits: &[Edit]) -> Result<Edited, Error> {
+    let Some(bytes) = bytes else { return fresh::file(namespace, edits) };
+    let mut edited = Edited { bytes: bytes.to_vec(), rewritten: Vec::new() };
+    for edit in edits {
+        let step = page::edit(&edited.bytes, namespace, edit)?;
+        if let Some(bytes) = step.bytes {
+            edited.bytes = bytes;
+        }
+        edited.rewritten.extend(step.rewritten);
+    }
+    Ok(edited)
+}
+
+#[cfg(test)]
+mod tests;

@@ -66,6 +66,11 @@ pub(super) fn finding(code: &'static str, message: impl Into<String>, help: impl
 }
 
 impl Report {
+    /// How much was found so far, told or not.
+    pub(super) const fn found(&self) -> usize {
+        self.problems.len() + self.untold
+    }
+
     pub(super) fn error(&mut self, at: Position, path: &Path<'_>, what: Finding) {
         self.errors += 1;
         self.tell(Severity::Error, at, path, what);

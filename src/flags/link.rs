@@ -14,7 +14,7 @@ use super::check::{duplicate, empty_targets, resolve};
 use super::document::{Document, Foreign};
 use super::field::Finding;
 use super::problem::{HazardPolicy, Problem, Severity};
-use super::snapshot::{Environment, Flag, Input, Namespace, Rollout, Segment};
+use super::snapshot::{Environment, Flag, Input, Namespace, Rollout, Segment, last_of_each};
 use crate::limits;
 use crate::yaml::{Position, quote};
 
@@ -123,10 +123,15 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
     let mut digest = String::new();
     let mut segments: HashMap<&str, (&Arc<Segment>, &Input, Position)> = HashMap::new();
     let mut places: HashMap<&str, (&Input, &Document, Position)> = HashMap::new();
-    let mut flags: Vec<Arc<Flag>> =
-        Vec::with_capacity(documents.iter().map(|(_, document)| document.flags.len()).sum());
-    let mut told = Told { namespace: key, errors: Vec::new(), hazards: Vec::new() };
     let several = documents.len() > 1;
+    // The flags of one document by itself are taken as they are.
+    let alone = match documents {
+        [(_, document)] if document.foreign.is_empty() => Some(document),
+        _ => None,
+    };
+    let counted = documents.iter().filter(|_| alone.is_none());
+    let mut flags: Vec<Arc<Flag>> = Vec::with_capacity(counted.map(|(_, document)| document.flags.len()).sum());
+    let mut told = Told { namespace: key, errors: Vec::new(), hazards: Vec::new() };
     for (input, document) in documents {
         digest = chained(&digest, &input.file.sha1);
         let listed = document.segments.iter().enumerate();
@@ -139,7 +144,8 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
             }
         }
         let start = flags.len();
-        for (index, (at, flag)) in document.flags.iter().enumerate().filter(|_| several) {
+        let placed = document.places.iter().zip(document.flags.iter());
+        for (index, (at, flag)) in placed.enumerate().filter(|_| several) {
             if let Some((first, other, place)) = places.insert(&flag.key, (input, document, *at))
                 && !std::ptr::eq(other, *document)
             {
@@ -147,16 +153,18 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
                 told.again(input, *at, format!("flags[{index}].key"), what, first);
             }
         }
-        flags.extend(document.flags.iter().map(|(_, flag)| Arc::clone(flag)));
-        for foreign in &document.foreign {
+        if alone.is_none() {
+            flags.extend(document.flags.iter().map(Arc::clone));
+        }
+        for foreign in document.foreign.iter() {
             let Some(targets) = resolve(&foreign.keys, foreign.operator, |key| segments.get(key).map(|(s, ..)| *s))
             else {
                 told.unknown(input, document, foreign, |key| segments.contains_key(key));
                 continue;
             };
             if let Some(what) = empty_targets(&targets, &foreign.keys) {
-                let at = foreign.keys.first().map(|(at, _)| *at);
-                told.tell(Severity::Hazard, input, at, foreign.key_path.clone(), what);
+                let at = foreign.keys.first().map(|(at, _)| foreign.place(*at));
+                told.tell(Severity::Hazard, input, at, foreign.key_path(), what);
             }
             // The flag of the file stays as it is: other commits share it.
             let Some(flag) = flags.get_mut(start + foreign.flag).map(Arc::make_mut) else { continue };
@@ -176,7 +184,14 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
     let sources = sources(documents).map(|(path, blob)| (Arc::clone(path), Arc::clone(blob))).collect();
     let segments = documents.iter().flat_map(|(_, document)| &document.segments);
     let segments: Vec<Arc<Segment>> = segments.map(|(_, segment)| Arc::clone(segment)).collect();
-    Ok(Namespace::new(Arc::clone(key), digest.into(), sources, flags, &segments, told.hazards))
+    let (flags, order) = match alone {
+        Some(document) => (Arc::clone(&document.flags), Arc::clone(&document.order)),
+        None => {
+            let order = last_of_each(&flags, |flag| &flag.key);
+            (flags.into(), order)
+        }
+    };
+    Ok(Namespace::new(Arc::clone(key), digest.into(), sources, (flags, order), &segments, told.hazards))
 }
 
 /// Flipt's digest: the hash of the file for the first document; each further one hashes the digest so far together
@@ -226,7 +241,7 @@ impl Told<'_> {
     }
 
     fn unknown(&mut self, input: &Input, document: &Document, foreign: &Foreign, known: impl Fn(&str) -> bool) {
-        let flag = document.flags.get(foreign.flag).map_or("", |(_, flag)| &flag.key);
+        let flag = document.flags.get(foreign.flag).map_or("", |flag| &flag.key);
         let what = if foreign.rollout { "rollout" } else { "rule" };
         for (at, key) in foreign.keys.iter().filter(|(_, key)| !known(key)) {
             let message = format!(
@@ -236,7 +251,7 @@ impl Told<'_> {
             );
             let help = "define it in this document, or in one that is loaded before it";
             let found = super::field::finding("unknown-segment", message, help);
-            self.tell(Severity::Error, input, Some(*at), foreign.key_path.clone(), found);
+            self.tell(Severity::Error, input, Some(foreign.place(*at)), foreign.key_path(), found);
         }
     }
 }

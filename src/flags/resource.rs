@@ -4,6 +4,7 @@
 //! a person may have written, in the order of the file, and nothing of how it was written. They are what the management
 //! API reads and takes, what an [`edit`](super::edit) puts into a text, and what two people's changes are merged as.
 
+mod merge;
 mod mistakes;
 pub mod payload;
 mod read;
@@ -11,6 +12,7 @@ mod revision;
 mod value;
 pub mod view;
 
+pub use merge::merge;
 pub use mistakes::{mistakes, new_mistake};
 pub use read::read;
 pub use revision::revision;

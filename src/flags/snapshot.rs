@@ -45,9 +45,9 @@ pub struct Namespace {
     /// The blobs it was made of, in load order: (path, blob id). What is kept to find the last good state again.
     pub sources: Vec<(Arc<str>, Arc<str>)>,
     /// In load order, also those that a later one of the same key replaces.
-    pub(super) flags: Vec<Arc<Flag>>,
-    /// The last of each key, sorted by key.
-    by_key: Box<[Arc<Flag>]>,
+    pub(super) flags: Arc<[Arc<Flag>]>,
+    /// The last of each key, sorted by key: indices of the flags. A list of its own, since most changes leave it as it is.
+    by_key: Arc<[u32]>,
     /// The last of each key, sorted by key.
     segments: Box<[Arc<Segment>]>,
     /// Hazards that only show when files are linked; told again whenever the namespace is taken over.
@@ -229,26 +229,27 @@ impl Namespace {
         key: Arc<str>,
         digest: Arc<str>,
         sources: Vec<(Arc<str>, Arc<str>)>,
-        flags: Vec<Arc<Flag>>,
+        (flags, by_key): (Arc<[Arc<Flag>]>, Arc<[u32]>),
         segments: &[Arc<Segment>],
         hazards: Vec<Problem>,
     ) -> Self {
-        let by_key = last_of_each(&flags, |flag| &flag.key);
-        let segments = last_of_each(segments, |segment| &segment.key);
+        let order = last_of_each(segments, |segment| &segment.key);
+        let segments = order.iter().filter_map(|index| at(segments, *index)).map(Arc::clone).collect();
         Self { key, digest, sources, flags, by_key, segments, hazards, client: Encoded::default() }
     }
 
     /// A flag by key; of several with one key the last counts.
     #[must_use]
     pub fn flag(&self, key: &str) -> Option<&Flag> {
-        let found = self.by_key.binary_search_by(|flag| (*flag.key).cmp(key)).ok()?;
-        self.by_key.get(found).map(|flag| &**flag)
+        let key_of = |index: &u32| at(&self.flags, *index).map_or("", |flag| &*flag.key);
+        let found = self.by_key.binary_search_by(|index| key_of(index).cmp(key)).ok()?;
+        self.by_key.get(found).and_then(|index| at(&self.flags, *index)).map(|flag| &**flag)
     }
 
     /// Every flag once, in key order.
     #[must_use]
     pub fn flags_by_key(&self) -> impl ExactSizeIterator<Item = &Flag> {
-        self.by_key.iter().map(|flag| &**flag)
+        Flags { namespace: self, order: self.by_key.iter() }
     }
 
     /// Every segment once, in key order, also those that no flag names.
@@ -270,13 +271,42 @@ impl Namespace {
     }
 }
 
-/// The last of each key, sorted by key.
-fn last_of_each<T>(items: &[Arc<T>], key: impl Fn(&T) -> &str) -> Box<[Arc<T>]> {
+/// The flags of a namespace in the order of their keys.
+struct Flags<'n> {
+    namespace: &'n Namespace,
+    order: std::slice::Iter<'n, u32>,
+}
+
+impl<'n> Iterator for Flags<'n> {
+    type Item = &'n Flag;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.order.next().and_then(|index| at(&self.namespace.flags, *index)).map(|flag| &**flag)
+    }
+
+    fn nth(&mut self, n: usize) -> Option<Self::Item> {
+        self.order.nth(n).and_then(|index| at(&self.namespace.flags, *index)).map(|flag| &**flag)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.order.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Flags<'_> {}
+
+fn at<T>(items: &[T], index: u32) -> Option<&T> {
+    items.get(usize::try_from(index).ok()?)
+}
+
+/// The last of each key, sorted by key: indices.
+pub(super) fn last_of_each<T>(items: &[Arc<T>], key: impl Fn(&T) -> &str) -> Arc<[u32]> {
     // The sort is stable: from the end, the last of equal keys comes first and survives.
-    let mut sorted: Vec<Arc<T>> = items.iter().rev().map(Arc::clone).collect();
-    sorted.sort_by(|a, b| key(a).cmp(key(b)));
-    sorted.dedup_by(|later, first| key(later) == key(first));
-    sorted.into()
+    let mut sorted: Vec<(&str, u32)> = items.iter().zip(0..).map(|(item, index)| (key(item), index)).collect();
+    sorted.reverse();
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    sorted.dedup_by(|later, first| later.0 == first.0);
+    sorted.into_iter().map(|(_, index)| index).collect()
 }
 
 /// Links the files of a commit to namespaces.

@@ -74,6 +74,9 @@ pub enum Error {
     /// Told to stop.
     #[error("stopped")]
     Stopped,
+    /// Asked for something that nobody may ask for.
+    #[error("{0}")]
+    Bug(String),
 }
 
 fn hint(similar: &[String]) -> String {
@@ -97,6 +100,7 @@ impl Error {
             | Self::Protocol(_)
             | Self::TooLarge(_)
             | Self::Local(_) => Class::Operator,
+            Self::Bug(_) => Class::Bug,
             Self::NoRepository(_) | Self::UnknownRevision { .. } | Self::Unwritable { .. } => Class::Caller,
         }
     }

@@ -88,6 +88,7 @@ impl Mirror {
         }
         // Readers find nothing until the fetch is done, and not half a mirror.
         self.repository.store(None);
+        lock(&self.adopted).begin();
         let to = place::quarantine(&self.directory)?;
         Ok(Some(Renewed { to, why }))
     }
@@ -101,6 +102,7 @@ impl Mirror {
         patience: &Patience,
         renewed: &mut Option<Renewed>,
     ) -> Result<Fetched, Error> {
+        let begun = lock(&self.adopted).begin();
         let mut ahead = None;
         let mut conversation = match address {
             Address::Http(url) => {
@@ -123,7 +125,14 @@ impl Mirror {
             self.reopen()?;
             pack_bytes += pack.settle()?;
         }
-        let heads = heads?;
+        let heads = match heads {
+            // It has no commit that we want, but is there: what is written to it needs a place and the form of its ids.
+            Err(error @ (Error::EmptyRemote | Error::MissingBranch { .. })) if self.repository.load().is_none() => {
+                self.repository.store(Some(Arc::new(place::create(&self.directory, &remote.url, format)?)));
+                return Err(error);
+            }
+            heads => heads?,
+        };
         if self.repository.load().as_ref().is_some_and(|repository| repository.objects.object_hash() != format) {
             *renewed = self.renew(Some(format!("its ids are not made as the remote makes them, by {format}")))?;
         }
@@ -132,17 +141,26 @@ impl Mirror {
         }
         let repository = self.reader()?.ok_or_else(|| Error::Local("the mirror is gone".to_owned()))?;
 
+        let mut heads = heads;
         let before = tips(&repository, "refs/heads/")?;
         let pack = bring(&mut conversation, &mut handshake, &repository, &heads, &before, patience)?;
         pool.learn(&conversation);
         conversation.finish();
         patience.check()?;
 
-        let changed = changes(&before, &heads, &request.branches);
         if pack.is_some() {
             self.reopen()?;
         }
         let repository = self.reader()?.ok_or_else(|| Error::Local("the mirror is gone".to_owned()))?;
+        // From here to the end only this machine is asked. What our own pushes have done to a branch since the remote
+        // was asked is newer than its answer.
+        let adopted = lock(&self.adopted);
+        let before = tips(&repository, "refs/heads/")?;
+        let ours = |branch: &String| adopted.since(begun, branch);
+        heads.retain(|branch, _| !ours(branch));
+        let own = before.iter().filter(|(branch, _)| ours(branch) && wanted(&request.branches, branch));
+        heads.extend(own.map(|(branch, tip)| (branch.clone(), *tip)));
+        let changed = changes(&before, &heads, &request.branches);
         for (branch, tip) in &heads {
             if before.get(branch) != Some(tip) {
                 read(&repository, *tip, gix::objs::Kind::Commit).map_err(|error| {
@@ -168,6 +186,7 @@ impl Mirror {
         let targets = changed.into_iter().map(|(branch, id)| (format!("refs/heads/{branch}"), id));
         set(&repository, targets.collect())?;
         agree(&repository, &heads)?;
+        drop(adopted);
         if let Some(pack) = pack {
             pack_bytes += pack.settle()?;
         }

@@ -14,10 +14,10 @@ use super::Error;
 use super::transport::Conversation;
 
 /// How this client calls itself to Git servers; some of them look for `git/`.
-const AGENT: (&str, Option<&str>) = ("agent", Some(concat!("git/yardarm-", env!("CARGO_PKG_VERSION"))));
+pub(super) const AGENT: &str = concat!("git/yardarm-", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn agent() -> (&'static str, Option<String>) {
-    (AGENT.0, AGENT.1.map(str::to_owned))
+    ("agent", Some(AGENT.to_owned()))
 }
 
 /// Says hello. The credential, if there is one, has been sent along: nothing is asked for twice.

@@ -32,8 +32,12 @@ pub struct Mirror {
     pub(super) repository: ArcSwapOption<ThreadSafeRepository>,
     /// Held by the one fetch that runs.
     pub(super) fetching: Mutex<Pool>,
+    /// Held by the one push that runs, over a network as fetches are; apart from theirs.
+    pub(super) pushing: Mutex<Pool>,
     /// Held by the one compaction that runs.
     pub(super) compacting: Mutex<()>,
+    /// Branches that were moved by our own pushes. Held while references move, never over a network.
+    pub(super) adopted: Mutex<Adopted>,
     /// What a reader found; the next fetch makes the mirror anew.
     damage: Mutex<Option<String>>,
 }
@@ -69,6 +73,21 @@ impl Mirror {
         Self::open_as(directory, Owner::Operator)
     }
 
+    /// Makes an empty repository of ours in `directory`, for a storage that has no other place than this machine and no
+    /// longer life than this process: what an earlier one has left there goes.
+    ///
+    /// # Errors
+    /// [`Error::Local`] if something else is there, or if the directory cannot be written to.
+    pub fn empty(directory: &Path) -> Result<Self, Error> {
+        if !place::is_free(directory)? && place::remote_of(directory).is_none() {
+            let text = format!("{} holds something that is not ours; give another path", directory.display());
+            return Err(Error::Local(text));
+        }
+        place::remove(directory)?;
+        let repository = place::create(directory, "", gix::hash::Kind::Sha1)?;
+        Ok(Self::of(directory.to_owned(), Owner::Us, ArcSwapOption::from_pointee(repository)))
+    }
+
     fn open_as(directory: &Path, owner: Owner) -> Result<(Self, Opened), Error> {
         let mirror = Self::of(directory.to_owned(), owner, ArcSwapOption::empty());
         if place::is_free(directory)? {
@@ -91,8 +110,16 @@ impl Mirror {
     }
 
     pub(super) fn of(directory: PathBuf, owner: Owner, repository: ArcSwapOption<ThreadSafeRepository>) -> Self {
-        let (fetching, compacting, damage) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { directory, owner, repository, fetching, compacting, damage }
+        Self {
+            directory,
+            owner,
+            repository,
+            fetching: Mutex::default(),
+            pushing: Mutex::default(),
+            compacting: Mutex::default(),
+            adopted: Mutex::default(),
+            damage: Mutex::default(),
+        }
     }
 
     /// Whether the directory, with what is in it, may be changed.
@@ -157,6 +184,33 @@ impl Mirror {
         Ok(tips.into_iter().map(|(name, id)| (name, id.to_string())).collect())
     }
 
+    /// Takes over what a push has done to a branch of the remote: it is at `commit` now, or gone. A fetch that has asked
+    /// the remote before, and will hear only now, leaves that branch as it is.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCommit`] if it is not in the mirror, [`Error::Local`] if it cannot be written down.
+    pub fn adopt(&self, branch: &str, commit: Option<&str>) -> Result<(), Error> {
+        let id = match commit {
+            Some(commit) => {
+                self.root(commit)?;
+                let id = gix::ObjectId::from_hex(commit.as_bytes());
+                Some(id.map_err(|_| Error::UnknownCommit(commit.to_owned()))?)
+            }
+            None => None,
+        };
+        let Some(repository) = self.reader()? else { return Ok(()) };
+        if !self.is_ours() {
+            // The push was made there: its branch is where it went.
+            return Ok(());
+        }
+        let mut adopted = lock(&self.adopted);
+        set(&repository, vec![(format!("refs/heads/{branch}"), id)])?;
+        adopted.last += 1;
+        let last = adopted.last;
+        adopted.branches.insert(branch.to_owned(), last);
+        Ok(())
+    }
+
     /// Keeps a commit that is still served, whatever becomes of its branch, under a name of the caller's; `None` lets
     /// go of what is kept under that name.
     ///
@@ -187,6 +241,28 @@ impl Mirror {
     }
 }
 
+/// Branches that were moved by our own pushes, and when: what a fetch has asked for before says nothing of them.
+#[derive(Debug, Default)]
+pub(super) struct Adopted {
+    /// Counts them.
+    pub(super) last: u64,
+    /// Short name -> its number. Forgotten when a fetch begins.
+    pub(super) branches: BTreeMap<String, u64>,
+}
+
+impl Adopted {
+    /// Forgets all: a fetch that begins now will see them.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.branches.clear();
+        self.last
+    }
+
+    /// Whether a fetch that began then has not seen what was done to a branch.
+    pub(super) fn since(&self, begun: u64, branch: &str) -> bool {
+        self.branches.get(branch).is_some_and(|number| *number > begun)
+    }
+}
+
 /// Where commits that are still served are kept.
 pub(super) const KEPT: &str = "refs/yardarm/keep/";
 
@@ -204,6 +280,26 @@ pub(super) fn tips(repository: &gix::Repository, prefix: &str) -> Result<BTreeMa
         }
     }
     Ok(tips)
+}
+
+/// Moves, makes or removes a reference, if it is where it has to be.
+pub(super) fn compare_and_set(
+    repository: &gix::Repository,
+    name: String,
+    old: Option<gix::ObjectId>,
+    new: Option<gix::ObjectId>,
+) -> Result<(), Error> {
+    let expected = match old {
+        Some(id) => PreviousValue::MustExistAndMatch(Target::Object(id)),
+        None => PreviousValue::MustNotExist,
+    };
+    let change = match new {
+        Some(id) => Change::Update { log: LogChange::default(), expected, new: Target::Object(id) },
+        None => Change::Delete { expected, log: RefLog::AndReference },
+    };
+    let name = name.try_into().map_err(|error| Error::Bug(format!("a branch has a name that is none: {error}")))?;
+    let moved = repository.edit_references([RefEdit { change, name, deref: false }]);
+    moved.map(drop).map_err(|error| Error::Local(format!("references: {}", super::error::chain(&error))))
 }
 
 /// Points references, or removes them. One that is removed may be the directory of one that is new (`a`, `a/b`): so they

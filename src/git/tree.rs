@@ -91,6 +91,26 @@ impl Mirror {
         self.note(read(&repository, parsed, Kind::Blob))
     }
 
+    /// The file at `path` of a commit, at most `limit` bytes of it: its id and its bytes. Nothing, if there is no file;
+    /// symbolic links are none.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCommit`], [`Error::Damaged`], [`Error::TooLarge`].
+    pub fn read_file(&self, commit: &str, path: &str, limit: usize) -> Result<Option<(String, Vec<u8>)>, Error> {
+        let (repository, root) = self.root(commit)?;
+        let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let Some(tree) = self.note(below(&repository, root, directory))? else { return Ok(None) };
+        let child = self.note(list(&repository, tree))?.into_iter().find(|child| child.name == name);
+        match child {
+            Some(Child { kind: EntryKind::Blob | EntryKind::BlobExecutable, id, .. }) => {
+                let id = id.to_string();
+                let bytes = self.blob(&id, limit)?;
+                Ok(Some((id, bytes)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The root tree of a commit.
     pub(super) fn root(&self, commit: &str) -> Result<(gix::Repository, ObjectId), Error> {
         let unknown = || Error::UnknownCommit(commit.to_owned());

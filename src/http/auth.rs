@@ -23,7 +23,7 @@ use crate::config;
 use crate::telemetry::metrics::{Metrics, Refusal};
 
 /// Flipt's cookie.
-const COOKIE: &str = "flipt_client_token";
+pub(super) const COOKIE: &str = "flipt_client_token";
 
 /// A group of routes that is opened as one by `authentication.exclude`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

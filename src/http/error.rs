@@ -259,7 +259,9 @@ impl Failure {
         let mut response = HttpResponse::build(self.code.status());
         match self.code {
             Code::Unavailable => drop(response.insert_header((header::RETRY_AFTER, "5"))),
-            Code::TooMany { seconds } | Code::Down { seconds } => drop(response.insert_header((header::RETRY_AFTER, seconds.to_string()))),
+            Code::TooMany { seconds } | Code::Down { seconds } => {
+                drop(response.insert_header((header::RETRY_AFTER, seconds.to_string())))
+            }
             _ => {}
         }
         response

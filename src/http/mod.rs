@@ -12,12 +12,14 @@ mod auth;
 mod body;
 pub mod certificate;
 mod cors;
+mod environments;
 mod error;
 mod evaluation;
 mod explain;
 mod health;
 mod json;
 mod list;
+mod meta;
 mod ofrep;
 pub mod openapi;
 mod rate;
@@ -25,6 +27,7 @@ mod request;
 mod routes;
 mod select;
 pub mod serve;
+mod session;
 mod snapshot;
 mod status;
 mod stream;
@@ -32,6 +35,7 @@ mod unread;
 mod watch;
 pub mod webhooks;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +105,8 @@ pub struct Settings {
     pub cors: Option<Arc<Cors>>,
     /// Whether a list of flags carries their metadata.
     pub include_flag_metadata: bool,
+    /// The provider of configured environments that have one, in Flipt's words.
+    pub scm: Arc<BTreeMap<Arc<str>, &'static str>>,
 }
 
 impl From<&Config> for Settings {
@@ -110,6 +116,7 @@ impl From<&Config> for Settings {
             rates: Rates::from(&config.rates),
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
+            scm: Arc::new(environments::providers(config)),
         }
     }
 }
@@ -127,6 +134,12 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
         config.service(
             web::resource("/ofrep/v1/evaluate/flags//").route(without_key).default_service(web::to(wrong_method)),
         );
+        // The web interface of Flipt, before it knows a namespace: there is nothing in none.
+        for end in ["", "/"] {
+            let path = format!("/api/v2/environments/{{environment}}/namespaces//resources/{{type}}{end}");
+            let list = web::get().to(environments::resources_of_nothing);
+            config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
+        }
         config.default_service(web::to(unknown_path));
     }
 }

@@ -3,12 +3,16 @@
 //! The listeners ([`super::routes`]) and the document ([`super::openapi`]) are both made from these two functions.
 
 use actix_web::dev::Handler;
+use actix_web::guard;
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Responder};
 
 use super::openapi::{self, Operation};
-use super::{evaluation, explain, health, list, ofrep, snapshot, status, stream, webhooks as deliveries, wrong_method};
+use super::{
+    environments, evaluation, explain, health, list, meta, ofrep, session, snapshot, status, stream,
+    webhooks as deliveries, wrong_method,
+};
 
 /// Whatever takes routes.
 pub(super) trait Table {
@@ -25,6 +29,8 @@ pub(super) trait Table {
 pub(super) enum Methods {
     /// These; others are refused for it.
     Only(&'static [Method]),
+    /// These; the next route of the same path takes others.
+    Among(&'static [Method]),
     /// `POST`; the handler itself refuses others.
     Post,
 }
@@ -33,14 +39,18 @@ impl Methods {
     /// Those that callers are told of.
     pub(super) const fn described(self) -> &'static [Method] {
         match self {
-            Self::Only(methods) => methods,
+            Self::Only(methods) | Self::Among(methods) => methods,
             Self::Post => &[Method::POST],
         }
     }
 }
 
-const GET: Methods = Methods::Only(&[Method::GET]);
-const POST: Methods = Methods::Only(&[Method::POST]);
+pub(super) const GET: Methods = Methods::Only(&[Method::GET]);
+pub(super) const POST: Methods = Methods::Only(&[Method::POST]);
+pub(super) const PUT: Methods = Methods::Only(&[Method::PUT]);
+pub(super) const DELETE: Methods = Methods::Only(&[Method::DELETE]);
+pub(super) const GET_AMONG: Methods = Methods::Among(&[Method::GET]);
+pub(super) const POST_AMONG: Methods = Methods::Among(&[Method::POST]);
 /// Some scrapers look whether there is something before they ask for it.
 const GET_AND_HEAD: Methods = Methods::Only(&[Method::GET, Method::HEAD]);
 
@@ -68,6 +78,11 @@ pub(super) fn api(table: &mut impl Table) {
     table.route(GET, "/api/v2/storages", status::storages, status::about_storages);
     table.route(GET, "/api/v2/storages/{storage}", status::storage, status::about_storage);
     table.route(GET, "/api/v2/storages/{storage}/deliveries", status::deliveries, status::about_deliveries);
+    environments::routes(table);
+    table.route(GET, "/meta/info", meta::info, meta::about_info);
+    table.route(GET, "/auth/v1/method", session::methods, session::about_methods);
+    table.route(GET, "/auth/v1/self", session::who, session::about_who);
+    table.route(DELETE, "/auth/v1/self/revoke", session::revoke, session::about_revoke);
     table.route(GET_AND_HEAD, "/openapi.json", openapi::serve, openapi::about);
 }
 
@@ -95,6 +110,10 @@ impl Table for Listener<'_> {
         let resource = web::resource(path);
         let resource = match methods {
             Methods::Post => resource.default_service(web::to(handler)),
+            Methods::Among(methods) => methods
+                .iter()
+                .fold(resource, |resource, method| resource.route(web::method(method.clone()).to(handler.clone())))
+                .guard(guard::fn_guard(|asked| methods.contains(&asked.head().method))),
             Methods::Only(methods) => methods
                 .iter()
                 .fold(resource, |resource, method| resource.route(web::method(method.clone()).to(handler.clone())))

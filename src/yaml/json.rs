@@ -23,7 +23,7 @@ pub fn read(text: &str, limits: Limits) -> Result<Stream, Error> {
     if reader.at < text.len() {
         return Err(reader.error("text after the end of the value; a JSON file holds one document"));
     }
-    Ok(Stream { documents: vec![document], repeated: reader.repeated })
+    Ok(Stream { documents: vec![document], repeated: reader.repeated, ..Stream::default() })
 }
 
 struct Reader<'t> {

@@ -17,7 +17,9 @@ use crate::limits;
 
 pub mod excerpt;
 pub mod json;
+pub mod outline;
 pub mod scalar;
+pub mod spans;
 mod text;
 
 pub use scalar::Kind;
@@ -111,6 +113,10 @@ pub struct Stream {
     pub documents: Vec<Node>,
     /// The repeated keys, each with the index of its document.
     pub repeated: Vec<(usize, Error)>,
+    /// Nodes read, aliases expanded: what [`Limits::nodes`] bounds. (Of YAML.)
+    pub nodes: usize,
+    /// What anchors and aliases have copied, in nodes: 0 if there are none.
+    pub copied: usize,
 }
 
 impl Node {
@@ -182,7 +188,7 @@ pub fn read(text: &str, limits: Limits) -> Result<Stream, Error> {
         })?;
         reader.take(event, position(span.start))?;
     }
-    Ok(reader.stream)
+    Ok(Stream { nodes: reader.nodes, copied: reader.copied, ..reader.stream })
 }
 
 fn position(marker: saphyr_parser::Marker) -> Position {

@@ -15,7 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth", &["der", "limits", "fault"]),
     ("flags", &["yaml", "limits", "fault"]),
     ("provider", &["limits", "fault"]),
-    ("config", &["yaml", "flags", "provider", "auth", "limits", "fault"]),
+    ("template", &["limits"]),
+    ("config", &["yaml", "template", "flags", "provider", "auth", "limits", "fault"]),
     ("net", &["limits", "fault"]),
     ("issuer", &["auth", "net", "provider", "limits", "fault"]),
     ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
@@ -31,6 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "write",
         &[
             "audit",
+            "template",
+            "yaml",
             "auth",
             "git",
             "store",
@@ -76,13 +79,26 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sled::", &["store"]),
     ("actix_web::", &["http", "demo"]),
     ("p521::", &["auth"]),
+    ("gotmpl::", &["template"]),
     ("reqwest::", &["net", "git", "demo"]),
     ("process::Command", &["git", "demo"]),
 ];
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
-const PURE: &[&str] =
-    &["auth", "der", "yaml", "flags", "provider", "config", "fault", "limits", "sync/slot", "sync/schedule"];
+const PURE: &[&str] = &[
+    "auth",
+    "der",
+    "yaml",
+    "flags",
+    "provider",
+    "template",
+    "config",
+    "fault",
+    "limits",
+    "sync/slot",
+    "sync/schedule",
+    "write/plan",
+];
 const IMPURE: &[&str] = &[
     "std::fs::",
     "std::net::Tcp",

@@ -9,13 +9,18 @@ mod compatibility;
 mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod edits;
 mod evaluate;
 mod evaluation;
 mod git_commit;
 mod git_faults;
 mod git_fetch;
+mod git_history;
 mod git_mirror;
+mod git_place;
+mod git_push;
 mod git_server;
+mod git_sign;
 mod git_ssh;
 mod http;
 mod packaging;

@@ -297,13 +297,16 @@ fn rates() {
 
 #[test]
 fn templates_are_checked() {
-    let config =
-        load_text("templates: {commit_message: 'x {{ .Base.Ref }}', proposal_body: '{{ if .X }}y{{ end }}'}").unwrap();
-    assert_eq!(config.templates.commit_message.as_deref(), Some("x {{ .Base.Ref }}"));
+    let config = load_text("templates: {proposal_title: 'x {{ .Base.Ref }}', commit_message: '{{ len .Changes }}'}");
+    let config = config.unwrap();
+    assert_eq!(config.templates.proposal_title.as_deref(), Some("x {{ .Base.Ref }}"));
+    assert_eq!(warnings(&config), [""; 0]);
     assert!(
         one_error("templates: {proposal_title: '{{ nope }}'}")
-            .contains("templates.proposal_title: no template: there is no function `nope`")
+            .contains("templates.proposal_title: no template: line 1: there is no function `nope`")
     );
+    let told = warnings(&load_text("templates: {commit_message: '{{ .Base.Ref }}'}").unwrap());
+    assert!(told[0].contains("there is no field `Base` there"), "{told:#?}");
 }
 
 #[test]

@@ -3,29 +3,73 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::field::{Path, finding};
+use super::super::document::Foreign;
+use super::super::document::parts::{List, Moved, Spent};
+use super::super::field::{Path, Report, finding};
 use super::super::json;
 use super::super::snapshot::{Flag, FlagKind, Variant};
-use super::{Reader, duplicate, since};
+use super::{Compiled, Reader, Segments, Trace, duplicate, since};
 use crate::yaml::{Node, Position, Value, clip, quote};
 
 const FLAG_KINDS: [(&str, FlagKind); 2] =
     [("VARIANT_FLAG_TYPE", FlagKind::Variant), ("BOOLEAN_FLAG_TYPE", FlagKind::Boolean)];
 
+/// Tells every flag that has the key of one before.
+pub(super) fn repeated(report: &mut Report, flags: &Compiled<Flag>) {
+    let path = Path::Root.key("flags");
+    let mut places: HashMap<&str, Position> = HashMap::with_capacity(flags.values.len());
+    for (flag, trace) in flags.values.iter().zip(&flags.traces) {
+        if let Some(first) = places.insert(&flag.key, trace.at) {
+            let what = duplicate("flag", &flag.key, first, "the last one counts");
+            report.hazard(trace.at, &path.item(trace.item).key("key"), what);
+        }
+    }
+}
+
 impl Reader<'_> {
-    pub(super) fn all_flags(&mut self, node: Option<&Node>, path: &Path<'_>) -> Vec<(Position, Arc<Flag>)> {
+    pub(super) fn all_flags(&mut self, node: Option<&Node>, path: &Path<'_>) -> Compiled<Flag> {
         let items = self.report.list(node, path);
-        let mut flags = Vec::with_capacity(items.len());
-        let mut places: HashMap<Box<str>, Position> = HashMap::with_capacity(items.len());
+        let mut flags = Compiled::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let path = path.item(index);
-            let Some((at, flag)) = self.flag(item, &path, flags.len()) else { continue };
-            if let Some(first) = places.insert(flag.key.clone(), at) {
-                self.report.hazard(at, &path.key("key"), duplicate("flag", &flag.key, first, "the last one counts"));
-            }
-            flags.push((at, Arc::new(flag)));
+            self.next_flag(&mut flags, index, item, path);
         }
         flags
+    }
+
+    /// The flags of a list that is read by its items; `scope` are the segments that those of the former version were
+    /// resolved with, `foreign` their references to others. None: one of them does not read.
+    pub(super) fn listed_flags(
+        &mut self,
+        list: &mut List<'_, Flag>,
+        scope: &Segments,
+        foreign: &[Foreign],
+        path: &Path<'_>,
+        spent: &mut Spent,
+    ) -> Option<Compiled<Flag>> {
+        let moved = Moved::between(scope, &self.segments);
+        let mut flags = Compiled::with_capacity(list.len());
+        for item in 0..list.len() {
+            let others = list.foreign_of(item, foreign);
+            let known = list.known(item).and_then(|(at, flag)| Some((at, moved.take_over(flag, others)?)));
+            if let Some((at, flag)) = known {
+                list.take(item, spent)?;
+                let by = list.moved_by(item);
+                let index = flags.values.len();
+                self.foreign.extend(others.iter().map(|other| other.moved(index, by)));
+                flags.push(flag, Trace { item, at, clean: true });
+            } else {
+                let node = list.read(item, spent)?;
+                self.next_flag(&mut flags, item, &node, path);
+            }
+        }
+        Some(flags)
+    }
+
+    fn next_flag(&mut self, flags: &mut Compiled<Flag>, item: usize, node: &Node, path: &Path<'_>) {
+        let before = self.report.found();
+        if let Some((at, flag)) = self.flag(node, &path.item(item), flags.values.len()) {
+            flags.push(Arc::new(flag), Trace { item, at, clean: self.report.found() == before });
+        }
     }
 
     fn flag(&mut self, node: &Node, path: &Path<'_>, index: usize) -> Option<(Position, Flag)> {

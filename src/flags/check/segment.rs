@@ -5,33 +5,76 @@ use std::sync::Arc;
 
 use super::super::constraint::{self, Constraint, Operator, Subject};
 use super::super::document::Format;
+use super::super::document::parts::{List, Spent};
 use super::super::field::{Path, finding};
 use super::super::snapshot::Segment;
-use super::{Reader, clients, duplicate, since};
+use super::{Compiled, Reader, Trace, clients, duplicate, since};
 use crate::yaml::{Kind, Node, Position, Value};
 
 const MATCH_TYPES: [(&str, bool); 2] = [("ALL_MATCH_TYPE", true), ("ANY_MATCH_TYPE", false)];
 
 impl Reader<'_> {
-    pub(super) fn all_segments(&mut self, node: Option<&Node>, path: &Path<'_>) -> Vec<(Position, Arc<Segment>)> {
+    pub(super) fn all_segments(&mut self, node: Option<&Node>, path: &Path<'_>) -> Compiled<Segment> {
         let items = self.report.list(node, path);
-        let mut segments = Vec::with_capacity(items.len());
-        let mut places: HashMap<Box<str>, Position> = HashMap::new();
+        let mut segments = Compiled::with_capacity(items.len());
+        let mut places = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            let path = path.item(index);
-            let Some((at, segment)) = self.segment(item, &path) else { continue };
-            if let Some(first) = places.insert(segment.key.clone(), at) {
-                self.report.hazard(
-                    at,
-                    &path.key("key"),
-                    duplicate("segment", &segment.key, first, "the last one counts"),
-                );
-            }
-            let segment = Arc::new(segment);
-            self.segments.insert(segment.key.clone(), Arc::clone(&segment));
-            segments.push((at, segment));
+            self.next_segment(&mut segments, &mut places, index, item, path);
         }
         segments
+    }
+
+    /// The segments of a list that is read by its items. None: one of them does not read.
+    pub(super) fn listed_segments(
+        &mut self,
+        list: &mut List<'_, Segment>,
+        path: &Path<'_>,
+        spent: &mut Spent,
+    ) -> Option<Compiled<Segment>> {
+        let mut segments = Compiled::with_capacity(list.len());
+        let mut places = HashMap::new();
+        for item in 0..list.len() {
+            if let Some((at, segment)) = list.known(item) {
+                list.take(item, spent)?;
+                let trace = Trace { item, at, clean: true };
+                self.add_segment(&mut segments, &mut places, trace, Arc::clone(segment), path);
+            } else {
+                let node = list.read(item, spent)?;
+                self.next_segment(&mut segments, &mut places, item, &node, path);
+            }
+        }
+        Some(segments)
+    }
+
+    fn next_segment(
+        &mut self,
+        segments: &mut Compiled<Segment>,
+        places: &mut HashMap<Box<str>, Position>,
+        item: usize,
+        node: &Node,
+        path: &Path<'_>,
+    ) {
+        let before = self.report.found();
+        if let Some((at, segment)) = self.segment(node, &path.item(item)) {
+            let trace = Trace { item, at, clean: self.report.found() == before };
+            self.add_segment(segments, places, trace, Arc::new(segment), path);
+        }
+    }
+
+    fn add_segment(
+        &mut self,
+        segments: &mut Compiled<Segment>,
+        places: &mut HashMap<Box<str>, Position>,
+        trace: Trace,
+        segment: Arc<Segment>,
+        path: &Path<'_>,
+    ) {
+        if let Some(first) = places.insert(segment.key.clone(), trace.at) {
+            let what = duplicate("segment", &segment.key, first, "the last one counts");
+            self.report.hazard(trace.at, &path.item(trace.item).key("key"), what);
+        }
+        self.segments.insert(segment.key.clone(), Arc::clone(&segment));
+        segments.push(segment, trace);
     }
 
     fn segment(&mut self, node: &Node, path: &Path<'_>) -> Option<(Position, Segment)> {

@@ -66,8 +66,9 @@ impl Reader<'_> {
     ) -> Targets {
         let Some(targets) = resolve(&keys, operator, |key| self.segments.get(key)) else {
             let Place { flag, rollout, index } = *place;
-            let key_path = path.to_string();
-            self.foreign.push(Foreign { flag, rollout, index, operator, keys, key_path });
+            // Without the index of the flag, which may be another in the next version.
+            let key_path = path.to_string().split_once("].").map_or("", |(_, inner)| inner).into();
+            self.foreign.push(Foreign { flag, rollout, index, operator, line: 0, keys: keys.into(), key_path });
             return Targets { operator, ..Targets::default() };
         };
         if let Some(what) = empty_targets(&targets, &keys) {

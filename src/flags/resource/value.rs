@@ -8,9 +8,6 @@ use serde_json::{Map, Number, Value};
 use super::super::constraint::{self, Subject};
 use crate::yaml::{self, Kind, Node, json};
 
-/// The largest number below which every whole one is exact.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
 /// What a node holds, as JSON: a mapping without its keys that are no text, a number without a form in JSON as null.
 /// Neither stands in a file that has no error.
 pub(super) fn of_node(node: &Node) -> Value {
@@ -46,13 +43,12 @@ pub(super) fn normal_map(map: &Map<String, Value>) -> Map<String, Value> {
     map.iter().map(|(key, value)| (key.clone(), normal(value))).collect()
 }
 
-/// A number, without a point if it is whole.
-#[expect(clippy::cast_possible_truncation, reason = "whole and small enough, just looked at")]
+/// A number in the fewest digits that are this float, without a point if it is whole: Flipt's form, as far as whole
+/// numbers of 64 bits go.
 pub(super) fn of_number(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() < EXACT {
-        return Value::Number((number as i64).into());
-    }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
+    let digits = if number.fract() == 0.0 { number.to_string() } else { String::new() };
+    let whole = digits.parse().map(|n: i64| n.into()).or_else(|_| digits.parse().map(|n: u64| n.into()));
+    whole.ok().or_else(|| Number::from_f64(number)).map_or(Value::Null, Value::Number)
 }
 
 /// A share in the fewest digits that are this 32-bit float: 33.3, not 33.29999923706055.

@@ -6,7 +6,9 @@ mod documents;
 mod golden;
 mod hostile;
 mod members;
+mod merge;
 mod operators;
+mod parts;
 mod payload;
 
 use std::path::{Path, PathBuf};

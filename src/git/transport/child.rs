@@ -3,7 +3,7 @@
 //! Its output is read by a thread of its own and waited for with the conversation's deadline: neither a program that
 //! hangs nor one that leaves its output open to a child of its own can hold us. It never outlives the conversation.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -14,7 +14,7 @@ use gix_transport::Protocol;
 use gix_transport::client::git::ConnectMode;
 use gix_transport::client::git::blocking_io::Connection;
 
-use super::{Conversation, Patience, ssh};
+use super::{Conversation, Lost, Patience, ssh};
 use crate::git::{Error, program};
 use crate::limits;
 
@@ -53,15 +53,40 @@ pub(super) fn local(path: &Path, patience: &Patience) -> Result<Conversation, Er
 }
 
 pub(super) fn over_ssh(place: &ssh::Place, login: ssh::Login, patience: &Patience) -> Result<Conversation, Error> {
-    start(place.command(&login), "ssh", Some(login), patience)
+    start(place.command(&login, ssh::UPLOAD), "ssh", Some(login), patience)
 }
 
-fn start(
+pub(super) fn push_local(path: &Path, own: bool, patience: &Patience) -> Result<Errand, Error> {
+    if !path.exists() {
+        return Err(Error::NotFound(path.display().to_string()));
+    }
+    let mut git = program::configured("git");
+    if own {
+        // Its files follow the branch that is checked out, and are never overwritten; a bare repository has none.
+        let settings = [("receive.denyCurrentBranch", "updateInstead"), ("receive.denyDeleteCurrent", "refuse")];
+        program::set(&mut git, &settings);
+    }
+    git.arg("receive-pack").arg("--").arg(path);
+    Errand::start(git, "git", None, patience)
+}
+
+pub(super) fn push_over_ssh(place: &ssh::Place, login: ssh::Login, patience: &Patience) -> Result<Errand, Error> {
+    Errand::start(place.command(&login, ssh::RECEIVE), "ssh", Some(login), patience)
+}
+
+fn start(command: Command, name: &str, login: Option<ssh::Login>, patience: &Patience) -> Result<Conversation, Error> {
+    let (program, output, stdin) = spawn(command, name, login, patience)?;
+    let wire: Connection<Output, ChildStdin> =
+        Connection::new(output, stdin, Protocol::V2, "", None::<(&str, Option<u16>)>, ConnectMode::Process, false);
+    Ok(Conversation::over_program(Box::new(wire), program))
+}
+
+fn spawn(
     mut command: Command,
     name: &str,
     login: Option<ssh::Login>,
     patience: &Patience,
-) -> Result<Conversation, Error> {
+) -> Result<(Program, Output, ChildStdin), Error> {
     let local = |why: &dyn std::fmt::Display| Error::Local(format!("the program {name}: {why}"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| local(&error))?;
@@ -80,9 +105,7 @@ fn start(
     pump.spawn(move || listen(stderr, &listening, &ended)).map_err(|error| local(&error))?;
 
     let output = Output { chunks, chunk: Vec::new(), at: 0, account, patience: patience.clone() };
-    let wire: Connection<Output, ChildStdin> =
-        Connection::new(output, stdin, Protocol::V2, "", None::<(&str, Option<u16>)>, ConnectMode::Process, false);
-    Ok(Conversation::over_program(Box::new(wire), program))
+    Ok((program, output, stdin))
 }
 
 fn pump_output(mut output: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
@@ -116,13 +139,18 @@ impl Program {
         if let Some(failure) = lock(&self.account.failure).take() {
             return Some(failure);
         }
+        let said = self.last_words();
+        (!said.trim().is_empty()).then(|| ssh::explain(&said))
+    }
+
+    /// Everything that it said, and its end.
+    fn last_words(&mut self) -> String {
         let _ = self.child.kill();
         if let Some(ended) = lock(&self.account.said_all).take() {
             // The pipe closes with the program; a child of its own may keep it open, and is not waited for long.
             let _ = ended.recv_timeout(limits::NET_STOP_LOOK * 8);
         }
-        let said = String::from_utf8_lossy(&lock(&self.account.said)).into_owned();
-        (!said.trim().is_empty()).then(|| ssh::explain(&said))
+        String::from_utf8_lossy(&lock(&self.account.said)).into_owned()
     }
 
     pub(super) fn finish(self) -> u64 {
@@ -181,5 +209,80 @@ impl Read for Output {
         let read = self.chunk.get(self.at..).unwrap_or_default().read(into)?;
         self.at += read;
         Ok(read)
+    }
+}
+
+/// A push by way of a program.
+pub(in crate::git) struct Errand {
+    program: Program,
+    output: Output,
+    input: Option<ChildStdin>,
+}
+
+impl Errand {
+    fn start(command: Command, name: &str, login: Option<ssh::Login>, patience: &Patience) -> Result<Self, Error> {
+        let (program, output, input) = spawn(command, name, login, patience)?;
+        Ok(Self { program, output, input: Some(input) })
+    }
+
+    pub(super) fn advertisement(&mut self, whole: &dyn Fn(&[u8]) -> Result<bool, String>) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        while !whole(&bytes).map_err(Error::Protocol)? {
+            let chunk = self.output.next().map_err(|error| self.explain(&error))?;
+            if chunk.is_empty() {
+                return Err(self.explain(&io::ErrorKind::UnexpectedEof.into()));
+            }
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > limits::GIT_LIST_BYTES {
+                let text = format!("it lists more than {} bytes of references", limits::GIT_LIST_BYTES);
+                return Err(Error::Protocol(text));
+            }
+        }
+        Ok(bytes)
+    }
+
+    pub(super) fn deliver(
+        &mut self,
+        request: Vec<u8>,
+        take: &mut dyn FnMut(&[u8]) -> Result<bool, String>,
+    ) -> Result<(), Lost> {
+        let lost = |error| Lost { error, sent: true };
+        let unsent = |error| Lost { error, sent: false };
+        let input = self.input.take().ok_or_else(|| unsent(Error::Local("it was sent already".to_owned())))?;
+        self.output.patience.check().map_err(unsent)?;
+        // A program that does not read holds up its own thread and not ours; it ends with the program. Its input is
+        // left open until the answer is there: some programs take its end for ours.
+        let (written, input_is_back) = sync_channel(1);
+        let feed = std::thread::Builder::new().name("git-input".to_owned());
+        feed.spawn(move || {
+            let mut input = input;
+            let _ = input.write_all(&request).and_then(|()| input.flush());
+            let _ = written.send(input);
+        })
+        .map_err(|error| unsent(Error::Local(format!("a thread for a push: {error}"))))?;
+        loop {
+            let chunk = self.output.next().map_err(|error| lost(self.explain(&error)))?;
+            if chunk.is_empty() {
+                return Err(lost(self.explain(&io::ErrorKind::UnexpectedEof.into())));
+            }
+            if take(&chunk).map_err(|why| lost(Error::Protocol(why)))? {
+                break;
+            }
+        }
+        // It has said all, and goes by itself now; one of its own children may keep its output open, and is not waited
+        // for long.
+        drop(input_is_back.recv_timeout(limits::NET_STOP_LOOK));
+        let soon = Instant::now() + limits::NET_STOP_LOOK * 8;
+        self.output.patience.until = soon.min(self.output.patience.until);
+        while matches!(self.output.next(), Ok(chunk) if !chunk.is_empty()) {}
+        Ok(())
+    }
+
+    pub(super) fn said(&mut self) -> String {
+        self.program.last_words()
+    }
+
+    fn explain(&mut self, error: &io::Error) -> Error {
+        self.program.failure().unwrap_or_else(|| Error::Unreachable(format!("the connection ended: {error}")))
     }
 }

@@ -14,17 +14,35 @@ use bytes::{Buf as _, Bytes};
 use gix_transport::Protocol;
 use gix_transport::client::blocking_io::http::{GetResponse, Http, PostBodyDataKind, PostResponse, Transport};
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use reqwest::{Client, Method, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::{Conversation, Patience};
+use super::{Conversation, Lost, Patience};
 use crate::git::credential::{self, Exchange};
 use crate::git::{Error, Remote};
 use crate::{limits, net};
 
-const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
+/// What is wanted of a server: `git-upload-pack` or `git-receive-pack`, and the types of its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Service {
+    name: &'static str,
+    advertisement: &'static str,
+    result: &'static str,
+}
+
+const UPLOAD: Service = Service {
+    name: "git-upload-pack",
+    advertisement: "application/x-git-upload-pack-advertisement",
+    result: "application/x-git-upload-pack-result",
+};
+
+const RECEIVE: Service = Service {
+    name: "git-receive-pack",
+    advertisement: "application/x-git-receive-pack-advertisement",
+    result: "application/x-git-receive-pack-result",
+};
 
 /// What is kept from one fetch to the next: warm connections, the server's capabilities, the token of an app.
 #[derive(Debug, Default)]
@@ -81,6 +99,11 @@ impl Pool {
         }
     }
 
+    /// An errand has left a connection.
+    pub(in crate::git) fn warmed(&mut self) {
+        self.warm = true;
+    }
+
     /// Forgets what may have gone stale, and says whether there was anything: then a second try is worth it. The
     /// connections go too, all of them: a server that has closed one has closed the others.
     pub(in crate::git) fn forget(&mut self) -> bool {
@@ -108,8 +131,26 @@ impl Start {
 
     /// Begins a conversation.
     pub(in crate::git) fn converse(&self, patience: &Patience) -> Result<Conversation, Error> {
-        let talk = Talk(Rc::new(RefCell::new(State {
+        let talk = Talk(Rc::new(RefCell::new(self.state(UPLOAD, patience))));
+        let address = gix::url::parse(gix::bstr::BStr::new(self.url.as_str()))
+            .map_err(|error| Error::Local(format!("the remote's URL: {}", crate::git::error::chain(&error))))?;
+        let wire = Transport::new_http(Wire(talk.clone()), address, Protocol::V2, false);
+        Ok(Conversation::over_http(Box::new(wire), talk))
+    }
+}
+
+impl Start {
+    /// Begins a push.
+    pub(in crate::git) fn errand(&self, patience: &Patience) -> super::Errand {
+        // What is remembered is about fetching.
+        let state = State { remembered: None, ..self.state(RECEIVE, patience) };
+        super::Errand::Http(Errand(Box::new(state)))
+    }
+
+    fn state(&self, service: Service, patience: &Patience) -> State {
+        State {
             client: self.client.clone(),
+            service,
             asked: self.url.clone(),
             authorization: self.authorization.clone(),
             patience: patience.clone(),
@@ -121,11 +162,8 @@ impl Start {
             received: 0,
             limit: limits::GIT_LIST_BYTES,
             failure: None,
-        })));
-        let address = gix::url::parse(gix::bstr::BStr::new(self.url.as_str()))
-            .map_err(|error| Error::Local(format!("the remote's URL: {}", crate::git::error::chain(&error))))?;
-        let wire = Transport::new_http(Wire(talk.clone()), address, Protocol::V2, false);
-        Ok(Conversation::over_http(Box::new(wire), talk))
+            refusal: None,
+        }
     }
 }
 
@@ -142,6 +180,7 @@ pub(super) struct Talk(Rc<RefCell<State>>);
 
 struct State {
     client: Client,
+    service: Service,
     asked: Url,
     authorization: Option<HeaderValue>,
     patience: Patience,
@@ -154,6 +193,8 @@ struct State {
     /// What `received` may grow to with the current answer.
     limit: u64,
     failure: Option<Error>,
+    /// Status and text of an answer that was no success.
+    refusal: Option<(u16, String)>,
 }
 
 impl Talk {
@@ -185,11 +226,15 @@ impl State {
     }
 
     fn send(&mut self, method: Method, url: Url, headers: HeaderMap, body: Vec<u8>) -> Result<Response, Error> {
-        let mut request = self.client.request(method, url).headers(headers).body(body);
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
+        self.wait(self.request(method, url, headers, body).send())
+    }
+
+    fn request(&self, method: Method, url: Url, headers: HeaderMap, body: Vec<u8>) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, url).headers(headers).body(body);
+        match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
         }
-        self.wait(request.send())
     }
 
     /// The part of an answer that comes next; empty at its end.
@@ -223,7 +268,7 @@ impl State {
                 self.base = url.as_str().strip_suffix(&tail).map(str::to_owned);
                 continue;
             }
-            self.accept(response, ADVERTISEMENT)?;
+            self.accept(response, self.service.advertisement)?;
             let mut body = Vec::new();
             loop {
                 let chunk = self.chunk()?;
@@ -257,6 +302,10 @@ impl State {
         if !status.is_success() {
             let retry_after = text("retry-after").and_then(|value| net::retry_after(value, self.now));
             let error = net::Error::Status { status: status.as_u16(), retry_after };
+            if self.service == RECEIVE {
+                let text = text("content-type").is_none_or(|kind| kind.starts_with("text/plain"));
+                self.refusal = Some((status.as_u16(), if text { self.text(response) } else { String::new() }));
+            }
             return Err(Error::of_net(error, self.patience.total));
         }
         let kind = text("content-type").unwrap_or("nothing");
@@ -267,6 +316,23 @@ impl State {
         }
         self.current = Some(response);
         Ok(())
+    }
+}
+
+impl State {
+    /// The beginning of an answer that is meant for people.
+    fn text(&mut self, response: Response) -> String {
+        self.current = Some(response);
+        self.limit = self.received.saturating_add(limits::GIT_REFUSAL_BYTES);
+        let mut text = Vec::new();
+        while let Ok(chunk) = self.chunk() {
+            if chunk.is_empty() {
+                break;
+            }
+            text.extend_from_slice(&chunk);
+        }
+        self.current = None;
+        String::from_utf8_lossy(&text).into_owned()
     }
 }
 
@@ -306,7 +372,7 @@ impl Http for Wire {
         let mut state = self.0.0.borrow_mut();
         match state.capabilities(url, base_url, &map(headers)) {
             Ok(body) => Ok(GetResponse {
-                headers: Headers::known(ADVERTISEMENT),
+                headers: Headers::known(state.service.advertisement),
                 body: Body { talk: self.0.clone(), chunk: body },
             }),
             Err(error) => Err(gix::Error::from_error(state.fail(error))),
@@ -392,13 +458,13 @@ impl BufRead for Headers {
         if let Some((talk, request)) = self.request.take()
             && let Some(Pending { url, headers, body }) = request.borrow_mut().take()
         {
-            const KIND: &str = "application/x-git-upload-pack-result";
             let mut state = talk.0.borrow_mut();
+            let kind = state.service.result;
             let lists = body.get(4..).is_some_and(|line| line.starts_with(b"command=ls-refs"));
             state.limit = state.received + if lists { limits::GIT_LIST_BYTES } else { limits::GIT_PACK_BYTES };
             let sent = state.send(Method::POST, url, headers, body);
-            sent.and_then(|response| state.accept(response, KIND)).map_err(|error| state.fail(error))?;
-            self.text = Self::known(KIND).text;
+            sent.and_then(|response| state.accept(response, kind)).map_err(|error| state.fail(error))?;
+            self.text = Self::known(kind).text;
         }
         Ok(&self.text)
     }
@@ -442,4 +508,72 @@ impl Read for Body {
         self.consume(read);
         Ok(read)
     }
+}
+
+/// A push over HTTP: one request for what the server says first, and one with everything in it, whose length is told
+/// beforehand. Proxies that know no chunks are still about.
+pub(in crate::git) struct Errand(Box<State>);
+
+impl Errand {
+    pub(super) fn advertisement(&mut self) -> Result<Vec<u8>, Error> {
+        let base = self.0.asked.as_str().trim_end_matches('/').to_owned();
+        let url = format!("{base}/info/refs?service={}", self.0.service.name);
+        self.0.capabilities(&url, &base, &own_headers()).map(|body| body.to_vec())
+    }
+
+    pub(super) fn deliver(
+        &mut self,
+        request: Vec<u8>,
+        take: &mut dyn FnMut(&[u8]) -> Result<bool, String>,
+    ) -> Result<(), Lost> {
+        let state = &mut self.0;
+        let unsent = |error| Lost { error, sent: false };
+        state.patience.check().map_err(unsent)?;
+        let base = state.base.as_deref().unwrap_or(state.asked.as_str()).trim_end_matches('/');
+        let url = format!("{base}/{}", state.service.name)
+            .parse()
+            .map_err(|error| unsent(Error::Local(format!("the remote's URL: {error}"))))?;
+        let mut headers = own_headers();
+        for (name, kind) in [(CONTENT_TYPE, "request"), (ACCEPT, "result")] {
+            let value = format!("application/x-{}-{kind}", state.service.name);
+            headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
+        }
+        state.limit = state.received.saturating_add(limits::GIT_LIST_BYTES);
+        let request = state.request(Method::POST, url, headers, request);
+        let total = state.patience.total;
+        let response = match net::drive(request.send(), state.patience.until, &state.patience.stop) {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let sent = !error.is_connect() && !error.is_builder();
+                return Err(Lost { error: Error::of_net(net::Error::of(&error), total), sent });
+            }
+            Err(error) => return Err(Lost { error: Error::of_net(error, total), sent: true }),
+        };
+        // A server, or a gate before it, that answers so has not taken the push; one that broke down may have.
+        let status = response.status().as_u16();
+        let wait = response.headers().contains_key("retry-after");
+        let untouched = (300..500).contains(&status) && status != 408 || status == 503 && wait;
+        state.accept(response, state.service.result).map_err(|error| Lost { error, sent: !untouched })?;
+        let lost = |error| Lost { error, sent: true };
+        loop {
+            let chunk = state.chunk().map_err(lost)?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            if take(&chunk).map_err(|why| lost(Error::Protocol(why)))? {
+                // Only its end is missing, so that the connection can be used again.
+                let _ = state.chunk();
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) fn said(&mut self) -> (Option<u16>, String) {
+        self.0.refusal.take().map_or((None, String::new()), |(status, text)| (Some(status), text))
+    }
+}
+
+fn own_headers() -> HeaderMap {
+    const AGENT: HeaderValue = HeaderValue::from_static(crate::git::list::AGENT);
+    HeaderMap::from_iter([(USER_AGENT, AGENT)])
 }

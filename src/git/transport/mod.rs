@@ -3,6 +3,9 @@
 //! gix brings transports of its own; none of them can end a conversation with a server that sends a byte now and then
 //! (measured: 41 s where 6 s were asked for). Here a deadline covers the conversation as a whole, the flag that says
 //! "stop" is looked at while waiting, and what went wrong is kept in our own words instead of being guessed from texts.
+//!
+//! A fetch is a [`Conversation`], which gix leads. A push is an [`Errand`]: what the server says first, one request, one
+//! answer; the bytes are our own, and after a failure it is known whether the request had left.
 
 mod child;
 mod http;
@@ -120,6 +123,66 @@ impl Conversation {
             }
         }
     }
+}
+
+/// One push: what the server says first, one request, one answer.
+pub(super) enum Errand {
+    Http(http::Errand),
+    Program(child::Errand),
+}
+
+/// An errand that came to nothing.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) error: Error,
+    /// Whether the server may have got the whole request.
+    pub(super) sent: bool,
+}
+
+impl Errand {
+    /// What the server says first, whole.
+    pub(super) fn advertisement(&mut self, whole: &dyn Fn(&[u8]) -> Result<bool, String>) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Http(errand) => errand.advertisement(),
+            Self::Program(errand) => errand.advertisement(whole),
+        }
+    }
+
+    /// Sends the request, and hands over what comes back until `take` has it all or nothing more comes.
+    pub(super) fn deliver(
+        &mut self,
+        request: Vec<u8>,
+        take: &mut dyn FnMut(&[u8]) -> Result<bool, String>,
+    ) -> Result<(), Lost> {
+        match self {
+            Self::Http(errand) => errand.deliver(request, take),
+            Self::Program(errand) => errand.deliver(request, take),
+        }
+    }
+
+    /// What people are meant to read of a failure: status and body of an HTTP answer, or what the program said.
+    pub(super) fn said(&mut self) -> (Option<u16>, String) {
+        match self {
+            Self::Http(errand) => errand.said(),
+            Self::Program(errand) => (None, errand.said()),
+        }
+    }
+}
+
+/// Starts a push to a repository on this machine. One that is the operator's own gets its files along with its branch.
+pub(super) fn push_local(path: &std::path::Path, own: bool, patience: &Patience) -> Result<Errand, Error> {
+    child::push_local(path, own, patience).map(Errand::Program)
+}
+
+/// Starts a push over ssh, as [`over_ssh`].
+pub(super) fn push_over_ssh(
+    place: &ssh::Place,
+    credential: Option<&crate::config::Credential>,
+    scratch: &std::path::Path,
+    patience: &Patience,
+) -> Result<Errand, Error> {
+    let login = ssh::Login::prepare(credential, scratch)?;
+    child::push_over_ssh(place, login, patience).map(Errand::Program)
 }
 
 /// Starts a conversation with a repository on this machine.

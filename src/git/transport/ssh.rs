@@ -4,17 +4,18 @@
 //! configuration holds as text, and the passphrase of one, are files of our own that only we can read, for as long as
 //! the conversation lasts.
 
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use tempfile::TempDir;
-
 use crate::config::{Credential, KeySource};
 use crate::git::Error;
+use crate::git::scratch::{Scratch, quoted};
 use crate::limits;
+
+/// What sends objects.
+pub(super) const UPLOAD: &str = "git-upload-pack";
+/// What takes them.
+pub(super) const RECEIVE: &str = "git-receive-pack";
 
 /// Where on which host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,10 +47,14 @@ impl Place {
         Ok(Self { user, host, port: url.port, path })
     }
 
-    /// `ssh`, ready to run `git-upload-pack` there.
-    pub(super) fn command(&self, login: &Login) -> Command {
+    /// `ssh`, ready to run a program of Git's there: `git-upload-pack`, of the newest protocol, or `git-receive-pack`,
+    /// which has but one.
+    pub(super) fn command(&self, login: &Login, program: &str) -> Command {
         let mut ssh = crate::git::program::configured("ssh");
-        ssh.env("GIT_PROTOCOL", "version=2").args(["-T", "-x", "-o", "SendEnv=GIT_PROTOCOL"]);
+        ssh.args(["-T", "-x"]);
+        if program == UPLOAD {
+            ssh.env("GIT_PROTOCOL", "version=2").args(["-o", "SendEnv=GIT_PROTOCOL"]);
+        }
         let seconds = limits::GIT_CONNECT_DEADLINE.as_secs();
         ssh.args(["-o", &format!("ConnectTimeout={seconds}"), "-o", "ConnectionAttempts=1"]);
         ssh.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2"]);
@@ -81,14 +86,9 @@ impl Place {
             ssh.args(["-p", &port.to_string()]);
         }
         let user = self.user.as_deref().or(login.user.as_deref()).unwrap_or("git");
-        ssh.arg("--").arg(format!("{user}@{}", self.host)).arg(format!("git-upload-pack {}", quoted(&self.path)));
+        ssh.arg("--").arg(format!("{user}@{}", self.host)).arg(format!("{program} {}", quoted(&self.path)));
         ssh
     }
-}
-
-/// One word for the shell at the other end.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Who we are there. The files that it needs are gone when it is.
@@ -99,7 +99,7 @@ pub(super) struct Login {
     askpass: Option<PathBuf>,
     ignore_host_key: bool,
     known_hosts: Option<PathBuf>,
-    files: Option<TempDir>,
+    files: Option<Scratch>,
 }
 
 impl Login {
@@ -116,49 +116,21 @@ impl Login {
             known_hosts: known_hosts.clone(),
             ..Self::default()
         };
-        if passphrase.is_some() || matches!(key, KeySource::Text(_)) {
-            let parent = scratch.parent().unwrap_or(Path::new("."));
-            let mut name = scratch.file_name().unwrap_or_default().to_owned();
-            name.push("-");
-            let only_us = std::fs::Permissions::from_mode(0o700);
-            let made = std::fs::create_dir_all(parent)
-                .and_then(|()| tempfile::Builder::new().prefix(&name).permissions(only_us).tempdir_in(parent));
-            login.files = Some(made.map_err(|error| local(parent, &error))?);
+        let files = match (passphrase, key) {
+            (None, KeySource::Path(_)) => None,
+            _ => Some(Scratch::new(scratch)?),
+        };
+        login.key = match (key, &files) {
+            (KeySource::Text(text), Some(files)) => Some(files.secret("key", text)?),
+            (KeySource::Path(path), _) => Some(path.clone()),
+            (KeySource::Text(_), None) => None,
+        };
+        if let (Some(passphrase), Some(files)) = (passphrase, &files) {
+            login.askpass = Some(files.askpass(passphrase)?);
         }
-        login.key = Some(match key {
-            KeySource::Path(path) => path.clone(),
-            KeySource::Text(text) => login.secret("key", text)?,
-        });
-        if let Some(passphrase) = passphrase {
-            let file = login.secret("passphrase", passphrase)?;
-            let script = format!("#!/bin/sh\nexec cat {}\n", quoted(&file.to_string_lossy()));
-            login.askpass = Some(login.file("askpass", script.as_bytes(), 0o700)?);
-        }
+        login.files = files;
         Ok(login)
     }
-
-    /// A secret in a file; `ssh` insists on the line end behind a key.
-    fn secret(&self, name: &str, secret: &SecretString) -> Result<PathBuf, Error> {
-        let text = secret.expose_secret().trim_end_matches(['\r', '\n']);
-        self.file(name, format!("{text}\n").as_bytes(), 0o600)
-    }
-
-    fn file(&self, name: &str, content: &[u8], mode: u32) -> Result<PathBuf, Error> {
-        let directory = self.files.as_ref().map_or(Path::new("."), TempDir::path);
-        let path = directory.join(name);
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)
-            .and_then(|mut file| file.write_all(content));
-        written.map_err(|error| local(&path, &error))?;
-        Ok(path)
-    }
-}
-
-fn local(path: &Path, error: &std::io::Error) -> Error {
-    Error::Local(format!("{}: {error}", path.display()))
 }
 
 /// What `ssh`, or the Git program behind it, said on its standard error.
@@ -206,6 +178,8 @@ pub(super) fn explain(said: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn place(url: &str) -> Result<Place, Error> {
@@ -219,16 +193,16 @@ mod tests {
     #[test]
     fn both_forms_of_a_url_name_the_same_place() {
         let long = place("ssh://git@git.example.com:7999/team/flags.git").unwrap();
-        let line = arguments(&long.command(&Login::default()));
+        let line = arguments(&long.command(&Login::default(), UPLOAD));
         assert_eq!(
             &line[line.len() - 5..],
             ["-p", "7999", "--", "git@git.example.com", "git-upload-pack '/team/flags.git'"]
         );
         let short = place("ada@git.example.com:team/flags.git").unwrap();
-        let line = arguments(&short.command(&Login::default()));
+        let line = arguments(&short.command(&Login::default(), UPLOAD));
         assert_eq!(&line[line.len() - 3..], ["--", "ada@git.example.com", "git-upload-pack 'team/flags.git'"]);
         let home = place("ssh://git.example.com/~/it's.git").unwrap();
-        let line = arguments(&home.command(&Login::default()));
+        let line = arguments(&home.command(&Login::default(), UPLOAD));
         assert_eq!(line.last().unwrap(), r"git-upload-pack '~/it'\''s.git'");
     }
 
@@ -253,7 +227,7 @@ mod tests {
             known_hosts: Some("/keys of hosts/100%".into()),
         };
         let login = Login::prepare(Some(&credential), &scratch.path().join("flags.ssh")).unwrap();
-        let command = place("ssh://git.example.com/flags.git").unwrap().command(&login);
+        let command = place("ssh://git.example.com/flags.git").unwrap().command(&login, UPLOAD);
         let line = format!("{:?} {:?}", arguments(&command), command.get_envs().collect::<Vec<_>>());
         assert!(!line.contains("secret") && !line.contains("sesame"), "{line}");
         assert!(line.contains("StrictHostKeyChecking=yes") && line.contains("IdentitiesOnly=yes"), "{line}");
@@ -285,7 +259,7 @@ mod tests {
             known_hosts: None,
         };
         let login = Login::prepare(Some(&credential), &scratch.path().join("flags.ssh")).unwrap();
-        let line = arguments(&place("ssh://git.example.com/flags.git").unwrap().command(&login)).join(" ");
+        let line = arguments(&place("ssh://git.example.com/flags.git").unwrap().command(&login, UPLOAD)).join(" ");
         assert!(line.contains("StrictHostKeyChecking=no") && line.contains("UserKnownHostsFile=/dev/null"), "{line}");
         assert!(line.contains("-i /keys/flags") && line.contains("BatchMode=yes"), "{line}");
         assert!(line.contains("flags@git.example.com"), "{line}");

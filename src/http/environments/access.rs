@@ -58,12 +58,7 @@ pub(super) fn allows(state: &State, pass: &Pass<'_>, action: Action, name: &str,
 }
 
 /// An environment, for `action` on some of its namespaces, be it one alone.
-pub(super) fn some_of(
-    state: &State,
-    pass: &Pass<'_>,
-    action: Action,
-    name: &str,
-) -> Result<Arc<Environment>, Failure> {
+pub(super) fn some_of(state: &State, pass: &Pass<'_>, action: Action, name: &str) -> Result<Arc<Environment>, Failure> {
     if !reaches(state, pass, action, name) {
         pass.permit_to(action, name, ANY)?;
     }

@@ -78,7 +78,9 @@ fn co_authors(fields: &mut Fields) -> Result<Vec<Identity>, Failure> {
     }
     let identity = |person: &Value| -> Option<Identity> {
         let (name, email) = match person {
-            Value::Object(person) if person.len() == 2 => (person.get("name")?.as_str()?, person.get("email")?.as_str()?),
+            Value::Object(person) if person.len() == 2 => {
+                (person.get("name")?.as_str()?, person.get("email")?.as_str()?)
+            }
             Value::String(text) => text.strip_suffix('>')?.split_once('<')?,
             _ => return None,
         };
@@ -99,9 +101,7 @@ fn reason(fields: &mut Fields) -> Result<Option<String>, Failure> {
     let reason = match fields.value("breakGlass") {
         None => return Ok(None),
         Some(Value::String(reason)) => reason,
-        Some(Value::Object(object)) => {
-            Fields::of(object, "breakGlass.".to_owned(), &["reason"])?.text("reason")?
-        }
+        Some(Value::Object(object)) => Fields::of(object, "breakGlass.".to_owned(), &["reason"])?.text("reason")?,
         Some(_) => return Err(fields.wrong("breakGlass", "{\"reason\": \"…\"}")),
     };
     let reason = reason.trim().to_owned();

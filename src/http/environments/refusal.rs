@@ -57,9 +57,10 @@ pub(super) fn failure(refusal: Refusal, asked: Asked<'_>) -> Failure {
         }
         Refusal::AlreadyExists(_) => Failure::new(Code::AlreadyExists, words),
         Refusal::Invalid { problems, .. } => {
-            let details = problems.iter().take(limits::CONFLICTS_TOLD).map(|problem| {
-                json!({ "@type": "yardarm.Problem", "problem": problem })
-            });
+            let details = problems
+                .iter()
+                .take(limits::CONFLICTS_TOLD)
+                .map(|problem| json!({ "@type": "yardarm.Problem", "problem": problem }));
             Failure::invalid(words).with_details(details.collect())
         }
         Refusal::Conflict(conflict) => Failure::new(Code::Conflict, words).with_details(vec![detail(&conflict)]),

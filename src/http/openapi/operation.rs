@@ -44,7 +44,10 @@ impl Tag {
         (Self::Evaluation, "Evaluation on the server, as Flipt's server SDKs ask for it."),
         (Self::Client, "Snapshots and streams, for client SDKs that evaluate by themselves."),
         (Self::Ofrep, "The OpenFeature Remote Evaluation Protocol."),
-        (Self::Management, "Flags as they are in Git, and changes to them: Flipt v2's API, and what is ours beside it."),
+        (
+            Self::Management,
+            "Flags as they are in Git, and changes to them: Flipt v2's API, and what is ours beside it.",
+        ),
         (Self::Session, "What the web interface of Flipt asks first."),
         (Self::Status, "What is served, what each storage is doing, and what became of each delivery."),
         (Self::Webhooks, "Where Git providers say that something moved."),
@@ -264,9 +267,9 @@ impl Operation {
         response
     }
 
-    /// The same operation under another method.
+    /// The same operation under another method, where that is the one without a body.
     pub(super) fn named_for(mut self, method: &str) -> Self {
-        if method != "get" && method != "post" {
+        if method == "head" {
             let (first, rest) = (method.get(..1).unwrap_or_default(), method.get(1..).unwrap_or_default());
             self.id = format!("{}{}{rest}", self.id, first.to_uppercase());
             for response in self.responses.values_mut() {

@@ -1,0 +1,140 @@
+//! `POST …/{environment}/changes`: several changes in one commit, all of them or none.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
+
+use super::access::{self, by, segment};
+use super::fields::Fields;
+use super::options::{self, Options};
+use super::refusal::Asked;
+use super::writing::{Named, carried_out, outcome};
+use super::{action, namespaces, resources};
+use crate::flags::resource::view::DEFAULT;
+use crate::flags::resource::{Kind, Resource, payload};
+use crate::http::auth::{self, Need};
+use crate::http::error::Failure;
+use crate::http::{State, body};
+use crate::limits;
+use crate::write::{Change, What};
+
+/// `POST /api/v2/environments/{environment}/changes`
+pub(in crate::http) async fn change(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
+    changed(&state, &request, sent).await.unwrap_or_else(|failure| failure.json())
+}
+
+async fn changed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Failure> {
+    let pass = auth::admit(state, Need::CHANGE, request)?;
+    let name = segment(request, "environment");
+    let body = body::read(request, sent).await?;
+    Fields::of_query(request, &[])?;
+    let mut fields = Fields::of_body(&body, &[&["changes", "revision"], &options::NAMES[..]].concat())?;
+    let list = fields.list("changes")?;
+    if list.is_empty() {
+        return Err(Failure::invalid("changes must not be empty"));
+    }
+    if list.len() > limits::CHANGES {
+        return Err(Failure::invalid(format!("one request has at most {} changes", limits::CHANGES)));
+    }
+    let changes = list.into_iter().enumerate().map(|(at, value)| read(at, value)).collect::<Result<Vec<_>, _>>()?;
+    let revision = options::revision(request, fields.text("revision")?)?;
+    let options = Options::take(&mut fields)?;
+    let mut environment = None;
+    for change in &changes {
+        environment = Some(access::environment(state, &pass, action(&options), &name, &change.namespace)?);
+    }
+    let environment = environment.ok_or_else(|| access::unknown(&name))?;
+    let (named, dry_run): (Vec<Named>, _) = (changes.iter().map(Named::from).collect(), options.dry_run);
+    let by = by(state, &pass, request);
+    let told = carried_out(state, environment, by, changes, revision, options, Asked::Ours).await?;
+    Ok(HttpResponse::Ok().json(outcome(&told, &named, dry_run)))
+}
+
+/// One change.
+fn read(at: usize, value: Value) -> Result<Change, Failure> {
+    const KNOWN: &[&str] = &["action", "type", "namespace", "key", "payload", "revision"];
+    let Value::Object(object) = value else {
+        return Err(Failure::invalid(format!("changes[{at}] is to be an object")));
+    };
+    let place = format!("changes[{at}].");
+    let told = |failure: Failure| Failure::invalid(format!("changes[{at}]: {}", failure.message));
+    let mut fields = Fields::of(object, place, KNOWN)?;
+    let (action, kind) = (fields.text("action")?, fields.text("type")?);
+    let (namespace, key) = (fields.text("namespace")?, fields.text("key")?);
+    let (payload, revision) = (fields.value("payload"), fields.filled("revision")?);
+    let (namespace, what) = if kind == "namespace" {
+        let key = match (namespace.as_str(), key.as_str()) {
+            (namespace, "") => namespace,
+            ("", key) => key,
+            (namespace, key) if namespace == key => key,
+            _ => return Err(fields.wrong("key", "the namespace itself")),
+        };
+        (key.to_owned(), of_namespace(&fields, &action, key, payload).map_err(told)?)
+    } else {
+        let namespace = if namespace.is_empty() { DEFAULT.to_owned() } else { namespace };
+        (namespace, of_resource(&fields, &action, &kind, &key, payload.as_ref()).map_err(told)?)
+    };
+    Ok(Change { namespace, what, revision })
+}
+
+fn of_namespace(fields: &Fields, action: &str, key: &str, payload: Option<Value>) -> Result<What, Failure> {
+    if key.is_empty() {
+        return Err(Failure::invalid("key must not be empty"));
+    }
+    let head = || {
+        let object = match payload {
+            Some(Value::Object(object)) => object,
+            Some(_) => return Err(fields.wrong("payload", "an object")),
+            None => serde_json::Map::new(),
+        };
+        let mut head = Fields::of(object, "payload.".to_owned(), &["key", "name", "description", "protected"])?;
+        let (name, description) = (head.text("name")?, head.text("description")?);
+        namespaces::read(key, name, description)
+    };
+    match action {
+        "create" => Ok(What::CreateNamespace(head()?)),
+        "update" => Ok(What::UpdateNamespace(head()?)),
+        "delete" if key == DEFAULT => Err(Failure::invalid(format!("namespace \"{key}\" is protected"))),
+        "delete" => Ok(What::DeleteNamespace),
+        _ => Err(fields.wrong("action", "create, update or delete, for a namespace")),
+    }
+}
+
+fn of_resource(fields: &Fields, action: &str, kind: &str, key: &str, value: Option<&Value>) -> Result<What, Failure> {
+    let kind = match kind {
+        "" => None,
+        url => Some(
+            Kind::of_type_url(url)
+                .ok_or_else(|| fields.wrong("type", "flipt.core.Flag, flipt.core.Segment or namespace"))?,
+        ),
+    };
+    let resource = || -> Result<Resource, Failure> {
+        let value = value.ok_or_else(|| Failure::invalid("payload is missing"))?;
+        let within = value.get("key").and_then(Value::as_str).unwrap_or_default();
+        if !key.is_empty() && !within.is_empty() && key != within {
+            return Err(fields.wrong("key", "that of the payload"));
+        }
+        let key = if key.is_empty() { within } else { key };
+        if key.is_empty() {
+            return Err(Failure::invalid("key must not be empty"));
+        }
+        // Beside a type the payload needs none.
+        let (Some(kind), None) = (kind, value.get("@type")) else { return resources::read(Some(value), key) };
+        payload::resource(kind, key, value).map_err(|error| Failure::invalid(error.to_string()))
+    };
+    let of_kind = |resource: Resource| match kind {
+        Some(kind) if kind != resource.kind() => Err(fields.wrong("type", "that of the payload")),
+        _ => Ok(resource),
+    };
+    match action {
+        "create" => Ok(What::Create(of_kind(resource()?)?)),
+        "update" => Ok(What::Update(of_kind(resource()?)?)),
+        "put" => Ok(What::Put(of_kind(resource()?)?)),
+        "delete" if key.is_empty() => Err(Failure::invalid("key must not be empty")),
+        "delete" => {
+            let kind = kind.ok_or_else(|| fields.wrong("type", "flipt.core.Flag, flipt.core.Segment or namespace"))?;
+            Ok(What::Delete { kind, key: key.to_owned() })
+        }
+        _ => Err(fields.wrong("action", "create, update, put or delete")),
+    }
+}

@@ -1,0 +1,107 @@
+//! Carrying out a change, and what is told of it.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use serde_json::{Value, json};
+
+use super::options::Options;
+use super::refusal::{self, Asked};
+use crate::flags::resource::{Kind, payload};
+use crate::http::State;
+use crate::http::error::Failure;
+use crate::serve::Environment;
+use crate::write::{By, Change, Outcome, Request, What};
+
+/// Has it done.
+pub(super) async fn carried_out(
+    state: &Data<State>,
+    environment: Arc<Environment>,
+    by: By,
+    changes: Vec<Change>,
+    revision: Option<String>,
+    options: Options,
+    asked: Asked<'_>,
+) -> Result<Outcome, Failure> {
+    let Options { message, co_authors, dry_run, branch: on_branch, break_glass } = options;
+    let wish = Request { environment, changes, revision, message, co_authors, by, dry_run, on_branch, break_glass };
+    state.writers.change(wish).await.map_err(|refusal| refusal::failure(refusal, asked))
+}
+
+/// Everything that is known of a change that was made, or would be.
+pub(super) fn outcome(outcome: &Outcome, changes: &[Named], dry_run: bool) -> Value {
+    let resources = outcome.written.iter().zip(changes).map(|(written, named)| {
+        let mut told = json!({
+            "namespace": written.namespace,
+            "key": named.key,
+            "type": named.kind.map_or("namespace", Kind::type_url),
+            "revision": written.revision,
+            "merged": written.merged,
+        });
+        if let (Some(told), Some(resource)) = (told.as_object_mut(), &written.resource) {
+            told.insert("payload".to_owned(), payload::to_json(resource));
+        }
+        told
+    });
+    let rewritten =
+        outcome.rewritten.iter().map(|(file, part)| json!({ "file": file, "what": part.what, "why": part.why }));
+    json!({
+        "commit": outcome.commit,
+        "made": outcome.made,
+        "dryRun": dry_run,
+        "branch": outcome.branch,
+        "environment": outcome.environment,
+        "resources": resources.collect::<Vec<_>>(),
+        "rewritten": rewritten.collect::<Vec<_>>(),
+        "textDiff": outcome.text_diff,
+        "changes": outcome.changes,
+        "live": outcome.live,
+        "breakGlass": outcome.break_glass,
+    })
+}
+
+/// What a change is about, as its caller named it.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    /// None of a namespace.
+    pub(super) kind: Option<Kind>,
+    pub(super) key: String,
+}
+
+impl From<&Change> for Named {
+    fn from(change: &Change) -> Self {
+        let (kind, key) = match &change.what {
+            What::Create(resource) | What::Update(resource) | What::Put(resource) => {
+                (Some(resource.kind()), resource.key())
+            }
+            What::Delete { kind, key } => (Some(*kind), key.as_str()),
+            What::CreateNamespace(_) | What::UpdateNamespace(_) | What::DeleteNamespace => {
+                (None, change.namespace.as_str())
+            }
+        };
+        Self { kind, key: key.to_owned() }
+    }
+}
+
+/// Adds to an answer of Flipt's what only our callers know, where they asked for it or have to know it: that the change
+/// was joined with somebody else's, that comments were lost, that it is not pushed yet.
+pub(super) fn with_outcome(mut answer: Value, told: &Outcome, named: &[Named], asked: &Asking) -> Value {
+    let noteworthy = told.break_glass || !told.rewritten.is_empty() || told.written.iter().any(|one| one.merged);
+    if let (true, Some(answer)) = (asked.ours || noteworthy, answer.as_object_mut()) {
+        answer.insert("outcome".to_owned(), outcome(told, named, asked.dry_run));
+    }
+    answer
+}
+
+/// What of the options the answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking {
+    ours: bool,
+    dry_run: bool,
+}
+
+impl From<&Options> for Asking {
+    fn from(options: &Options) -> Self {
+        Self { ours: options.is_ours(), dry_run: options.dry_run }
+    }
+}
