@@ -343,6 +343,12 @@ pub const GIT_REFUSAL_CHARACTERS: usize = 600;
 pub const GIT_REFUSAL_BYTES: u64 = 4 * 1024;
 /// A pack that is pushed; it is held in memory, so that its length is known beforehand. A flag file may have 64 MB.
 pub const GIT_PUSH_BYTES: u64 = 256 * 1024 * 1024;
+/// Output of a program that signs or pushes: a signature has 1 KB, a report a line.
+pub const GIT_PROGRAM_BYTES: usize = 64 * 1024;
+/// Signing a commit; `gpg` starts its agent the first time, which takes up to a second on a small machine.
+pub const GIT_SIGN_DEADLINE: Duration = Duration::from_secs(20);
+/// Longest path of a directory in which `gpg` keeps the socket of its agent: the system allows 107 bytes for the whole.
+pub const GIT_SIGN_PATH_BYTES: usize = 80;
 /// Commits that a history of a file walks at most; a monorepo's year has some ten thousand.
 pub const GIT_WALK: usize = 100_000;
 /// Trees and commits kept while walking, so that what is stored as a difference is not made anew each time.
@@ -412,3 +418,10 @@ pub const TEMPLATE_ARGUMENTS: usize = 64;
 pub const TEMPLATE_ROUNDS: u64 = 10_000;
 /// Nodes of a template with those of every template that it calls: one round of its loops.
 pub const TEMPLATE_STEPS: u64 = 5_000;
+
+/// Characters of a commit's message; providers show some hundred of them.
+pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
+/// `flipt.yaml` of a repository: three templates.
+pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
+/// Warnings about keys of it.
+pub const OWN_TEMPLATES_WARNINGS: usize = 5;

@@ -16,7 +16,10 @@ mod style;
 mod value;
 mod verify;
 mod want;
+mod without;
 mod write;
+
+pub use without::without;
 
 use super::resource::{Kind, Namespace, Resource};
 

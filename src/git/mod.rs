@@ -21,6 +21,7 @@ mod pack;
 mod place;
 pub mod program;
 mod push;
+mod scratch;
 mod sign;
 mod standing;
 mod transport;

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use gix::ThreadSafeRepository;
 use gix::hash::Kind;
 
-use super::Error;
 use super::error::{chain, damaged};
+use super::{Error, scratch};
 use crate::limits;
 
 /// The file that makes a directory one of ours, with the remote that it mirrors.
@@ -111,10 +111,17 @@ pub(super) fn sweep(directory: &Path) -> Result<(), Error> {
             remove(&path)?;
         }
     }
-    let secrets = beside(directory, "ssh-");
-    let secrets = secrets.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Objects that were being written.
+    for path in files(&directory.join("objects"))? {
+        if path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(".tmp")) {
+            remove(&path)?;
+        }
+    }
+    let beside = |suffix| beside(directory, suffix).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let secrets = scratch::SUFFIXES.map(beside);
     for path in directories(directory.parent().unwrap_or(Path::new(".")))? {
-        if path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with(&secrets)) {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if secrets.iter().any(|secrets| name.starts_with(secrets)) {
             remove(&path)?;
         }
     }

@@ -6,11 +6,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 
 use super::Error;
+use super::transport::Patience;
+use crate::limits;
 
 /// What every program inherits. Nothing else: the daemon's own environment holds secrets (`${env:…}`), and a variable of
 /// Git's would make it look somewhere else than it is told.
@@ -41,6 +44,82 @@ pub(super) fn set(command: &mut Command, settings: &[(&str, &str)]) {
     for (number, (name, value)) in settings.iter().enumerate() {
         command.env(format!("GIT_CONFIG_KEY_{number}"), name).env(format!("GIT_CONFIG_VALUE_{number}"), value);
     }
+}
+
+/// A program that nobody has configured anything for, and that speaks English.
+pub(super) fn plain(name: &str) -> Command {
+    let mut command = Command::new(name);
+    command.env_clear().envs(inherited(&INHERITED)).env("LC_ALL", "C");
+    command
+}
+
+/// How a program has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) ok: bool,
+    pub(super) out: Vec<u8>,
+    pub(super) said: String,
+}
+
+/// Runs a program to its end, for as long as there is patience: neither one that hangs nor a child of its own that keeps
+/// its output open can hold us. Of what it says the beginning is kept.
+pub(super) fn run_within(command: &mut Command, input: Vec<u8>, patience: &Patience) -> Result<Ended, Error> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::Local(format!("the program {name} is not installed")),
+        _ => Error::Local(format!("the program {name}: {error}")),
+    };
+    patience.check()?;
+    let mut child =
+        Running(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?);
+    if let Some(mut stdin) = child.0.stdin.take() {
+        // Ends with the program; one that does not want to know is not told.
+        std::thread::spawn(move || stdin.write_all(&input));
+    }
+    let out = child.0.stdout.take().map(|pipe| listen(pipe, limits::GIT_PROGRAM_BYTES));
+    let said = child.0.stderr.take().map(|pipe| listen(pipe, limits::GIT_STDERR_BYTES));
+    let (Some(out), Some(said)) = (out, said) else { return Err(Error::Local(format!("{name} has no pipes"))) };
+    let bytes = loop {
+        patience.check()?;
+        match out.recv_timeout(limits::NET_STOP_LOOK) {
+            Ok(bytes) => break bytes,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break Vec::new(),
+        }
+    };
+    let said = said.recv_timeout(limits::NET_STOP_LOOK * 8).unwrap_or_default();
+    let status = loop {
+        if let Some(status) = child.0.try_wait().map_err(failed)? {
+            break status;
+        }
+        patience.check()?;
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    Ok(Ended { ok: status.success(), out: bytes, said: String::from_utf8_lossy(&said).into_owned() })
+}
+
+/// A program that does not outlive whoever waits for it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads a pipe to its end on a thread of its own, and keeps the beginning.
+fn listen(mut pipe: impl Read + Send + 'static, keep: usize) -> Receiver<Vec<u8>> {
+    let (sender, heard) = sync_channel(1);
+    std::thread::spawn(move || {
+        let (mut kept, mut chunk) = (Vec::new(), [0; 4096]);
+        while let Ok(read @ 1..) = pipe.read(&mut chunk) {
+            let room = keep.saturating_sub(kept.len());
+            kept.extend_from_slice(chunk.get(..read.min(room)).unwrap_or_default());
+        }
+        let _ = sender.send(kept);
+    });
+    heard
 }
 
 /// `git` in the clean environment, with nothing on its standard input.

@@ -10,6 +10,7 @@
 
 pub mod audit;
 mod branch_name;
+pub mod message;
 pub mod plan;
 mod queue;
 mod round;

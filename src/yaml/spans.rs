@@ -279,8 +279,9 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Whether a collection is in brackets; the span of a block has nothing but its anchor and tag.
     fn opens(&self, from: usize, to: usize, bracket: u8) -> bool {
-        to > from && self.text.as_bytes().get(to - 1) == Some(&bracket)
+        to > from && self.text.as_bytes().get(self.past_properties(from)) == Some(&bracket)
     }
 
     /// The first byte from `at` on that is neither blank nor part of a comment.
@@ -416,12 +417,12 @@ impl Builder<'_> {
     ) -> Result<(), Error> {
         self.count(at)?;
         self.lead(at)?;
-        let body = if brackets { to.saturating_sub(1) } else { self.next(to) };
+        let body = if brackets { self.past_properties(from) } else { self.next(to) };
         let has = anchor != 0 || tag;
         // Of a list without indentation the parser tells the place behind its first dash.
         let start = if has || brackets { from } else { self.next(self.cursor) };
         if brackets {
-            self.cursor = to;
+            self.cursor = body + 1;
         } else if has {
             self.cursor = self.past_properties(from).min(to.max(from));
         }
@@ -430,21 +431,30 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn end(&mut self, from: usize, bracket: u8, at: Position) -> Result<(), Error> {
+    fn end(&mut self, from: usize, bracket: u8, at_position: Position) -> Result<(), Error> {
         let Some(Open { mut spot, key, .. }) = self.open.pop() else {
-            return Err(error(at, Reason::Syntax, "an end without a beginning"));
+            return Err(error(at_position, Reason::Syntax, "an end without a beginning"));
         };
         if key.is_some() {
-            return Err(error(at, Reason::Syntax, "a key without a value"));
+            return Err(error(at_position, Reason::Syntax, "a key without a value"));
         }
         let bare =
             matches!(spot.form, Form::Map { odd: true, .. }) && self.text.as_bytes().get(spot.body) != Some(&b'{');
         if spot.is_flow() && !bare {
-            if self.text.as_bytes().get(from) != Some(&bracket) {
-                return Err(error(at, Reason::Syntax, "a bracket that cannot be found"));
+            // The parser's place is another behind a last comma.
+            let bytes = self.text.as_bytes();
+            let mut at = self.next(self.cursor);
+            for sign in [b':', b','] {
+                if bytes.get(at) == Some(&sign) {
+                    at = self.next(at + 1);
+                }
             }
-            (spot.end, spot.tail) = (from + 1, from + 1);
-            self.cursor = from + 1;
+            let found = [at, from].into_iter().find(|at| bytes.get(*at) == Some(&bracket));
+            let Some(found) = found else {
+                return Err(error(at_position, Reason::Syntax, "a bracket that cannot be found"));
+            };
+            (spot.end, spot.tail) = (found + 1, found + 1);
+            self.cursor = found + 1;
         } else if let Some((end, tail)) = spot.children().last().map(|last| (last.end, last.tail)) {
             let colon = spot.pairs().last().map_or(0, |pair| pair.colon);
             (spot.end, spot.tail) = (end.max(colon), tail.max(colon));
@@ -454,7 +464,7 @@ impl Builder<'_> {
                 spot.body = spot.start;
             }
         }
-        self.place(spot, at)
+        self.place(spot, at_position)
     }
 
     fn place(&mut self, spot: Spot, at: Position) -> Result<(), Error> {

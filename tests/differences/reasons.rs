@@ -57,6 +57,9 @@ reasons! {
     STABLE: ANSWERS, "OFREP without a targeting key is the entity `\"\"`", "a random one for each flag and call", "answers and tag stay the same, and no flag flaps";
     TAG: ANSWERS, "the `Etag` of an OFREP bulk answer changes whenever any answer does", "not with attachments, reasons and values", "a change of an attachment would never be seen";
     ONE_CODING: ANSWERS, "snapshots are compressed with gzip", "and with deflate; other answers too", "gzip is the one coding that clients in use ask for";
+    PRODUCT: ANSWERS, "`/meta/info` names our version and the product `oss`", "Flipt's, Go's, and the licence", "the interface shows by that word what there is: proposals are not there yet";
+    WHOSE: ANSWERS, "`/auth/v1/self` tells name and scopes, and no metadata of a token", "the `metadata` of the configuration", "what a token may do is what its holder asks";
+    NO_TOKEN_API: ANSWERS, "there is no API of tokens and sessions: 404", "lists tokens, ends sessions", "tokens are in a file that `yardarm token` keeps, and there are no sessions";
     METRICS: MEASURES, "metrics are OpenMetrics", "Prometheus' text", "Prometheus asks for it first, and units and ends are part of it";
     LABELS: MEASURES, "evaluations are counted by environment, namespace and reason", "also by flag, segments and value, and with what OpenTelemetry adds", "labels that grow with the flags make series without end";
     GIT_METRICS: MEASURES, "what storages do is in `yardarm_fetches`, `yardarm_storage_…` and `yardarm_deliveries`", "`flipt_git_…`", "other things happen to them";

@@ -32,6 +32,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "write",
         &[
             "audit",
+            "template",
+            "yaml",
             "auth",
             "git",
             "store",
@@ -95,6 +97,7 @@ const PURE: &[&str] = &[
     "limits",
     "sync/slot",
     "sync/schedule",
+    "write/plan",
 ];
 const IMPURE: &[&str] = &[
     "std::fs::",

@@ -9,6 +9,7 @@ mod compatibility;
 mod diff;
 #[path = "../differences/mod.rs"]
 mod differences;
+mod edits;
 mod evaluate;
 mod evaluation;
 mod git_commit;
@@ -19,6 +20,7 @@ mod git_mirror;
 mod git_place;
 mod git_push;
 mod git_server;
+mod git_sign;
 mod git_ssh;
 mod http;
 mod packaging;

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::super::document::Format;
+use super::super::document::{self, Format};
+use super::super::problem::Severity;
 use super::super::resource::{self, Constraint, Document, Flag, Segment};
 use super::Error;
 use crate::yaml::{self, Node, json};
@@ -27,6 +28,11 @@ pub(super) fn content(bytes: &[u8], wanted: &[Document]) -> Result<(), Error> {
     let found: Vec<Document> = found.into_iter().flatten().collect();
     if found.len() != wanted.len() {
         return Err(Error::Unfaithful(format!("{} documents where {} were meant", found.len(), wanted.len())));
+    }
+    // What is declared is read leniently: a word that nobody knows would be passed over.
+    let file = document::read(Format::Yaml, bytes);
+    if let Some(problem) = file.problems.iter().find(|problem| problem.severity == Severity::Error) {
+        return Err(Error::Invalid(format!("{}: {}", problem.key_path, problem.message)));
     }
     match found.iter().zip(wanted).position(|(found, wanted)| !same(found, wanted)) {
         Some(at) => Err(Error::Unfaithful(format!("document {} says something else", at + 1))),

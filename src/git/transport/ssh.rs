@@ -4,16 +4,12 @@
 //! configuration holds as text, and the passphrase of one, are files of our own that only we can read, for as long as
 //! the conversation lasts.
 
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use secrecy::{ExposeSecret as _, SecretString};
-use tempfile::TempDir;
-
 use crate::config::{Credential, KeySource};
 use crate::git::Error;
+use crate::git::scratch::{Scratch, quoted};
 use crate::limits;
 
 /// What sends objects.
@@ -95,11 +91,6 @@ impl Place {
     }
 }
 
-/// One word for the shell at the other end.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 /// Who we are there. The files that it needs are gone when it is.
 #[derive(Debug, Default)]
 pub(super) struct Login {
@@ -108,7 +99,7 @@ pub(super) struct Login {
     askpass: Option<PathBuf>,
     ignore_host_key: bool,
     known_hosts: Option<PathBuf>,
-    files: Option<TempDir>,
+    files: Option<Scratch>,
 }
 
 impl Login {
@@ -125,49 +116,21 @@ impl Login {
             known_hosts: known_hosts.clone(),
             ..Self::default()
         };
-        if passphrase.is_some() || matches!(key, KeySource::Text(_)) {
-            let parent = scratch.parent().unwrap_or(Path::new("."));
-            let mut name = scratch.file_name().unwrap_or_default().to_owned();
-            name.push("-");
-            let only_us = std::fs::Permissions::from_mode(0o700);
-            let made = std::fs::create_dir_all(parent)
-                .and_then(|()| tempfile::Builder::new().prefix(&name).permissions(only_us).tempdir_in(parent));
-            login.files = Some(made.map_err(|error| local(parent, &error))?);
+        let files = match (passphrase, key) {
+            (None, KeySource::Path(_)) => None,
+            _ => Some(Scratch::new(scratch)?),
+        };
+        login.key = match (key, &files) {
+            (KeySource::Text(text), Some(files)) => Some(files.secret("key", text)?),
+            (KeySource::Path(path), _) => Some(path.clone()),
+            (KeySource::Text(_), None) => None,
+        };
+        if let (Some(passphrase), Some(files)) = (passphrase, &files) {
+            login.askpass = Some(files.askpass(passphrase)?);
         }
-        login.key = Some(match key {
-            KeySource::Path(path) => path.clone(),
-            KeySource::Text(text) => login.secret("key", text)?,
-        });
-        if let Some(passphrase) = passphrase {
-            let file = login.secret("passphrase", passphrase)?;
-            let script = format!("#!/bin/sh\nexec cat {}\n", quoted(&file.to_string_lossy()));
-            login.askpass = Some(login.file("askpass", script.as_bytes(), 0o700)?);
-        }
+        login.files = files;
         Ok(login)
     }
-
-    /// A secret in a file; `ssh` insists on the line end behind a key.
-    fn secret(&self, name: &str, secret: &SecretString) -> Result<PathBuf, Error> {
-        let text = secret.expose_secret().trim_end_matches(['\r', '\n']);
-        self.file(name, format!("{text}\n").as_bytes(), 0o600)
-    }
-
-    fn file(&self, name: &str, content: &[u8], mode: u32) -> Result<PathBuf, Error> {
-        let directory = self.files.as_ref().map_or(Path::new("."), TempDir::path);
-        let path = directory.join(name);
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)
-            .and_then(|mut file| file.write_all(content));
-        written.map_err(|error| local(&path, &error))?;
-        Ok(path)
-    }
-}
-
-fn local(path: &Path, error: &std::io::Error) -> Error {
-    Error::Local(format!("{}: {error}", path.display()))
 }
 
 /// What `ssh`, or the Git program behind it, said on its standard error.
@@ -215,6 +178,8 @@ pub(super) fn explain(said: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn place(url: &str) -> Result<Place, Error> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
@@ -15,7 +16,7 @@ use super::wire;
 use crate::differences::CONVERSATIONS;
 
 /// Paths that this surface does not have: their conversations are replayed where they are served.
-const ELSEWHERE: &[&str] = &["/meta/", "/auth/", "/api/v2/", "/internal/v2/", "/debug/"];
+const ELSEWHERE: &[&str] = &["/api/v2/environments", "/internal/v2/", "/debug/"];
 
 #[test]
 fn evaluation_boolean() {
@@ -132,13 +133,13 @@ fn first_frame(server: &Server, open: &mut wire::Open, silent: bool) -> String {
     open.until(if events { "\n\n" } else { "\n" })
 }
 
-fn recorded_conversations(file: &str) -> String {
+pub(super) fn recorded_conversations(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(format!("{file}.jsonl"));
     std::fs::read_to_string(path).unwrap()
 }
 
 /// Whether an answer is as recorded, or differs as it is meant to.
-fn judge(
+pub(super) fn judge(
     file: &str,
     name: &str,
     differences: &[String],
@@ -162,7 +163,7 @@ fn judge(
     }
 }
 
-fn unused(file: &str, used: &[bool], failures: &mut Vec<String>) {
+pub(super) fn unused(file: &str, used: &[bool], failures: &mut Vec<String>) {
     for (difference, used) in CONVERSATIONS.iter().zip(used) {
         if difference.file == file && !used {
             failures.push(format!("{} does not differ any more", difference.name));
@@ -213,7 +214,7 @@ fn replay(file: &str) {
         }
         count += 1;
         let name = line["name"].as_str().unwrap();
-        let mut got = ask(servers.get(line["server"].as_str().unwrap()), &line["request"], &etag);
+        let mut got = ask(servers.get(line["server"].as_str().unwrap()).address, &line["request"], &etag);
         if got.status == 200 {
             etag = got.header("etag").unwrap_or(etag);
         }
@@ -230,7 +231,7 @@ fn replay(file: &str) {
     assert!(failures.is_empty(), "{} of {count} in {file}:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn ask(server: &Server, request: &Value, etag: &str) -> wire::Answer {
+pub(super) fn ask(server: SocketAddr, request: &Value, etag: &str) -> wire::Answer {
     let raw = etag.trim_start_matches("W/").trim_matches('"');
     let headers: Vec<(String, String)> = request["headers"]
         .as_object()
@@ -253,7 +254,7 @@ fn ask(server: &Server, request: &Value, etag: &str) -> wire::Answer {
     };
     // A quotation mark in a query is no URI; clients in use send it escaped.
     let path = request["path"].as_str().unwrap().replace('"', "%22");
-    wire::send(server.address, request["method"].as_str().unwrap(), &path, &headers, body.as_deref())
+    wire::send(server, request["method"].as_str().unwrap(), &path, &headers, body.as_deref())
 }
 
 fn repeated(value: &Value) -> Vec<u8> {
@@ -264,7 +265,7 @@ fn repeated(value: &Value) -> Vec<u8> {
 }
 
 /// Everything in which our answer differs from the recorded one.
-fn compare(want: &Value, got: &wire::Answer) -> Vec<String> {
+pub(super) fn compare(want: &Value, got: &wire::Answer) -> Vec<String> {
     let mut differences = Vec::new();
     let status = want["status"].as_u64().unwrap();
     if status != u64::from(got.status) {
@@ -319,7 +320,7 @@ fn compare(want: &Value, got: &wire::Answer) -> Vec<String> {
     differences
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(400).collect()
 }
 
