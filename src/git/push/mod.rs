@@ -23,7 +23,7 @@ use gix::ObjectId;
 use self::rejection::Complaint;
 use self::wire::{Advertisement, Answer, Verdict};
 use super::error::damaged;
-use super::mirror::{compare_and_set, lock};
+use super::mirror::{compare_and_set, lock, tips};
 use super::transport::{self, Address, Errand, Lost, Patience};
 use super::{Error, Mirror, Remote, list, place};
 use crate::clock::{Clock as _, System};
@@ -231,6 +231,24 @@ fn refused(errand: &mut Errand, error: Error) -> PushError {
     }
 }
 
+/// Commits that the server has, as far as they are here. Of a branch that has moved on there it has what it had when we
+/// fetched; should it have thrown that away, it says that objects are missing, and takes nothing.
+fn known(repository: &gix::Repository, server: &Advertisement) -> Result<Vec<ObjectId>, Error> {
+    let ours = tips(repository, "refs/heads/")?;
+    let mut quiet = repository.clone();
+    // Thousands of references that are not here are not looked for on the disk again and again.
+    quiet.objects.refresh_never();
+    let here = |id: &ObjectId| quiet.find_commit(*id).is_ok();
+    let mut known: Vec<ObjectId> = server.have.iter().copied().filter(here).collect();
+    for (name, id) in &server.references {
+        let before = name.strip_prefix("refs/heads/").and_then(|branch| ours.get(branch)).copied();
+        known.extend(if here(id) { Some(*id) } else { before });
+    }
+    known.sort_unstable();
+    known.dedup();
+    Ok(known)
+}
+
 /// Asks for the change and hears what became of it.
 fn send(mut errand: Errand, server: &Advertisement, push: &Checked, patience: &Patience) -> Result<(), PushError> {
     let Checked { reference, old, new, repository } = push;
@@ -250,8 +268,7 @@ fn send(mut errand: Errand, server: &Advertisement, push: &Checked, patience: &P
     }
     let mut request = wire::command(reference, *old, *new, server, list::AGENT);
     if let Some(new) = new {
-        let known = server.references.values().chain(&server.have).copied();
-        let known = known.filter(|id| repository.find_commit(*id).is_ok()).collect();
+        let known = known(repository, server)?;
         request.extend_from_slice(&outgoing::pack(repository, *new, known, patience)?);
     }
     let mut answer = Answer::new(server);
