@@ -82,7 +82,7 @@ fn main() {
             write("flag_document", &name, &bytes);
             if name.ends_with("yaml") && bytes.len() < 4 * 1024 {
                 let edited = String::from_utf8_lossy(&bytes).replacen("true", "false", 1);
-                write("outline", &name, &[&bytes, b"=====\n", edited.as_bytes()].concat());
+                write("outline", &name, &[&bytes[..], b"=====\n", edited.as_bytes()].concat());
             }
         }
     }
