@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha1::Digest as _;
 
-use super::plan::{Done, Look, Planned};
+use super::plan::{Look, Planned};
 use super::writer::Storage;
 use super::{By, Outcome, Refusal, Request, text_diff};
 use crate::flags::change;
@@ -115,7 +115,13 @@ impl<'s> Round<'s> {
             author: author_of(author, &rules.committer),
             committer: rules.committer.clone(),
             at,
-            message: message(request, &planned.done),
+            message: rules.wording.message(
+                &*self.storage.repository,
+                self.tip.as_deref(),
+                environment,
+                request,
+                &planned.done,
+            ),
             signer: rules.signer.clone(),
         };
         let committed = self.storage.repository.commit(self.tip.as_deref(), &commit).map_err(|e| unwritable(&e))?;
@@ -311,29 +317,6 @@ fn author_of(by: &By, committer: &Identity) -> Identity {
         (name, Some(email)) => Identity { name: name.unwrap_or_else(|| email.clone()), email },
         (Some(name), None) => Identity { name, email: committer.email.clone() },
     }
-}
-
-/// The message of a commit.
-fn message(request: &Request, done: &[Done]) -> String {
-    let line = |done: &Done| match done.kind {
-        "namespace" => format!("{} namespace {}", done.verb, done.namespace),
-        kind => format!("{} {kind} {}/{}", done.verb, done.namespace, done.key),
-    };
-    let mut text = match (&request.message, done) {
-        (Some(message), _) if !message.trim().is_empty() => message.trim_end().to_owned(),
-        (_, [one]) => line(one),
-        (_, many) => {
-            let lines: Vec<String> = many.iter().map(|done| format!("- {}", line(done))).collect();
-            format!("updated multiple resources\n\n{}", lines.join("\n"))
-        }
-    };
-    if !request.co_authors.is_empty() {
-        text.push('\n');
-        for Identity { name, email } in &request.co_authors {
-            text.push_str(&format!("\nCo-authored-by: {name} <{email}>"));
-        }
-    }
-    text
 }
 
 /// Why the tip cannot be read.
