@@ -23,7 +23,7 @@ mod shared_slot;
 pub mod slot;
 pub mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tips;
 pub mod worker;
 pub mod workers;
@@ -38,7 +38,7 @@ use jiff::Timestamp;
 
 use self::slot::Covered;
 use crate::git::{
-    self, Committed, Entry, FetchRequest, Fetched, Mirror, Moved, NewCommit, Opened, Push, PushError, Remote,
+    self, Committed, Entry, FetchRequest, Fetched, History, Mirror, Moved, NewCommit, Opened, Push, PushError, Remote,
 };
 
 /// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
@@ -58,6 +58,16 @@ pub trait Repository: Send + Sync {
     fn compact(&self, stop: &AtomicBool) -> Result<(), git::Error>;
     /// [`Mirror::keep`].
     fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
+    /// [`Mirror::read_file`].
+    fn read_file(&self, commit: &str, path: &str, limit: usize) -> Result<Option<(String, Vec<u8>)>, git::Error> {
+        let _ = (commit, path, limit);
+        Ok(None)
+    }
+    /// [`Mirror::history`].
+    fn history(&self, tip: &str, paths: &[&str], from: Option<&str>, limit: usize) -> Result<History, git::Error> {
+        let _ = (tip, paths, from, limit);
+        Ok(History::default())
+    }
 
     /// Makes a commit on top of the files of `base`, on no branch.
     fn commit(&self, base: Option<&str>, new: &NewCommit) -> Result<Committed, git::Error> {
@@ -207,6 +217,23 @@ macro_rules! repository {
             }
             fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
                 self.mirror.keep(name, commit)
+            }
+            fn read_file(
+                &self,
+                commit: &str,
+                path: &str,
+                limit: usize,
+            ) -> Result<Option<(String, Vec<u8>)>, git::Error> {
+                self.mirror.read_file(commit, path, limit)
+            }
+            fn history(
+                &self,
+                tip: &str,
+                paths: &[&str],
+                from: Option<&str>,
+                limit: usize,
+            ) -> Result<History, git::Error> {
+                self.mirror.history(tip, paths, from, limit)
             }
         }
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha1::Digest as _;
 
-use super::plan::{Done, Look, Planned};
+use super::plan::{Look, Planned};
 use super::writer::Storage;
 use super::{By, Outcome, Refusal, Request, text_diff};
 use crate::flags::change;
@@ -115,7 +115,13 @@ impl<'s> Round<'s> {
             author: author_of(author, &rules.committer),
             committer: rules.committer.clone(),
             at,
-            message: message(request, &planned.done),
+            message: rules.wording.message(
+                &*self.storage.repository,
+                self.tip.as_deref(),
+                environment,
+                request,
+                &planned.done,
+            ),
             signer: rules.signer.clone(),
         };
         let committed = self.storage.repository.commit(self.tip.as_deref(), &commit).map_err(|e| unwritable(&e))?;
@@ -172,11 +178,12 @@ impl<'s> Round<'s> {
     ) -> Result<(State, Vec<Fresh>), Refusal> {
         let (mut inputs, mut fresh) = (before.inputs.clone(), Vec::new());
         for (path, bytes) in &planned.files {
-            inputs.retain(|input| *input.path != **path);
+            let former = inputs.iter().position(|input| *input.path == **path).map(|at| inputs.remove(at));
             let (Some(bytes), Some(format)) = (bytes, document::format_of(path)) else { continue };
             let (path, blob): (Arc<str>, Arc<str>) = (path.as_str().into(), self.blob_id(bytes).into());
             let known = self.storage.share.known(&blob, format);
-            let file = known.unwrap_or_else(|| Arc::new(document::read(format, bytes)));
+            let former = former.as_ref().map(|input| &*input.file);
+            let file = known.unwrap_or_else(|| Arc::new(document::read_after(former, format, bytes)));
             inputs.push(Input { path: path.clone(), blob: blob.clone(), file: file.clone() });
             fresh.push((path, blob, format, bytes.clone(), file));
         }
@@ -310,29 +317,6 @@ fn author_of(by: &By, committer: &Identity) -> Identity {
         (name, Some(email)) => Identity { name: name.unwrap_or_else(|| email.clone()), email },
         (Some(name), None) => Identity { name, email: committer.email.clone() },
     }
-}
-
-/// The message of a commit.
-fn message(request: &Request, done: &[Done]) -> String {
-    let line = |done: &Done| match done.kind {
-        "namespace" => format!("{} namespace {}", done.verb, done.namespace),
-        kind => format!("{} {kind} {}/{}", done.verb, done.namespace, done.key),
-    };
-    let mut text = match (&request.message, done) {
-        (Some(message), _) if !message.trim().is_empty() => message.trim_end().to_owned(),
-        (_, [one]) => line(one),
-        (_, many) => {
-            let lines: Vec<String> = many.iter().map(|done| format!("- {}", line(done))).collect();
-            format!("updated multiple resources\n\n{}", lines.join("\n"))
-        }
-    };
-    if !request.co_authors.is_empty() {
-        text.push('\n');
-        for Identity { name, email } in &request.co_authors {
-            text.push_str(&format!("\nCo-authored-by: {name} <{email}>"));
-        }
-    }
-    text
 }
 
 /// Why the tip cannot be read.

@@ -25,6 +25,7 @@ mod writing;
 use super::routes::{DELETE, GET, GET_AMONG, POST, POST_AMONG, PUT, Table};
 use crate::auth::Action;
 
+pub(super) use self::access::allows as may;
 pub(super) use self::list::providers;
 use self::options::Options;
 pub(super) use self::resources::list as resources_of_nothing;

@@ -263,6 +263,10 @@ const CALLS: &[Call] = &[
     (Open, "POST", "/api/v2/environments/default/branches/x/update", HUGE, None, 413),
     (Open, "PUT", FLAG, NOBODY, Some("{}"), 501),
 
+    (Open, "GET", "/api/v2/audit", NOBODY, None, 200),
+    (Open, "GET", "/api/v2/audit?limit=x", NOBODY, None, 400),
+    (Guarded, "GET", "/api/v2/audit", NOBODY, None, 401),
+
     // With the deliveries of above.
     (Open, "GET", "/api/v2/storages/flags/deliveries", NOBODY, None, 200),
     (Open, "GET", "/api/v2/storages/flags/deliveries?limit=x", NOBODY, None, 400),
@@ -335,7 +339,14 @@ fn refused() -> impl Iterator<Item = Made> {
     let nobody = CALLS.iter().filter(|(at, .., status)| (*at, *status) == (Guarded, 401));
     nobody.flat_map(|(_, method, path, headers, body, _)| {
         // What is asked only who it is: each item of a batch is judged by itself, a list has what may be seen.
-        let all = ["/evaluate/v1/batch", "/meta/info", "/auth/v1/self", "/auth/v1/self/revoke", "/api/v2/environments"];
+        let all = [
+            "/evaluate/v1/batch",
+            "/meta/info",
+            "/auth/v1/self",
+            "/auth/v1/self/revoke",
+            "/api/v2/environments",
+            "/api/v2/audit",
+        ];
         let elsewhere =
             (!all.contains(path)).then(|| (Guarded, *method, *path, [*headers, &[ELSEWHERE]].concat(), *body, 403));
         elsewhere.into_iter().chain([(Busy, *method, *path, headers.to_vec(), *body, 429)])
