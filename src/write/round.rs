@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha1::Digest as _;
 
+use super::message::own::{self, Own};
 use super::plan::{Done, Look, Planned};
 use super::writer::Storage;
-use super::{By, Outcome, Refusal, Request, text_diff};
+use super::{By, Outcome, Refusal, Request, message, text_diff};
 use crate::flags::change;
 use crate::flags::document::{self, Format, SourceFile};
 use crate::flags::problem::{Problem, Severity};
@@ -17,6 +18,7 @@ use crate::flags::snapshot::{self, Input};
 use crate::git::{self, Identity, NewCommit};
 use crate::limits;
 use crate::serve;
+use crate::template::context;
 
 /// Where a wish goes.
 #[derive(Debug, Clone)]
@@ -115,7 +117,7 @@ impl<'s> Round<'s> {
             author: author_of(author, &rules.committer),
             committer: rules.committer.clone(),
             at,
-            message: message(request, &planned.done),
+            message: self.message(environment, request, &planned.done),
             signer: rules.signer.clone(),
         };
         let committed = self.storage.repository.commit(self.tip.as_deref(), &commit).map_err(|e| unwritable(&e))?;
@@ -201,6 +203,33 @@ impl<'s> Round<'s> {
             return Err(Refusal::Invalid { message, problems });
         }
         Ok((State { directory: before.directory.clone(), inputs, flags: Arc::new(flags) }, fresh))
+    }
+
+    /// The message, by the templates of the branch and of the server.
+    fn message(&self, environment: &serve::Environment, request: &Request, done: &[Done]) -> String {
+        let Storage { core, share, repository, .. } = self.storage;
+        let own = self.tip.as_deref().and_then(|tip| {
+            own::FILES.into_iter().find_map(|name| {
+                let path = below(&environment.directory, name);
+                let found = repository.read_file(tip, &path, limits::OWN_TEMPLATES_BYTES);
+                let (_, bytes) = found.ok().flatten()?;
+                Some(Own::read(name, &bytes))
+            })
+        });
+        let shown = context::Environment {
+            name: &environment.name,
+            default: environment.default,
+            storage: &environment.storage,
+            directory: &environment.directory,
+            scm: None,
+        };
+        let settings = core.settings.load();
+        let (asked, co_authors) = (request.message.as_deref(), &request.co_authors);
+        let message = message::commit(&settings.texts, own.as_ref(), shown, done, asked, co_authors);
+        for warning in &message.warnings {
+            tracing::warn!(storage = %share.storage(), environment = %environment.name, "{warning}");
+        }
+        message.text
     }
 
     /// Id of a blob, made as the repository makes its ids.
@@ -310,29 +339,6 @@ fn author_of(by: &By, committer: &Identity) -> Identity {
         (name, Some(email)) => Identity { name: name.unwrap_or_else(|| email.clone()), email },
         (Some(name), None) => Identity { name, email: committer.email.clone() },
     }
-}
-
-/// The message of a commit.
-fn message(request: &Request, done: &[Done]) -> String {
-    let line = |done: &Done| match done.kind {
-        "namespace" => format!("{} namespace {}", done.verb, done.namespace),
-        kind => format!("{} {kind} {}/{}", done.verb, done.namespace, done.key),
-    };
-    let mut text = match (&request.message, done) {
-        (Some(message), _) if !message.trim().is_empty() => message.trim_end().to_owned(),
-        (_, [one]) => line(one),
-        (_, many) => {
-            let lines: Vec<String> = many.iter().map(|done| format!("- {}", line(done))).collect();
-            format!("updated multiple resources\n\n{}", lines.join("\n"))
-        }
-    };
-    if !request.co_authors.is_empty() {
-        text.push('\n');
-        for Identity { name, email } in &request.co_authors {
-            text.push_str(&format!("\nCo-authored-by: {name} <{email}>"));
-        }
-    }
-    text
 }
 
 /// Why the tip cannot be read.

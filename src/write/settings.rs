@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::message::Texts;
 use crate::config::Config;
 use crate::git::{Identity, Signer};
 use crate::serve;
@@ -13,6 +14,8 @@ use crate::serve;
 pub(super) struct Settings {
     storages: HashMap<Arc<str>, Storage>,
     environments: HashMap<Arc<str>, Environment>,
+    /// The server's templates.
+    pub(super) texts: Texts,
 }
 
 /// Of one storage.
@@ -37,7 +40,10 @@ impl Settings {
     pub(super) fn of(config: &Config) -> Self {
         let storage = |storage: &crate::config::Storage| Storage {
             committer: Identity { name: storage.signature.name.clone(), email: storage.signature.email.clone() },
-            signer: None,
+            signer: storage.signature.signing.clone().map(|signing| {
+                let name = storage.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+                Arc::new(Signer::new(signing, &config.state_directory.join("signing").join(name)))
+            }),
         };
         let environment = |environment: &crate::config::Environment| Environment {
             protected: environment.protected,
@@ -46,6 +52,7 @@ impl Settings {
         Self {
             storages: config.storages.iter().map(|(name, of)| (name.clone(), storage(of))).collect(),
             environments: config.environments.iter().map(|e| (e.name.clone(), environment(e))).collect(),
+            texts: Texts::of(&config.templates),
         }
     }
 
