@@ -28,9 +28,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
-use self::ledger::Ledger;
+use self::ledger::{Counting, Ledger};
 use self::tokens::TokenFiles;
 use self::trust::Trust;
+use crate::audit::lines::{self, Lines};
+use crate::audit::log::Log as Audit;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::fault::Class;
@@ -39,12 +41,13 @@ use crate::http::serve::{self as listen, BindError, Listening};
 use crate::ingest::deliveries::Log;
 use crate::ingest::{Delivery, Endpoint, Ingest};
 use crate::serve::{self, Environments};
-use crate::store::{Opened, Store};
+use crate::store::{Opened, Remembered, Store};
 use crate::sync::status::{Board, Mode};
 use crate::sync::workers::{Seams, Workers};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::systemd;
-use crate::{limits, net};
+use crate::write::writers::Writers;
+use crate::{limits, net, write};
 
 /// Reads the configuration anew, for SIGHUP; none = it cannot be used, which has been logged, and nothing changes. It
 /// may block: files can be on a disk that does not answer.
@@ -90,6 +93,7 @@ pub struct Daemon {
     listening: Listening,
     workers: Arc<Workers>,
     store: Store,
+    audit_file: Arc<Lines>,
     writer: (watch::Sender<bool>, JoinHandle<()>),
     trust: Arc<Trust>,
     watch: JoinHandle<()>,
@@ -125,9 +129,26 @@ impl Daemon {
         let ingest = Arc::new(Ingest::new(Endpoint::of(&config), deliveries.clone(), workers.clone(), clock.clone()));
         let counted = metrics.clone();
         ingest.observe(Box::new(move |storage, provider, outcome| counted.delivery(storage, provider, outcome)));
-        ingest.seed(&remembered);
-        deliveries.restore(remembered);
+        let Remembered { deliveries: known, events, intents } = remembered;
+        ingest.seed(&known);
+        deliveries.restore(known);
         ledger.connect(&ingest);
+
+        let audit_file = Arc::new(Lines::new(config.audit_file.clone()));
+        let copies: [Box<dyn crate::audit::log::Copy>; 2] =
+            [Box::new(lines::Shared(audit_file.clone())), Box::new(Counting(metrics.clone()))];
+        let audit = Arc::new(Audit::new(Some(Box::new(store.clone())), copies.into()));
+        audit.restore(events, intents);
+        let writers = Arc::new(Writers::new(
+            write::writers::Seams {
+                workers: workers.clone(),
+                environments: environments.clone(),
+                board: board.clone(),
+                audit: audit.clone(),
+                clock: clock.clone(),
+            },
+            &config,
+        ));
 
         let trust = Arc::<Trust>::default();
         let http = Arc::new(State {
@@ -136,7 +157,8 @@ impl Daemon {
             ingest,
             deliveries: deliveries.clone(),
             metrics,
-            writers: Arc::default(),
+            writers,
+            audit,
             settings: ArcSwap::from_pointee(trust.settings(&config)),
             clock,
             draining: Arc::default(),
@@ -156,11 +178,18 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
+        http.writers.look_after();
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
         let fixed = Mutex::new(Fixed::of(&config));
-        Ok(Self { http, listening, workers, store, writer, trust, watch, token_files, fixed })
+        Ok(Self { http, listening, workers, store, audit_file, writer, trust, watch, token_files, fixed })
+    }
+
+    /// Who writes.
+    #[must_use]
+    pub fn writers(&self) -> &Arc<Writers> {
+        &self.http.writers
     }
 
     /// Address of the main listener.
@@ -195,7 +224,10 @@ impl Daemon {
         drop(fixed);
         self.token_files.0.adopt(&config, self.trust.settings(&config));
         self.http.ingest.set_endpoints(Endpoint::of(&config));
+        self.http.writers.reload(&config);
+        self.audit_file.redirect(config.audit_file.clone());
         self.workers.apply(&config);
+        self.http.writers.look_after();
         tracing::info!("configuration taken over");
     }
 
@@ -208,14 +240,19 @@ impl Daemon {
         self.http.ingest.drain();
         self.watch.abort();
         self.trust.stop();
-        tokio::join!(self.listening.stop(), self.workers.stop(deadline));
+        // Whoever waits for a write gets an answer; the workers end after it, for a write may have to look.
+        tokio::join!(self.listening.stop(), self.http.writers.stop(deadline));
+        self.workers.stop(deadline.max(Instant::now() + limits::RUNTIME_PAUSE)).await;
         let (stop, writer) = self.writer;
         stop.send_replace(true);
         if timeout_at(deadline + limits::STORE_PAUSE, writer).await.is_err() {
             tracing::warn!("the last records could not be written in time");
         }
-        let store = self.store;
-        let closed = spawn_blocking(move || store.close());
+        let (store, audit_file) = (self.store, self.audit_file);
+        let closed = spawn_blocking(move || {
+            audit_file.finish();
+            store.close();
+        });
         if timeout_at(deadline + limits::STORE_PAUSE, closed).await.is_err() {
             tracing::warn!("the state store could not be closed in time");
         }
@@ -389,7 +426,7 @@ impl Fixed {
 }
 
 /// Opens the store, and says how that went.
-async fn open_store(config: &Config) -> Result<(Store, Vec<Delivery>), StartError> {
+async fn open_store(config: &Config) -> Result<(Store, Remembered), StartError> {
     let directory = config.state_directory.clone();
     let at = directory.clone();
     let opened = spawn_blocking(move || Store::open(&at)).await;
@@ -409,7 +446,7 @@ async fn open_store(config: &Config) -> Result<(Store, Vec<Delivery>), StartErro
             tracing::warn!(directory = %directory.display(), "nothing is kept across a restart: the directory cannot be used");
         }
     }
-    Ok((store, remembered.deliveries))
+    Ok((store, remembered))
 }
 
 /// Carries records to the store, some at a time, until it is stopped; then the last ones.

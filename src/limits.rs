@@ -390,6 +390,12 @@ pub const DEMO_LIVE_DEADLINE: Duration = Duration::from_secs(20);
 pub const AUDIT_KEPT: usize = 4_096;
 /// Records of refused writes kept, a storage; apart, so that no flood of them hides what was done.
 pub const AUDIT_REFUSALS_KEPT: usize = 1_024;
+/// Lines that wait for the audit's file, and that are put on the disk together.
+pub const AUDIT_QUEUE: usize = 4_096;
+/// Records of one page of the audit.
+pub const AUDIT_PAGE: usize = 100;
+/// Records of one page at most.
+pub const AUDIT_PAGE_MAX: usize = 1_000;
 /// Changes of one request that its record lists; the number of the others is told.
 pub const AUDIT_CHANGES: usize = 50;
 /// Characters of a message in a record; the commit has all of it.
@@ -425,3 +431,15 @@ pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
 pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
 /// Warnings about keys of it.
 pub const OWN_TEMPLATES_WARNINGS: usize = 5;
+
+/// Commits of one page of a flag's history.
+pub const HISTORY_PAGE: usize = 20;
+/// At most.
+pub const HISTORY_PAGE_MAX: usize = 100;
+/// Commits that one page looks at: each costs two looks at the files of its environment. The next page goes on there.
+pub const HISTORY_EXAMINED: usize = 500;
+/// Commits that are asked for at one time.
+pub const HISTORY_STEP: usize = 50;
+/// Up to this size a file is read and verified as a whole for an edit, in some milliseconds; above it by its parts, where
+/// it is plain enough to be told apart.
+pub const EDIT_WHOLE_BYTES: usize = 256 * 1024;

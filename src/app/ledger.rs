@@ -1,10 +1,12 @@
-//! Books what becomes of runs: in the deliveries' records, in the metrics, and in what counts as seen.
+//! Books what becomes of runs: in the deliveries' records, in the metrics, and in what counts as seen. And counts what
+//! becomes of writes ([`Counting`]).
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::audit;
 use crate::ingest::Ingest;
 use crate::ingest::deliveries::Log;
 use crate::sync::Observer;
@@ -69,5 +71,23 @@ impl Observer for Ledger {
 
     fn delivery_failed(&self, _storage: &str, delivery: &Covered, error: &str) {
         self.finished(&delivery.id, Err(error));
+    }
+}
+
+/// Counts writes.
+#[derive(Debug)]
+pub(super) struct Counting(pub(super) Arc<Metrics>);
+
+impl audit::log::Copy for Counting {
+    fn copy(&self, event: &Arc<audit::Event>) {
+        self.0.write(event);
+    }
+
+    fn pushed(&self, storage: &str, result: &'static str, took: Duration) {
+        self.0.push(storage, result, took);
+    }
+
+    fn retried(&self, storage: &str) {
+        self.0.write_retry(storage);
     }
 }

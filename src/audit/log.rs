@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -23,6 +24,14 @@ pub trait Keep: fmt::Debug + Send + Sync {
 pub trait Copy: fmt::Debug + Send + Sync {
     /// Takes one. Does not block.
     fn copy(&self, event: &Arc<Event>);
+    /// [`Sink::pushed`].
+    fn pushed(&self, storage: &str, result: &'static str, took: Duration) {
+        let _ = (storage, result, took);
+    }
+    /// [`Sink::retried`].
+    fn retried(&self, storage: &str) {
+        let _ = storage;
+    }
 }
 
 /// The records of all storages.
@@ -183,17 +192,29 @@ impl Sink for Log {
         }
     }
 
+    fn pushed(&self, storage: &str, result: &'static str, took: Duration) {
+        for copy in &self.copies {
+            copy.pushed(storage, result, took);
+        }
+    }
+
+    fn retried(&self, storage: &str) {
+        for copy in &self.copies {
+            copy.retried(storage);
+        }
+    }
+
     fn pending(&self, storage: &str) -> Vec<Pending> {
         self.lock().pending.values().filter(|waiting| *waiting.event.storage == *storage).cloned().collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::audit::{Changed, Kind, Refused, Who};
 
-    fn event(id: u32, outcome: Outcome) -> Event {
+    pub(in crate::audit) fn event(id: u32, outcome: Outcome) -> Event {
         let changed = |key: &str| Changed {
             verb: "update".into(),
             kind: "flag".into(),

@@ -9,11 +9,13 @@
 //! became of it. When the end is known the same record, told apart by its id, takes the place of the intent
 //! ([`Sink::record`]); that may be written behind, because until it is written the intent is still there.
 
+pub mod lines;
 pub mod log;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -194,6 +196,16 @@ pub trait Sink: fmt::Debug + Send + Sync {
     /// Takes a record whose outcome is known, or known better than before. Ends what [`Self::intend`] wrote of the same
     /// id, but for [`Outcome::Unknown`] and [`Outcome::BreakGlass`], which are still to be looked after.
     fn record(&self, event: Event);
+
+    /// A push was answered, or was not. `result` is a short, stable name: `ok`, `moved`, `rejected`, `failed`, `unknown`.
+    fn pushed(&self, storage: &str, result: &'static str, took: Duration) {
+        let _ = (storage, result, took);
+    }
+
+    /// A write is made once more, because the branch had moved.
+    fn retried(&self, storage: &str) {
+        let _ = storage;
+    }
 
     /// What an earlier process left of a storage: neither done nor forgotten as far as is known, oldest first. It stays
     /// on the disk until it is recorded.

@@ -8,6 +8,7 @@
 //! A known path with a wrong method is 501, an unknown one 404, each in the shape of its protocol, as Flipt's clients
 //! know it. One slash at the end of a path is passed over. `?pretty` is accepted and ignored.
 
+mod audit;
 mod auth;
 mod body;
 pub mod certificate;
@@ -74,6 +75,8 @@ pub struct State {
     pub settings: ArcSwap<Settings>,
     /// Who writes.
     pub writers: Arc<Writers>,
+    /// What became of writes.
+    pub audit: Arc<crate::audit::log::Log>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Set when the process begins to shut down.

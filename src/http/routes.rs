@@ -10,7 +10,7 @@ use actix_web::{FromRequest, Responder};
 
 use super::openapi::{self, Operation};
 use super::{
-    environments, evaluation, explain, health, list, meta, ofrep, session, snapshot, status, stream,
+    audit, environments, evaluation, explain, health, list, meta, ofrep, session, snapshot, status, stream,
     webhooks as deliveries, wrong_method,
 };
 
@@ -78,6 +78,7 @@ pub(super) fn api(table: &mut impl Table) {
     table.route(GET, "/api/v2/storages", status::storages, status::about_storages);
     table.route(GET, "/api/v2/storages/{storage}", status::storage, status::about_storage);
     table.route(GET, "/api/v2/storages/{storage}/deliveries", status::deliveries, status::about_deliveries);
+    table.route(GET, "/api/v2/audit", audit::list, audit::about_list);
     environments::routes(table);
     table.route(GET, "/meta/info", meta::info, meta::about_info);
     table.route(GET, "/auth/v1/method", session::methods, session::about_methods);

@@ -396,7 +396,7 @@ fn remote(config: &Config, storage: &config::Storage) -> Option<Remote> {
 /// Where the mirror of a storage lives. Its name says which remote it follows, so that a storage that is pointed at
 /// another one does not mix two histories. With a remote and `backend.path` it is below that path, beside whatever
 /// else is there: what we did not make we do not move aside.
-fn mirror_directory(state: &Path, storage: &config::Storage, url: &str) -> PathBuf {
+pub(crate) fn mirror_directory(state: &Path, storage: &config::Storage, url: &str) -> PathBuf {
     let name = utf8_percent_encode(&storage.name, NON_ALPHANUMERIC);
     let digest = Sha256::digest(url.as_bytes());
     let digest = hex::encode(digest.get(..6).unwrap_or_default());

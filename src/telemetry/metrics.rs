@@ -21,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::audit::{self, Event};
 use crate::flags::evaluate::Reason;
 use crate::flags::problem::Severity;
 use crate::ingest::Outcome;
@@ -51,6 +52,20 @@ struct OfFetch {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfStorage {
     storage: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfWrite {
+    storage: String,
+    outcome: &'static str,
+    /// Why it was refused.
+    reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPush {
+    storage: String,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -109,6 +124,11 @@ pub struct Metrics {
     fetches: Family<OfFetch, Counter>,
     fetch_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     missed: Family<OfStorage, Counter>,
+    writes: Family<OfWrite, Counter>,
+    write_time: Family<OfStorage, Histogram, fn() -> Histogram>,
+    pushes: Family<OfPush, Counter>,
+    push_time: Family<OfStorage, Histogram, fn() -> Histogram>,
+    retries: Family<OfStorage, Counter>,
     live_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     streams_refused: Counter,
     refused: Family<OfRefusal, Counter>,
@@ -147,6 +167,19 @@ impl Metrics {
         let live_time = Family::new_with_constructor(seconds as fn() -> Histogram);
         let help = "From the head of a delivery to its commit being served";
         registry.register_with_unit("yardarm_delivery_to_live", help, Unit::Seconds, live_time.clone());
+        let writes = Family::default();
+        let help = "Requests to write, by what became of them, and why they were refused";
+        registry.register("yardarm_writes", help, writes.clone());
+        let write_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "From a request to write to its end, of those that made a commit";
+        registry.register_with_unit("yardarm_write_duration", help, Unit::Seconds, write_time.clone());
+        let pushes = Family::default();
+        registry.register("yardarm_pushes", "Pushes to the remote", pushes.clone());
+        let push_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        registry.register_with_unit("yardarm_push_duration", "How long pushes take", Unit::Seconds, push_time.clone());
+        let retries = Family::default();
+        let help = "Writes that were made once more because the branch had moved";
+        registry.register("yardarm_write_retries", help, retries.clone());
         let streams_refused = Counter::default();
         let help = "Streams that were refused because too many were open";
         registry.register("yardarm_streams_refused", help, streams_refused.clone());
@@ -166,6 +199,11 @@ impl Metrics {
             fetches,
             fetch_time,
             missed,
+            writes,
+            write_time,
+            pushes,
+            push_time,
+            retries,
             live_time,
             streams_refused,
             refused,
@@ -196,6 +234,28 @@ impl Metrics {
     /// A delivery whose commit is served now.
     pub fn live(&self, storage: &str, since_delivery: Duration) {
         self.live_time.get_or_create(&OfStorage { storage: storage.to_owned() }).observe(since_delivery.as_secs_f64());
+    }
+
+    /// A write of which something new is known.
+    pub fn write(&self, event: &Event) {
+        let (storage, outcome) = (event.storage.to_string(), event.outcome.name());
+        let reason = event.refusal.as_ref().map_or_else(String::new, |refused| refused.code.to_string());
+        self.writes.get_or_create(&OfWrite { storage: storage.clone(), outcome, reason }).inc();
+        if let (audit::Outcome::Accepted, Some(settled)) = (event.outcome, event.settled) {
+            let took = Duration::try_from(settled.duration_since(event.at)).unwrap_or_default();
+            self.write_time.get_or_create(&OfStorage { storage }).observe(took.as_secs_f64());
+        }
+    }
+
+    /// A push, and what came of it.
+    pub fn push(&self, storage: &str, result: &'static str, took: Duration) {
+        self.pushes.get_or_create(&OfPush { storage: storage.to_owned(), result }).inc();
+        self.push_time.get_or_create(&OfStorage { storage: storage.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// A write that is made once more.
+    pub fn write_retry(&self, storage: &str) {
+        self.retries.get_or_create(&OfStorage { storage: storage.to_owned() }).inc();
     }
 
     /// A stream that found no seat.

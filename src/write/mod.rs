@@ -11,6 +11,7 @@
 mod aftermath;
 pub mod audit;
 mod branch_name;
+pub mod history;
 pub mod message;
 pub mod plan;
 mod queue;
@@ -20,6 +21,7 @@ mod settings;
 mod tests;
 mod text_diff;
 mod views;
+mod wording;
 mod writer;
 pub mod writers;
 

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha1::Digest as _;
 
-use super::message::own::{self, Own};
-use super::plan::{Done, Look, Planned};
+use super::plan::{Look, Planned};
 use super::writer::Storage;
-use super::{By, Outcome, Refusal, Request, message, text_diff};
+use super::{By, Outcome, Refusal, Request, text_diff};
 use crate::flags::change;
 use crate::flags::document::{self, Format, SourceFile};
 use crate::flags::problem::{Problem, Severity};
@@ -18,7 +17,6 @@ use crate::flags::snapshot::{self, Input};
 use crate::git::{self, Identity, NewCommit};
 use crate::limits;
 use crate::serve;
-use crate::template::context;
 
 /// Where a wish goes.
 #[derive(Debug, Clone)]
@@ -117,7 +115,13 @@ impl<'s> Round<'s> {
             author: author_of(author, &rules.committer),
             committer: rules.committer.clone(),
             at,
-            message: self.message(environment, request, &planned.done),
+            message: rules.wording.message(
+                &*self.storage.repository,
+                self.tip.as_deref(),
+                environment,
+                request,
+                &planned.done,
+            ),
             signer: rules.signer.clone(),
         };
         let committed = self.storage.repository.commit(self.tip.as_deref(), &commit).map_err(|e| unwritable(&e))?;
@@ -174,11 +178,12 @@ impl<'s> Round<'s> {
     ) -> Result<(State, Vec<Fresh>), Refusal> {
         let (mut inputs, mut fresh) = (before.inputs.clone(), Vec::new());
         for (path, bytes) in &planned.files {
-            inputs.retain(|input| *input.path != **path);
+            let former = inputs.iter().position(|input| *input.path == **path).map(|at| inputs.remove(at));
             let (Some(bytes), Some(format)) = (bytes, document::format_of(path)) else { continue };
             let (path, blob): (Arc<str>, Arc<str>) = (path.as_str().into(), self.blob_id(bytes).into());
             let known = self.storage.share.known(&blob, format);
-            let file = known.unwrap_or_else(|| Arc::new(document::read(format, bytes)));
+            let former = former.as_ref().map(|input| &*input.file);
+            let file = known.unwrap_or_else(|| Arc::new(document::read_after(former, format, bytes)));
             inputs.push(Input { path: path.clone(), blob: blob.clone(), file: file.clone() });
             fresh.push((path, blob, format, bytes.clone(), file));
         }
@@ -203,33 +208,6 @@ impl<'s> Round<'s> {
             return Err(Refusal::Invalid { message, problems });
         }
         Ok((State { directory: before.directory.clone(), inputs, flags: Arc::new(flags) }, fresh))
-    }
-
-    /// The message, by the templates of the branch and of the server.
-    fn message(&self, environment: &serve::Environment, request: &Request, done: &[Done]) -> String {
-        let Storage { core, share, repository, .. } = self.storage;
-        let own = self.tip.as_deref().and_then(|tip| {
-            own::FILES.into_iter().find_map(|name| {
-                let path = below(&environment.directory, name);
-                let found = repository.read_file(tip, &path, limits::OWN_TEMPLATES_BYTES);
-                let (_, bytes) = found.ok().flatten()?;
-                Some(Own::read(name, &bytes))
-            })
-        });
-        let shown = context::Environment {
-            name: &environment.name,
-            default: environment.default,
-            storage: &environment.storage,
-            directory: &environment.directory,
-            scm: None,
-        };
-        let settings = core.settings.load();
-        let (asked, co_authors) = (request.message.as_deref(), &request.co_authors);
-        let message = message::commit(&settings.texts, own.as_ref(), shown, done, asked, co_authors);
-        for warning in &message.warnings {
-            tracing::warn!(storage = %share.storage(), environment = %environment.name, "{warning}");
-        }
-        message.text
     }
 
     /// Id of a blob, made as the repository makes its ids.

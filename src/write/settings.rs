@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::message::Texts;
+use super::wording::Wording;
 use crate::config::Config;
 use crate::git::{Identity, Signer};
 use crate::serve;
+use crate::sync::workers::mirror_directory;
 
 /// Of every storage and environment.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
     storages: HashMap<Arc<str>, Storage>,
     environments: HashMap<Arc<str>, Environment>,
-    /// The server's templates.
-    pub(super) texts: Texts,
 }
 
 /// Of one storage.
@@ -25,6 +24,8 @@ pub(super) struct Storage {
     pub(super) committer: Identity,
     /// Signs commits.
     pub(super) signer: Option<Arc<Signer>>,
+    /// Words of commits.
+    pub(super) wording: Arc<Wording>,
 }
 
 /// Of one configured environment.
@@ -38,12 +39,11 @@ pub(super) struct Environment {
 
 impl Settings {
     pub(super) fn of(config: &Config) -> Self {
+        let wording = Arc::new(Wording::of(config));
         let storage = |storage: &crate::config::Storage| Storage {
             committer: Identity { name: storage.signature.name.clone(), email: storage.signature.email.clone() },
-            signer: storage.signature.signing.clone().map(|signing| {
-                let name = storage.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-                Arc::new(Signer::new(signing, &config.state_directory.join("signing").join(name)))
-            }),
+            signer: signer(config, storage),
+            wording: wording.clone(),
         };
         let environment = |environment: &crate::config::Environment| Environment {
             protected: environment.protected,
@@ -52,7 +52,6 @@ impl Settings {
         Self {
             storages: config.storages.iter().map(|(name, of)| (name.clone(), storage(of))).collect(),
             environments: config.environments.iter().map(|e| (e.name.clone(), environment(e))).collect(),
-            texts: Texts::of(&config.templates),
         }
     }
 
@@ -74,4 +73,15 @@ impl Settings {
     pub(super) fn break_glass(&self, environment: &serve::Environment) -> Option<Duration> {
         self.environments.get(environment.base.as_ref().unwrap_or(&environment.name))?.break_glass
     }
+}
+
+/// What signs the commits of a storage. A reload makes a new one, which reads the key anew.
+fn signer(config: &Config, storage: &crate::config::Storage) -> Option<Arc<Signer>> {
+    let state = &config.state_directory;
+    let mirror = match (&storage.remote, &storage.path) {
+        (Some(url), _) => mirror_directory(state, storage, url),
+        (None, Some(path)) => path.clone(),
+        (None, None) => state.join("mirrors").join("memory.git"),
+    };
+    storage.signature.signing.clone().map(|signing| Arc::new(Signer::new(signing, &mirror)))
 }

@@ -48,7 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "fault",
         ],
     ),
-    ("telemetry", &["sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
+    ("telemetry", &["audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
     (
         "http",
         &[

@@ -52,7 +52,7 @@ pub(super) fn permit(
 }
 
 /// Whether the caller may do this.
-pub(super) fn allows(state: &State, pass: &Pass<'_>, action: Action, name: &str, namespace: &str) -> bool {
+pub(in crate::http) fn allows(state: &State, pass: &Pass<'_>, action: Action, name: &str, namespace: &str) -> bool {
     pass.allows_to(action, name, namespace)
         || base(state, name).is_some_and(|base| pass.allows_to(on_base(action), &base, namespace))
 }

@@ -43,6 +43,8 @@ const MANAGED: &[&str] = &[
     "createResource",
     "updateResource",
     "deleteResource",
+    "history",
+    "revert",
     "change",
     "branches",
     "createBranch",
@@ -238,6 +240,14 @@ const CALLS: &[Call] = &[
     (Guarded, "DELETE", FLAG, NOBODY, None, 401),
     (Open, "DELETE", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x?dryrun=true", NOBODY, None, 400),
     (Open, "DELETE", "/api/v2/environments/default/namespaces/shop/resources/a.B/x", NOBODY, None, 404),
+    (Open, "GET", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x?att=1", NOBODY, None, 400),
+    (Guarded, "GET", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x/history", NOBODY, None, 401),
+    (Open, "GET", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x/history?limit=x", NOBODY, None, 400),
+    (Open, "GET", "/api/v2/environments/nope/namespaces/shop/resources/flipt.core.Flag/x/history", NOBODY, None, 404),
+    (Guarded, "POST", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x/revert", NOBODY, Some("{}"), 401),
+    (Open, "POST", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x/revert", NOBODY, Some("{}"), 400),
+    (Open, "POST", "/api/v2/environments/nope/namespaces/shop/resources/flipt.core.Flag/x/revert", NOBODY, Some(r#"{"to":"x"}"#), 404),
+    (Open, "POST", "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x/revert", HUGE, None, 413),
     (Guarded, "POST", "/api/v2/environments/default/changes", NOBODY, Some(A_CHANGE), 401),
     (Open, "POST", "/api/v2/environments/default/changes", NOBODY, Some("{}"), 400),
     (Open, "POST", "/api/v2/environments/nope/changes", NOBODY, Some(A_CHANGE), 404),
@@ -259,6 +269,10 @@ const CALLS: &[Call] = &[
     (Open, "POST", "/api/v2/environments/nope/branches/x/update", NOBODY, None, 404),
     (Open, "POST", "/api/v2/environments/default/branches/x/update", HUGE, None, 413),
     (Open, "PUT", FLAG, NOBODY, Some("{}"), 501),
+
+    (Open, "GET", "/api/v2/audit", NOBODY, None, 200),
+    (Open, "GET", "/api/v2/audit?limit=x", NOBODY, None, 400),
+    (Guarded, "GET", "/api/v2/audit", NOBODY, None, 401),
 
     // With the deliveries of above.
     (Open, "GET", "/api/v2/storages/flags/deliveries", NOBODY, None, 200),
@@ -332,7 +346,14 @@ fn refused() -> impl Iterator<Item = Made> {
     let nobody = CALLS.iter().filter(|(at, .., status)| (*at, *status) == (Guarded, 401));
     nobody.flat_map(|(_, method, path, headers, body, _)| {
         // What is asked only who it is: each item of a batch is judged by itself, a list has what may be seen.
-        let all = ["/evaluate/v1/batch", "/meta/info", "/auth/v1/self", "/auth/v1/self/revoke", "/api/v2/environments"];
+        let all = [
+            "/evaluate/v1/batch",
+            "/meta/info",
+            "/auth/v1/self",
+            "/auth/v1/self/revoke",
+            "/api/v2/environments",
+            "/api/v2/audit",
+        ];
         let elsewhere =
             (!all.contains(path)).then(|| (Guarded, *method, *path, [*headers, &[ELSEWHERE]].concat(), *body, 403));
         elsewhere.into_iter().chain([(Busy, *method, *path, headers.to_vec(), *body, 429)])
