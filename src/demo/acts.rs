@@ -59,6 +59,8 @@ pub(super) async fn all(stage: &Stage) -> Result<Vec<Row>, Error> {
         rows.push(repeated(stage, sender, &delivery).await?);
     }
     rows.push(forged(stage).await?);
+    rows.push(edited(stage).await?);
+    rows.push(edited_beside(stage).await?);
     Ok(rows)
 }
 
@@ -140,6 +142,62 @@ async fn forged(stage: &Stage) -> Result<Row, Error> {
     row.expect(self::frames(stage, sender.name()) == frames, || "a client heard of it".to_owned());
     row.verified = format!("{}, refused", answer.status);
     Ok(row)
+}
+
+/// An edit by API: a commit of one line, pushed, and live when the answer comes.
+async fn edited(stage: &Stage) -> Result<Row, Error> {
+    let environment = Sender::GitlabSigned.name();
+    let mut row = Row::named("(edited by API)");
+    let (before, after) = edit(stage, environment, "Edited, not pushed by hand", &mut row).await?;
+    let changed = git(stage, &["diff", "--numstat", &before, &after]).await?;
+    row.expect(changed.trim() == format!("1\t1\t{}", flags::SHOP_FILE), || format!("the commit changes {changed}"));
+    "one line, pushed".clone_into(&mut row.verified);
+    Ok(row)
+}
+
+/// The same, of a branch that somebody else has pushed to and nobody said so.
+async fn edited_beside(stage: &Stage) -> Result<Row, Error> {
+    let environment = Sender::Github.name();
+    let mut row = Row::named("(somebody was faster)");
+    let message = "Close the chat".to_owned();
+    let theirs = stage.push_file(environment, flags::SUPPORT_FILE, flags::support_closed(), message).await?;
+    let (before, _) = edit(stage, environment, "Edited, on top of theirs", &mut row).await?;
+    row.expect(before == theirs.after, || format!("it stands on {before}, and theirs is {}", theirs.after));
+    "both are there".clone_into(&mut row.verified);
+    Ok(row)
+}
+
+/// Changes what the banner says by API, and waits for the clients. Answers what the commit stands on, and the commit.
+async fn edit(stage: &Stage, environment: &'static str, news: &str, row: &mut Row) -> Result<(String, String), Error> {
+    let place = format!("/api/v2/environments/{environment}/namespaces/{}/resources", flags::NAMESPACE);
+    let read = stage.outside.get(&format!("{place}/flipt.core.Flag/{}", flags::FLAG)).await?.json();
+    let mut payload = read.pointer("/resource/payload").cloned().unwrap_or_default();
+    if let Some(text) = payload.pointer_mut("/variants/0/attachment/text") {
+        *text = news.into();
+    }
+    let body = serde_json::json!({ "key": flags::FLAG, "payload": payload, "revision": read.get("revision") });
+    let asked = Timestamp::now();
+    let answer = stage.outside.put(&place, &body).await?;
+    row.expect(answer.status == 200, || format!("answered {}: {}", answer.status, answer.text()));
+    // The smallest edit of the file is the very text that a person would have pushed.
+    let pushed = Pushed {
+        before: None,
+        after: String::new(),
+        commits: Vec::new(),
+        at: asked,
+        digest: super::stage::digest(&flags::shop(news)),
+    };
+    let last = last_client(stage, environment, &pushed, row).await;
+    row.whole = last.map(|last| milliseconds(asked, last));
+    let after = answer.json().get("revision").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let tip = git(stage, &["rev-parse", &format!("refs/heads/{environment}")]).await?;
+    row.expect(tip.trim() == after, || format!("the branch is at {tip}, and the answer says {after}"));
+    let before = git(stage, &["rev-parse", &format!("{environment}~")]).await?;
+    Ok((before.trim().to_owned(), after))
+}
+
+async fn git(stage: &Stage, arguments: &[&str]) -> Result<String, Error> {
+    stage.ask_git(arguments.iter().map(|argument| (*argument).to_owned()).collect()).await
 }
 
 fn endpoint(storage: &str) -> String {

@@ -2,16 +2,22 @@
 
 /// Namespace whose file the pushes change.
 pub(super) const NAMESPACE: &str = "shop";
+/// That file.
+pub(super) const SHOP_FILE: &str = "shop/features.yaml";
 /// Flag that they change.
 pub(super) const FLAG: &str = "banner";
 
 /// Path and content of every file. `news` is what the shop's banner says.
 pub(super) fn files(news: &str) -> [(&'static str, String); 3] {
-    [
-        ("shop/features.yaml", shop(news)),
-        ("payments/features.yaml", PAYMENTS.to_owned()),
-        ("support/features.yaml", SUPPORT.to_owned()),
-    ]
+    [(SHOP_FILE, shop(news)), ("payments/features.yaml", PAYMENTS.to_owned()), (SUPPORT_FILE, SUPPORT.to_owned())]
+}
+
+/// A file that somebody else changes.
+pub(super) const SUPPORT_FILE: &str = "support/features.yaml";
+
+/// That file, with its first flag off.
+pub(super) fn support_closed() -> String {
+    SUPPORT.replacen("enabled: true", "enabled: false", 1)
 }
 
 /// The file that a push changes.

@@ -119,6 +119,14 @@ impl Outside {
         self.send("POST", path, &[("Content-Type", "application/json")], body.to_string().into_bytes()).await
     }
 
+    /// `PUT` of JSON.
+    ///
+    /// # Errors
+    /// [`Error::Http`].
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Answer, Error> {
+        self.send("PUT", path, &[("Content-Type", "application/json")], body.to_string().into_bytes()).await
+    }
+
     /// Any request, with the headers as they are given.
     ///
     /// # Errors

@@ -104,11 +104,21 @@ impl Stage {
 
     /// Commits what the shop's banner says now, and pushes it with Git to the branch.
     pub(super) async fn push(&self, branch: &'static str, news: &str) -> Result<Pushed, Error> {
-        let (work, url, text) = (self.work.clone(), self.forge.url(Sender::Github), flags::shop(news));
-        let message = format!("Say: {news}");
+        self.push_file(branch, flags::SHOP_FILE, flags::shop(news), format!("Say: {news}")).await
+    }
+
+    /// Commits a file, and pushes it with Git to the branch.
+    pub(super) async fn push_file(
+        &self,
+        branch: &'static str,
+        path: &'static str,
+        text: String,
+        message: String,
+    ) -> Result<Pushed, Error> {
+        let (work, url) = (self.work.clone(), self.forge.url(Sender::Github));
         blocking(move || {
             let before = work.tip(branch)?;
-            let files = [("shop/features.yaml", Some(text.as_bytes()))];
+            let files = [(path, Some(text.as_bytes()))];
             let seconds = Timestamp::now().as_second();
             let after = work.commit(&program::Commit { branch, files: &files, message: &message, seconds })?;
             work.push(&url, &[branch])?;
@@ -116,12 +126,18 @@ impl Stage {
                 id: after.clone(),
                 message,
                 added: Vec::new(),
-                modified: vec!["shop/features.yaml".to_owned()],
+                modified: vec![path.to_owned()],
                 removed: Vec::new(),
             };
             Ok(Pushed { before, after, commits: vec![commit], at: Timestamp::now(), digest: digest(&text) })
         })
         .await
+    }
+
+    /// Asks Git, in the repository of the forge.
+    pub(super) async fn ask_git(&self, arguments: Vec<String>) -> Result<String, Error> {
+        let repository = self.forge.repository().clone();
+        blocking(move || repository.git(arguments)).await
     }
 
     pub(super) fn secret(&self, name: &str) -> &str {
@@ -193,7 +209,7 @@ fn configuration(forge: &Forge, secrets: &BTreeMap<&str, String>, port: u16, sta
     )
 }
 
-fn digest(text: &str) -> String {
+pub(super) fn digest(text: &str) -> String {
     hex::encode(Sha1::digest(text.as_bytes()))
 }
 

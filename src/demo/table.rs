@@ -69,6 +69,8 @@ pub(super) fn addresses(out: &mut dyn Write, stage: &Stage) -> io::Result<()> {
          \n  deliveries curl -s {base}/api/v2/storages/{environment}/deliveries\
          \n  metrics    curl -s {base}/metrics\
          \n  ready      curl -s {base}/ready\
+         \n  flag       curl -s {base}/api/v2/environments/{environment}/namespaces/{namespace}/resources/flipt.core.Flag/{flag}\
+         \n  edit       curl -s {base}/api/v2/environments/{environment}/changes -d '{{\"dryRun\":true,\"changes\":[{{\"action\":\"delete\",\"type\":\"flipt.core.Flag\",\"namespace\":\"support\",\"key\":\"chat\"}}]}}'   (without dryRun it is done)\
          \n  git        git clone -b {environment} {git}   (a push to it is found by polling, within 33 s)"
     )?;
     out.flush()
