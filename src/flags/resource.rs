@@ -4,6 +4,7 @@
 //! a person may have written, in the order of the file, and nothing of how it was written. They are what the management
 //! API reads and takes, what an [`edit`](super::edit) puts into a text, and what two people's changes are merged as.
 
+mod after;
 mod merge;
 mod mistakes;
 pub mod payload;

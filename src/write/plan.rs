@@ -18,6 +18,7 @@ mod tests;
 use std::sync::Arc;
 
 use super::{Change, Conflict, Refusal, What, Written};
+use crate::flags::document::SourceFile;
 use crate::flags::edit::Rewritten;
 use crate::flags::resource::view::{DEFAULT, View};
 use crate::flags::resource::{self, Kind, Namespace, Resource, payload};
@@ -31,6 +32,11 @@ pub trait Look {
     /// # Errors
     /// It cannot be read now.
     fn text(&self, path: &str) -> Result<Vec<u8>, Refusal>;
+    /// What that file was compiled to, if it is known: what is as it was is not read again. For speed alone.
+    fn source(&self, path: &str) -> Option<Arc<SourceFile>> {
+        let _ = path;
+        None
+    }
     /// The view at an earlier commit, which a caller names as what it has seen; none if that commit is not known or is
     /// not in the branch's history.
     ///

@@ -264,6 +264,11 @@ impl Look for Texts<'_, '_, '_> {
         self.find(path)?.ok_or_else(|| Refusal::Bug(format!("{path} is not in the view")))
     }
 
+    fn source(&self, path: &str) -> Option<Arc<SourceFile>> {
+        let file = self.view.files.iter().find(|file| *file.path == *path)?;
+        self.here.round.storage.share.known(&file.blob, document::format_of(path)?)
+    }
+
     fn at(&self, commit: &str) -> Result<Option<Arc<View>>, Refusal> {
         let round = self.here.round;
         let Some(tip) = &round.tip else { return Ok(None) };

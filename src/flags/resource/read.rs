@@ -23,13 +23,18 @@ const DEFAULT: &str = "default";
 pub fn read(node: &Node, format: Format) -> Document {
     let version = text(node, "version");
     let version = if version.is_empty() { NEWEST.to_owned() } else { version };
-    let lists = version.as_str() >= NEWEST;
+    let lists = has_lists(&version);
     Document {
         namespace: namespace(node.get("namespace")),
         flags: items(node, "flags").iter().map(|node| flag(node, format)).collect(),
         segments: items(node, "segments").iter().map(|node| segment(node, format, lists)).collect(),
         version,
     }
+}
+
+/// Whether a document of this version writes lists as lists.
+pub(super) fn has_lists(version: &str) -> bool {
+    version >= NEWEST
 }
 
 /// The text of a field that stands there; absent and null are empty.
@@ -71,7 +76,7 @@ fn namespace(node: Option<&Node>) -> Namespace {
     Namespace { key, name, description: text(node, "description") }
 }
 
-fn flag(node: &Node, format: Format) -> Flag {
+pub(super) fn flag(node: &Node, format: Format) -> Flag {
     let boolean = node.get("type").and_then(Node::text) == Some("BOOLEAN_FLAG_TYPE");
     let variants = items(node, "variants");
     let metadata = match node.get("metadata").map(value::of_node) {
@@ -132,7 +137,7 @@ fn rollout(node: &Node, format: Format) -> Rollout {
     Rollout { description: text(node, "description"), to }
 }
 
-fn segment(node: &Node, format: Format, lists: bool) -> Segment {
+pub(super) fn segment(node: &Node, format: Format, lists: bool) -> Segment {
     Segment {
         key: text(node, "key"),
         name: text(node, "name"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::document::{self, Format, SourceFile};
 use super::super::problem::Severity;
-use super::{Document, Flag, Kind, Namespace, Resource, Segment, read};
+use super::{Document, Flag, Kind, Namespace, Resource, Segment, after, read};
 use crate::yaml::{self, json};
 
 /// Key of the namespace that is always there.
@@ -69,6 +69,21 @@ impl File {
             None => declared(format, bytes).map(Into::into).map_err(Into::into),
         };
         Self { path: Arc::clone(path), blob: Arc::clone(blob), documents }
+    }
+
+    /// The next version of this file, checked already: of a large one, what is as it was in `old`, the bytes of this
+    /// version, is taken over from here.
+    #[must_use]
+    pub fn after(&self, blob: &Arc<str>, old: &[u8], new: &[u8], source: &SourceFile) -> Self {
+        let format = document::format_of(&self.path).unwrap_or(Format::Yaml);
+        let known = match (&self.documents, format, first_error(source)) {
+            (Ok(documents), Format::Yaml, None) => after::declared(documents, old, new),
+            _ => None,
+        };
+        match known {
+            Some(documents) => Self { path: self.path.clone(), blob: blob.clone(), documents: Ok(documents.into()) },
+            None => Self::checked(&self.path, blob, format, new, source),
+        }
     }
 
     /// Whether it can be edited: JSON files are only read.

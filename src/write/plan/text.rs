@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::draft::{Draft, Sheet, Step};
 use super::{Look, Refusal, invalid};
-use crate::flags::document::{self, Format};
+use crate::flags::document::{self, Format, SourceFile};
 use crate::flags::edit::{self, Edit, Rewritten};
 use crate::flags::problem::{Problem, Severity};
 use crate::flags::resource::view::{File, View};
-use crate::flags::resource::{Kind, Resource};
+use crate::flags::resource::{Flag, Kind, Resource, Segment};
 
 /// The files as they would be.
 #[derive(Default)]
@@ -38,7 +38,8 @@ pub(super) fn edited(draft: &Draft<'_>, look: &dyn Look) -> Result<Edited, Refus
         let old = if sheet.is_new { None } else { Some(look.text(path)?) };
         let new = self::sheet(path, sheet, old.as_deref(), &mut edited.rewritten)?;
         if let Some(new) = new.filter(|new| old.as_ref() != Some(new)) {
-            changed.insert(path, Some(read(path, &new)?));
+            let former = before.files.iter().find(|file| file.path == *path).zip(old.as_deref());
+            changed.insert(path, Some(read(path, former, &new, look.source(path).as_deref())?));
             edited.files.push((path.to_string(), Some(new)));
         }
     }
@@ -98,8 +99,13 @@ fn refused(path: &str, error: edit::Error) -> Refusal {
 }
 
 /// Reads a file again. Hazards may stand in it; an error may not.
-fn read(path: &Arc<str>, bytes: &[u8]) -> Result<File, Refusal> {
-    let source = document::read(Format::Yaml, bytes);
+fn read(
+    path: &Arc<str>,
+    former: Option<(&File, &[u8])>,
+    bytes: &[u8],
+    source: Option<&SourceFile>,
+) -> Result<File, Refusal> {
+    let source = document::read_after(source, Format::Yaml, bytes);
     let errors = source.problems.iter().filter(|problem| problem.severity == Severity::Error);
     let problems: Vec<Problem> = errors.map(|problem| Problem { file: Arc::clone(path), ..problem.clone() }).collect();
     if let Some(first) = problems.first() {
@@ -107,7 +113,10 @@ fn read(path: &Arc<str>, bytes: &[u8]) -> Result<File, Refusal> {
         let message = format!("{path}{line} would have an error: {}: {}", first.key_path, first.message);
         return Err(Refusal::Invalid { message, problems });
     }
-    Ok(File::checked(path, &"".into(), Format::Yaml, bytes, &source))
+    Ok(match former {
+        Some((file, old)) => file.after(&"".into(), old, bytes, &source),
+        None => File::checked(path, &"".into(), Format::Yaml, bytes, &source),
+    })
 }
 
 /// Whether the files say what the draft says, in every namespace that they could have changed.
@@ -129,25 +138,38 @@ fn faithful(draft: &Draft<'_>, edited: &Edited) -> Result<(), Refusal> {
             return Err(wrong("the head"));
         }
         let gone = head.is_none();
-        let mut flags: BTreeMap<&str, _> =
-            before.flags(namespace).into_iter().filter(|_| !gone).map(|flag| (&*flag.key, flag)).collect();
-        let mut segments: BTreeMap<&str, _> =
-            before.segments(namespace).into_iter().filter(|_| !gone).map(|found| (&*found.key, found)).collect();
-        for ((of, kind, key), resource) in draft.resources() {
-            match resource {
-                _ if of != namespace || gone => {}
-                Some(Resource::Flag(flag)) => drop(flags.insert(key, flag)),
-                Some(Resource::Segment(segment)) => drop(segments.insert(key, segment)),
-                None if *kind == Kind::Flag => drop(flags.remove(&**key)),
-                None => drop(segments.remove(&**key)),
-            }
-        }
-        if flags != after.flags(namespace).into_iter().map(|flag| (&*flag.key, flag)).collect() {
+        let mine = |kind: Kind| {
+            let of = draft.resources().iter().filter(move |((of, other, _), _)| of == namespace && *other == kind);
+            of.map(|((.., key), resource)| (key.as_str(), resource.as_ref().filter(|_| !gone)))
+        };
+        let flags: BTreeMap<&str, Option<&Resource>> = mine(Kind::Flag).collect();
+        let (old, new) = (if gone { Vec::new() } else { before.flags(namespace) }, after.flags(namespace));
+        let asked = |flag: &Flag| matches!(flags.get(&*flag.key), Some(Some(Resource::Flag(asked))) if asked == flag);
+        if !says(&old, &new, |flag| &flag.key, &flags, asked) {
             return Err(wrong("a flag"));
         }
-        if segments != after.segments(namespace).into_iter().map(|found| (&*found.key, found)).collect() {
+        let segments: BTreeMap<&str, Option<&Resource>> = mine(Kind::Segment).collect();
+        let (old, new) = (if gone { Vec::new() } else { before.segments(namespace) }, after.segments(namespace));
+        let asked = |found: &Segment| matches!(segments.get(&*found.key), Some(Some(Resource::Segment(asked))) if asked == found);
+        if !says(&old, &new, |found| &found.key, &segments, asked) {
             return Err(wrong("a segment"));
         }
     }
     Ok(())
+}
+
+/// Whether a list is what was asked for where something was asked, and as it was everywhere else.
+fn says<T: PartialEq>(
+    old: &[&T],
+    new: &[&T],
+    key: impl Fn(&T) -> &str,
+    wanted: &BTreeMap<&str, Option<&Resource>>,
+    asked: impl Fn(&T) -> bool,
+) -> bool {
+    let other = |item: &&&T| !wanted.contains_key(key(item));
+    let as_it_was = old.iter().filter(other).eq(new.iter().filter(other));
+    let done = new.iter().filter(|item| !other(item)).filter(|item| asked(item)).count();
+    let to_do = wanted.values().filter(|resource| resource.is_some()).count();
+    let there = new.iter().filter(|item| !other(item)).count();
+    as_it_was && done == to_do && there == to_do
 }
