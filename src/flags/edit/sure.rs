@@ -17,8 +17,8 @@ pub(super) fn lines(text: &str) -> bool {
     let mut inner: Option<usize> = None;
     for line in text.split('\n') {
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let bare = line.trim_start_matches(' ');
-        let column = line.len() - bare.len();
+        let column = line.bytes().position(|byte| byte != b' ').unwrap_or(line.len());
+        let bare = line.get(column..).unwrap_or_default();
         if bare.is_empty() {
             continue;
         }
@@ -46,7 +46,9 @@ pub(super) fn lines(text: &str) -> bool {
 
 /// What a line says: the column below which a block scalar begins here, if one does. None: it is not sure.
 fn content(line: &str, column: usize) -> Option<Option<usize>> {
-    if line.contains(['\t', '\r', '\u{feff}']) {
+    // A byte order mark begins with EF, as little else does.
+    let odd = line.bytes().fold(false, |odd, byte| odd | matches!(byte, b'\t' | b'\r' | 0xef));
+    if odd && line.contains(['\t', '\r', '\u{feff}']) {
         return None;
     }
     if let Some(rest) = line.strip_prefix("---").or(line.strip_prefix("...")) {
