@@ -23,6 +23,8 @@ mod write;
 
 pub use without::without;
 
+use std::borrow::Cow;
+
 use super::resource::{Kind, Namespace, Resource};
 
 /// One thing to do to the documents of one namespace in a file.
@@ -87,18 +89,19 @@ pub enum Error {
 /// The file cannot be read, has nothing of the namespace, or cannot say what is asked for. Nothing is lost then.
 pub fn apply(bytes: Option<&[u8]>, namespace: &str, edits: &[Edit]) -> Result<Edited, Error> {
     let Some(bytes) = bytes else { return fresh::file(namespace, edits) };
-    let mut edited = Edited { bytes: bytes.to_vec(), rewritten: Vec::new() };
+    let mut bytes = Cow::Borrowed(bytes);
+    let mut rewritten = Vec::new();
     for edit in edits {
-        let step = match large::edit(&edited.bytes, namespace, edit) {
+        let step = match large::edit(&bytes, namespace, edit) {
             Some(step) => step,
-            None => page::edit(&edited.bytes, namespace, edit)?,
+            None => page::edit(&bytes, namespace, edit)?,
         };
-        if let Some(bytes) = step.bytes {
-            edited.bytes = bytes;
+        if let Some(new) = step.bytes {
+            bytes = Cow::Owned(new);
         }
-        edited.rewritten.extend(step.rewritten);
+        rewritten.extend(step.rewritten);
     }
-    Ok(edited)
+    Ok(Edited { bytes: bytes.into_owned(), rewritten })
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ pub(super) fn by_parts(bytes: &[u8], namespace: &str, edit: &Edit) -> Option<Ste
     let splices = splices.into_iter().map(|splice| excerpt.place(splice)).collect::<Option<Vec<_>>>()?;
     let new = splice::apply(text, 0, splices.clone()).ok()?;
     let mark = bytes.get(..bytes.len() - text.len())?;
-    Some(Step { bytes: Some([mark, new.as_bytes()].concat()), rewritten: step.rewritten, splices: Some(splices) })
+    let new = if mark.is_empty() { new.into_bytes() } else { [mark, new.as_bytes()].concat() };
+    Some(Step { bytes: Some(new), rewritten: step.rewritten, splices: Some(splices) })
 }
 
 fn declared(text: &str) -> Option<Document> {

@@ -280,16 +280,14 @@ impl<'t> Splicer<'t> {
             [(_, end), (start, _)] => self.text.get(*end..*start),
             _ => None,
         });
-        match between.find(|between| !between.contains('#') && between.starts_with(',')) {
-            Some(between) => between.to_owned(),
-            None => {
-                // Of a single one that stands on a line of its own, the next does so too.
-                let first = entries.first().map_or(open, |(start, _)| *start);
-                let lead = self.slice(open..first);
-                let own_line = entries.len() == 1 && lead.contains('\n') && lead.trim().is_empty();
-                format!(",{}", if own_line { lead } else { " " })
-            }
+        if let Some(between) = between.find(|between| !between.contains('#') && between.starts_with(',')) {
+            return between.to_owned();
         }
+        // Of a single one that stands on a line of its own, the next does so too.
+        let first = entries.first().map_or(open, |(start, _)| *start);
+        let lead = self.slice(open..first);
+        let own_line = entries.len() == 1 && lead.contains('\n') && lead.trim().is_empty();
+        format!(",{}", if own_line { lead } else { " " })
     }
 
     /// Changes the value of an entry.

@@ -67,7 +67,7 @@ impl Default for Style {
 const LOOKED_AT: usize = 4_000;
 
 impl Style {
-    /// What `root` shows of it, and the list in it to which something is done, which counts twice.
+    /// What `root` shows of it, and the list in it to which something is done, which counts first.
     pub(super) fn of(text: &str, root: &Spot, list: Option<&Pair>) -> Self {
         let mut seen = Seen { text, left: LOOKED_AT, flipt: true, ..Seen::default() };
         let mut style = Self::default();
@@ -75,7 +75,9 @@ impl Style {
             seen.look(&pair.value, Some(lines::column(text, pair.key.start)));
             seen.left = LOOKED_AT;
         }
+        let siblings = std::mem::take(&mut seen.quotes);
         seen.look(root, None);
+        seen.quotes.extend(siblings.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count > 0)));
         let mut all = [0; 3];
         for (key, counts) in &seen.quotes {
             all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);

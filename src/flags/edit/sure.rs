@@ -9,6 +9,14 @@
 //!
 //! It is a check, not a reader: where it is not sure the whole file is read, which costs more and knows everything.
 
+/// How a line ends.
+enum Line {
+    /// With nothing that goes on.
+    Closed,
+    /// With the header of a block scalar, whose lines are deeper than this column.
+    Block(usize),
+}
+
 /// Whether it is sure of a text.
 pub(super) fn lines(text: &str) -> bool {
     // Lines deeper than this are a block scalar's.
@@ -17,8 +25,8 @@ pub(super) fn lines(text: &str) -> bool {
     let mut inner: Option<usize> = None;
     for line in text.split('\n') {
         let line = line.strip_suffix('\r').unwrap_or(line);
-        let bare = line.trim_start_matches(' ');
-        let column = line.len() - bare.len();
+        let column = line.bytes().position(|byte| byte != b' ').unwrap_or(line.len());
+        let bare = line.get(column..).unwrap_or_default();
         if bare.is_empty() {
             continue;
         }
@@ -36,21 +44,23 @@ pub(super) fn lines(text: &str) -> bool {
             continue;
         }
         match content(bare, column) {
-            Some(Some(parent)) => block = Some(parent),
-            Some(None) => {}
+            Some(Line::Block(parent)) => block = Some(parent),
+            Some(Line::Closed) => {}
             None => return false,
         }
     }
     true
 }
 
-/// What a line says: the column below which a block scalar begins here, if one does. None: it is not sure.
-fn content(line: &str, column: usize) -> Option<Option<usize>> {
-    if line.contains(['\t', '\r', '\u{feff}']) {
+/// What a line says. None: it is not sure.
+fn content(line: &str, column: usize) -> Option<Line> {
+    // A byte order mark begins with EF, as little else does.
+    let odd = line.bytes().fold(false, |odd, byte| odd | matches!(byte, b'\t' | b'\r' | 0xef));
+    if odd && line.contains(['\t', '\r', '\u{feff}']) {
         return None;
     }
     if let Some(rest) = line.strip_prefix("---").or(line.strip_prefix("...")) {
-        return (column == 0 && is_over(rest)).then_some(None);
+        return (column == 0 && is_over(rest)).then_some(Line::Closed);
     }
     let (mut rest, mut column) = (line, column);
     let mut parent = None;
@@ -61,7 +71,7 @@ fn content(line: &str, column: usize) -> Option<Option<usize>> {
         rest = inner;
     }
     if rest.is_empty() || rest.starts_with('#') {
-        return parent.map(|_| None);
+        return parent.map(|_| Line::Closed);
     }
     if let Some((key, value)) = entry(rest) {
         if key == "<<" {
@@ -75,42 +85,36 @@ fn content(line: &str, column: usize) -> Option<Option<usize>> {
 
 /// `key: value` of a plain key, or one in quotes without escapes.
 fn entry(line: &str) -> Option<(&str, &str)> {
-    let (key, rest) = match line.as_bytes().first()? {
-        quote @ (b'"' | b'\'') => {
-            let quote = char::from(*quote);
-            let (key, rest) = line.get(1..)?.split_once(quote)?;
-            (!key.contains('\\') && !rest.starts_with(quote)).then_some((key, rest))?
-        }
-        _ => {
-            let end = line
-                .bytes()
-                .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b'<'))
-                .count();
-            line.split_at_checked(end).filter(|(key, _)| !key.is_empty())?
-        }
+    let (key, rest) = if let quote @ (b'"' | b'\'') = line.as_bytes().first()? {
+        let quote = char::from(*quote);
+        let (key, rest) = line.get(1..)?.split_once(quote)?;
+        (!key.contains('\\') && !rest.starts_with(quote)).then_some((key, rest))?
+    } else {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b'<');
+        let end = line.bytes().take_while(plain).count();
+        line.split_at_checked(end).filter(|(key, _)| !key.is_empty())?
     };
     let value = rest.strip_prefix(':')?;
     (value.is_empty() || value.starts_with(' ')).then(|| (key, value.trim_start_matches(' ')))
 }
 
-fn value(value: &str, parent: usize, is_key: bool) -> Option<Option<usize>> {
+fn value(value: &str, parent: usize, is_key: bool) -> Option<Line> {
     match value.as_bytes().first() {
-        None | Some(b'#') => Some(None),
         Some(b'|' | b'>') => {
             let rest = value.get(1..)?;
             let rest = rest.strip_prefix(['+', '-']).unwrap_or(rest);
-            is_over(rest).then_some(Some(parent))
+            is_over(rest).then_some(Line::Block(parent))
         }
         Some(b'"' | b'\'') => {
             let end = quoted(value.as_bytes(), 0)?;
             let text = value.get(..end)?;
             // A key with escapes would not be found by its letters.
             let hidden = is_key && text.contains('\\');
-            (is_over(value.get(end..)?) && !hidden).then_some(None)
+            (is_over(value.get(end..)?) && !hidden).then_some(Line::Closed)
         }
-        Some(b'[' | b'{') => is_over(value.get(brackets(value.as_bytes())?..)?).then_some(None),
+        Some(b'[' | b'{') => is_over(value.get(brackets(value.as_bytes())?..)?).then_some(Line::Closed),
         Some(b'&' | b'*' | b'!' | b'%' | b'@' | b'`' | b'?') => None,
-        Some(_) => Some(None),
+        None | Some(_) => Some(Line::Closed),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Edits of each kind, made for what a file declares.
 
+#![allow(clippy::unit_arg, clippy::assigning_clones, reason = "a table of changes, one line each")]
+
 use super::*;
 
 /// One edit, with a name for the table.

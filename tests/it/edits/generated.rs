@@ -11,6 +11,7 @@ use super::*;
 
 /// How a generated file is written.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one habit")]
 struct Style {
     list: usize,
     map: usize,

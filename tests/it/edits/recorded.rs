@@ -42,7 +42,9 @@ fn edits(before: &[Document], after: &Document) -> Vec<Edit> {
 }
 
 fn without_versions(mut documents: Vec<Document>) -> Vec<Document> {
-    documents.iter_mut().for_each(|it| it.version.clear());
+    for it in &mut documents {
+        it.version.clear();
+    }
     documents
 }
 
