@@ -21,8 +21,8 @@ pub(crate) fn moving(branch: &str, old: Option<&str>, new: Option<&str>) -> Push
     Push { branch: branch.to_owned(), old: hex(old), new: hex(new), deadline: LONG }
 }
 
-pub(crate) fn push(mirror: &Mirror, remote: &Remote, push: Push, with: PushWith) -> Result<(), PushError> {
-    mirror.push(remote, &push, with, &Arc::default())
+pub(crate) fn push(mirror: &Mirror, remote: &Remote, push: &Push, with: PushWith) -> Result<(), PushError> {
+    mirror.push(remote, push, with, &Arc::default())
 }
 
 /// A commit on top of another one that puts `text` into the flag file.
@@ -57,18 +57,18 @@ fn a_branch_is_moved_made_and_removed() {
                 let tip = mirror.heads().unwrap().get("main").cloned().unwrap_or_else(|| tip.clone());
                 let first = edit(&mirror, &tip, "a: 1\n");
                 let second = edit(&mirror, &first, &format!("a: {}\n", remote.url));
-                push(&mirror, &remote, moving("main", Some(&tip), Some(&second)), with).unwrap();
+                push(&mirror, &remote, &moving("main", Some(&tip), Some(&second)), with).unwrap();
                 assert_eq!(repository.tip("main").unwrap(), Some(second.clone()), "{with:?}");
                 mirror.adopt("main", Some(&second)).unwrap();
                 let fetched = fetch(&mirror, &remote, &["main", "flipt/*"]).unwrap();
                 assert_eq!((fetched.moved.len(), fetched.pack_bytes), (0, 0), "what was pushed is here");
 
-                push(&mirror, &remote, moving("flipt/production/x", None, Some(&second)), with).unwrap();
+                push(&mirror, &remote, &moving("flipt/production/x", None, Some(&second)), with).unwrap();
                 assert_eq!(repository.tip("flipt/production/x").unwrap(), Some(second.clone()));
                 let third = edit(&mirror, &second, "b: 1\n");
-                push(&mirror, &remote, moving("flipt/production/x", Some(&second), Some(&third)), with).unwrap();
+                push(&mirror, &remote, &moving("flipt/production/x", Some(&second), Some(&third)), with).unwrap();
                 mirror.adopt("flipt/production/x", Some(&third)).unwrap();
-                push(&mirror, &remote, moving("flipt/production/x", Some(&third), None), with).unwrap();
+                push(&mirror, &remote, &moving("flipt/production/x", Some(&third), None), with).unwrap();
                 assert_eq!(repository.tip("flipt/production/x").unwrap(), None);
                 mirror.adopt("flipt/production/x", None).unwrap();
                 assert_eq!(mirror.heads().unwrap().into_keys().collect::<Vec<_>>(), ["main"]);
@@ -88,7 +88,7 @@ fn a_first_commit_makes_the_branch_of_an_empty_repository() {
             fetch(&mirror, &remote, &["main"]).unwrap_err();
             let files = [("production/features.yaml", Some(&b"a: 1\n"[..]))];
             let first = mirror.commit(None, &change(None, &files)).unwrap().id;
-            push(&mirror, &remote, moving("main", None, Some(&first)), with).unwrap();
+            push(&mirror, &remote, &moving("main", None, Some(&first)), with).unwrap();
             mirror.adopt("main", Some(&first)).unwrap();
             assert_eq!(fetch(&mirror, &remote, &["main"]).unwrap().heads["main"], first);
             fsck(repository.path());
@@ -109,17 +109,17 @@ fn who_was_slower_overwrites_nothing() {
             fetch(&mirror, &remote, &["main"]).unwrap();
             let ours = edit(&mirror, &tip, "ours: 1\n");
             let theirs = crate::git_server::push(&repository, "main", 7);
-            let lost = push(&mirror, &remote, moving("main", Some(&tip), Some(&ours)), with).unwrap_err();
+            let lost = push(&mirror, &remote, &moving("main", Some(&tip), Some(&ours)), with).unwrap_err();
             let PushError::Stale { actual } = lost else { panic!("{lost:?}") };
             if with == PushWith::Builtin {
                 assert_eq!(actual.as_deref(), Some(theirs.as_str()));
             }
             assert_eq!(repository.tip("main").unwrap(), Some(theirs.clone()));
-            let there = push(&mirror, &remote, moving("main", None, Some(&ours)), with).unwrap_err();
+            let there = push(&mirror, &remote, &moving("main", None, Some(&ours)), with).unwrap_err();
             assert!(matches!(there, PushError::Stale { .. }), "it is there already: {there:?}");
-            let gone = push(&mirror, &remote, moving("other", Some(&tip), Some(&ours)), with).unwrap_err();
+            let gone = push(&mirror, &remote, &moving("other", Some(&tip), Some(&ours)), with).unwrap_err();
             assert!(matches!(gone, PushError::Stale { actual: None }), "{gone:?}");
-            let gone = push(&mirror, &remote, moving("other", Some(&tip), None), with).unwrap_err();
+            let gone = push(&mirror, &remote, &moving("other", Some(&tip), None), with).unwrap_err();
             assert!(matches!(gone, PushError::Stale { actual: None }), "{gone:?}");
             assert_eq!(repository.git(["for-each-ref"]).unwrap().lines().count(), 1);
         }
@@ -135,12 +135,12 @@ fn what_would_overwrite_is_not_even_sent() {
     let unrelated = mirror.commit(None, &change(None, &[("a", Some(b"1"))])).unwrap().id;
     server.asked();
     for (old, new) in [(Some(tip.as_str()), Some(unrelated.as_str())), (None, None)] {
-        let error = push(&mirror, &remote, moving("main", old, new), PushWith::Builtin).unwrap_err();
+        let error = push(&mirror, &remote, &moving("main", old, new), PushWith::Builtin).unwrap_err();
         assert!(matches!(error, PushError::Failed(yardarm::git::Error::Bug(_))), "{error:?}");
     }
     for branch in ["", "a..b", "a b", "-", "a/", "@{"] {
         let bad =
-            push(&mirror, &remote, moving(branch, Some(&tip), Some(&edit(&mirror, &tip, "x"))), PushWith::Builtin);
+            push(&mirror, &remote, &moving(branch, Some(&tip), Some(&edit(&mirror, &tip, "x"))), PushWith::Builtin);
         if branch != "-" {
             assert!(matches!(bad, Err(PushError::Failed(yardarm::git::Error::Bug(_)))), "{branch}: {bad:?}");
         }
@@ -162,7 +162,7 @@ fn a_hook_that_refuses_is_heard() {
             let mirror = Mirror::open(&home.path().join(format!("{with:?}{}", remote.url.len()))).unwrap().0;
             fetch(&mirror, &remote, &["main"]).unwrap();
             let new = edit(&mirror, &tip, "ours: 1\n");
-            let refused = push(&mirror, &remote, moving("main", Some(&tip), Some(&new)), with).unwrap_err();
+            let refused = push(&mirror, &remote, &moving("main", Some(&tip), Some(&new)), with).unwrap_err();
             let PushError::Rejected(rejection) = refused else { panic!("{refused:?}") };
             assert_eq!(rejection.kind, yardarm::git::RejectionKind::Protected);
             assert!(rejection.message.contains("not allowed to push code to protected branches"), "{rejection}");
@@ -180,12 +180,12 @@ fn what_the_server_has_is_not_sent_again() {
     fetch(&mirror, &remote, &["main"]).unwrap();
     crate::git_server::push(&repository, "main", 7);
     for branch in ["flipt/production/x", "flipt/production/y"] {
-        push(&mirror, &remote, moving(branch, None, Some(&tip)), PushWith::Builtin).unwrap();
+        push(&mirror, &remote, &moving(branch, None, Some(&tip)), PushWith::Builtin).unwrap();
         let sent = server.seen().into_iter().rfind(|seen| seen.target.ends_with("/git-receive-pack")).unwrap().body;
         let pack = sent.windows(4).position(|bytes| bytes == b"PACK").unwrap();
         assert_eq!(&sent[pack + 8..pack + 12], 0_u32.to_be_bytes(), "objects of {branch}");
     }
-    let taken = push(&mirror, &remote, moving("flipt", None, Some(&tip)), PushWith::Builtin).unwrap_err();
+    let taken = push(&mirror, &remote, &moving("flipt", None, Some(&tip)), PushWith::Builtin).unwrap_err();
     assert!(matches!(&taken, PushError::Rejected(told) if told.message.contains("exists")), "{taken:?}");
 }
 
@@ -205,7 +205,7 @@ fn of_two_that_push_at_once_one_wins_and_the_other_hears_it() {
                 let mirror = Mirror::open(&home.path().join(format!("{}", remote.url.len()))).unwrap().0;
                 fetch(&mirror, &remote, &["main"]).unwrap();
                 let ours = edit(&mirror, &tip, "ours: 1\n");
-                let lost = push(&mirror, &remote, moving("main", Some(&tip), Some(&ours)), with).unwrap_err();
+                let lost = push(&mirror, &remote, &moving("main", Some(&tip), Some(&ours)), with).unwrap_err();
                 assert!(matches!(lost, PushError::Stale { .. }), "{with:?}: {lost:?}");
                 assert_eq!(repository.tip("main").unwrap(), Some(theirs.clone()), "nothing is overwritten");
             }
@@ -221,15 +221,15 @@ fn a_branch_that_is_in_use_or_kept_is_not_moved() {
         let (mirror, remote) = (mirror(home.path()), server.remote("flags.git"));
         fetch(&mirror, &remote, &["main"]).unwrap();
         let new = edit(&mirror, &tip, "ours: 1\n");
-        let kind = |push: Push| match self::push(&mirror, &remote, push, with).unwrap_err() {
+        let kind = |push: &Push| match self::push(&mirror, &remote, push, with).unwrap_err() {
             PushError::Rejected(told) => told.kind,
             other => panic!("{other:?}"),
         };
         repository.git(["config", "receive.denyDeletes", "true"]).unwrap();
-        assert_eq!(kind(moving("main", Some(&tip), None)), yardarm::git::RejectionKind::Protected);
+        assert_eq!(kind(&moving("main", Some(&tip), None)), yardarm::git::RejectionKind::Protected);
         repository.git(["config", "core.bare", "false"]).unwrap();
         repository.git(["config", "receive.denyCurrentBranch", "refuse"]).unwrap();
-        assert_eq!(kind(moving("main", Some(&tip), Some(&new))), yardarm::git::RejectionKind::Protected);
+        assert_eq!(kind(&moving("main", Some(&tip), Some(&new))), yardarm::git::RejectionKind::Protected);
         assert_eq!(repository.tip("main").unwrap(), Some(tip));
     }
 }
@@ -250,7 +250,7 @@ fn a_large_file_goes_whole() {
         let noise: Vec<u8> = noise.take(6 << 20).collect();
         let files: [(&str, Option<&[u8]>); 1] = [("large.bin", Some(&noise))];
         let new = mirror.commit(Some(&tip), &change(Some(&tip), &files)).unwrap().id;
-        push(&mirror, &remote, moving("main", Some(&tip), Some(&new)), with).unwrap();
+        push(&mirror, &remote, &moving("main", Some(&tip), Some(&new)), with).unwrap();
         assert_eq!(repository.git(["cat-file", "-s", &format!("{new}:large.bin")]).unwrap().trim(), "6291456");
         fsck(repository.path());
     }

@@ -49,11 +49,11 @@ impl Scene {
     }
 
     fn push(&self, with: PushWith) -> Result<(), PushError> {
-        push(&self.mirror, &self.remote, self.main(), with)
+        push(&self.mirror, &self.remote, &self.main(), with)
     }
 
     fn within(&self, deadline: Duration, with: PushWith) -> Result<(), PushError> {
-        push(&self.mirror, &self.remote, Push { deadline, ..self.main() }, with)
+        push(&self.mirror, &self.remote, &Push { deadline, ..self.main() }, with)
     }
 
     fn at(&self) -> String {
@@ -206,7 +206,7 @@ fn who_cannot_be_reached_has_got_nothing() {
     let gone = scene.home.path().join("gone.git");
     for with in BOTH {
         for url in [format!("http://127.0.0.1:{port}/flags.git"), gone.display().to_string()] {
-            let error = push(&scene.mirror, &remote(&url), scene.main(), with).unwrap_err();
+            let error = push(&scene.mirror, &remote(&url), &scene.main(), with).unwrap_err();
             assert!(matches!(error, PushError::Failed(_)), "{with:?} {url}: {error:?}");
             assert!(!error.to_string().contains("://"), "{error}");
         }
@@ -222,7 +222,7 @@ fn a_local_program_that_hangs_ends_at_the_deadline() {
     let here = remote(&scene.repository.path().display().to_string());
     for with in BOTH {
         let started = Instant::now();
-        let error = push(&scene.mirror, &here, Push { deadline: SHORT * 8, ..scene.main() }, with).unwrap_err();
+        let error = push(&scene.mirror, &here, &Push { deadline: SHORT * 8, ..scene.main() }, with).unwrap_err();
         assert!(matches!(error, PushError::Unknown(Error::Deadline(_))), "{with:?}: {error:?}");
         assert!(started.elapsed() < PROMPT);
         assert_eq!(scene.at(), scene.tip);
@@ -313,7 +313,7 @@ fn the_credential_goes_to_its_server_and_nowhere_else() {
         assert_eq!(kind(&refused), "Permission", "{refused:?}");
         let wrong = Credential::Basic { username: "ada".to_owned(), password: "wrong".to_owned().into() };
         let wrong = Remote { credential: Some(wrong), ..scene.remote.clone() };
-        let refused = push(&scene.mirror, &wrong, scene.main(), with).unwrap_err();
+        let refused = push(&scene.mirror, &wrong, &scene.main(), with).unwrap_err();
         assert_eq!(kind(&refused), "Permission", "{refused:?}");
 
         scene.server.fault(SEND, Fault::Stall);
@@ -333,7 +333,7 @@ fn the_credential_goes_to_its_server_and_nowhere_else() {
         });
         assert!(scene.server.seen().iter().all(|seen| !seen.target.contains(&secret)));
         scene.server.clear();
-        push(&scene.mirror, &remote, scene.main(), with).unwrap();
+        push(&scene.mirror, &remote, &scene.main(), with).unwrap();
         let left: Vec<_> = fs::read_dir(scene.home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["mirror"], "{with:?}");
     }
@@ -349,7 +349,7 @@ fn a_redirect_elsewhere_gets_no_credential() {
         let to = format!("{}/info/refs?service=git-receive-pack", elsewhere.url("flags.git"));
         scene.server.redirect("/flags.git/info/refs", &to);
         elsewhere.demand("Basic something else");
-        let error = push(&scene.mirror, &remote, scene.main(), with).unwrap_err();
+        let error = push(&scene.mirror, &remote, &scene.main(), with).unwrap_err();
         assert!(matches!(error, PushError::Failed(_) | PushError::Rejected(_)), "{with:?}: {error:?}");
         assert!(elsewhere.seen().iter().all(|seen| seen.authorization.is_none()), "{with:?}: {:?}", elsewhere.seen());
     }
@@ -365,9 +365,9 @@ fn an_own_authority_is_trusted_for_pushing_too() {
         let trusted = Remote { ca_certificate: server.certificate.clone().map(String::into_bytes), ..plain.clone() };
         fetch(&mirror, &trusted, &["main"]).unwrap();
         let new = edit(&mirror, &tip, "ours: 1\n");
-        let refused = push(&mirror, &plain, moving("main", Some(&tip), Some(&new)), with).unwrap_err();
+        let refused = push(&mirror, &plain, &moving("main", Some(&tip), Some(&new)), with).unwrap_err();
         assert!(matches!(refused, PushError::Failed(_)), "{with:?}: {refused:?}");
-        push(&mirror, &trusted, moving("main", Some(&tip), Some(&new)), with).unwrap();
+        push(&mirror, &trusted, &moving("main", Some(&tip), Some(&new)), with).unwrap();
         assert_eq!(repository.tip("main").unwrap(), Some(new));
     }
 }

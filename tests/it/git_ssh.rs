@@ -289,7 +289,7 @@ fn a_branch_is_pushed_over_ssh_and_the_server_compares() {
         fetch(&mirror, &remote(), &["main"]).unwrap();
         let new = crate::git_push::edit(&mirror, &tip, "ours: 1\n");
         let send = |old: Option<&str>, new: Option<&str>, branch: &str| {
-            crate::git_push::push(&mirror, &remote(), crate::git_push::moving(branch, old, new), with)
+            crate::git_push::push(&mirror, &remote(), &crate::git_push::moving(branch, old, new), with)
         };
         send(Some(&tip), Some(&new), "main").unwrap_or_else(|error| panic!("{with:?}: {error}\n{}", server.log()));
         assert_eq!(repository.tip("main").unwrap(), Some(new.clone()));
@@ -306,13 +306,13 @@ fn a_branch_is_pushed_over_ssh_and_the_server_compares() {
         );
         let stranger = server.remote(&url, Login::with(server.key("stranger")));
         let main = crate::git_push::moving("main", Some(&new), Some(&next));
-        let refused = crate::git_push::push(&mirror, &stranger, main.clone(), with).unwrap_err();
+        let refused = crate::git_push::push(&mirror, &stranger, &main, with).unwrap_err();
         assert!(
             matches!(&refused, PushError::Rejected(told) if told.kind == RejectionKind::Permission),
             "{with:?}: {refused:?}"
         );
         let none = server.remote("none.git", Login::with(server.key("plain")));
-        let missing = crate::git_push::push(&mirror, &none, main, with).unwrap_err();
+        let missing = crate::git_push::push(&mirror, &none, &main, with).unwrap_err();
         assert!(matches!(missing, PushError::Failed(Error::NotFound(_))), "{with:?}: {missing:?}");
         let left = fs::read_dir(server.home.path()).unwrap().map(|entry| entry.unwrap().file_name());
         let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains(".ssh")).collect();
