@@ -72,7 +72,7 @@ async fn an_edit_is_a_commit_and_live_before_its_answer_and_the_webhook_changes_
     let now = text(&world, "main", SHOP);
     assert!(now.starts_with("# the shop\n") && now.contains("key: checkout") && now.contains("# the end"), "{now}");
     assert_eq!(world.forge.repository().tip("main").unwrap().as_deref(), Some(&*outcome.commit));
-    assert_eq!(subjects(&world, "main")[0], "update flag shop/checkout");
+    assert_eq!(subjects(&world, "main")[0], "create flag shop/checkout");
     assert_eq!(served(&world.status().await), Some(&*outcome.commit), "before anything was fetched");
     world.heard(&listener, &now).await;
 
