@@ -11,6 +11,7 @@
 mod aftermath;
 pub mod audit;
 mod branch_name;
+mod branches;
 pub mod history;
 pub mod message;
 pub mod plan;
@@ -20,6 +21,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod text_diff;
+mod update;
 mod views;
 mod wording;
 mod writer;

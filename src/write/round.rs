@@ -313,7 +313,7 @@ fn overlap(one: &str, other: &str) -> bool {
 }
 
 /// The person who asks, where it is known.
-fn author_of(by: &By, committer: &Identity) -> Identity {
+pub(super) fn author_of(by: &By, committer: &Identity) -> Identity {
     let person = by.person.as_ref();
     let text = |text: Option<&String>| text.map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
     let (name, email) = (text(person.and_then(|p| p.name.as_ref())), text(person.and_then(|p| p.email.as_ref())));

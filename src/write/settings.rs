@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::wording::Wording;
 use crate::config::Config;
@@ -33,8 +32,6 @@ pub(super) struct Storage {
 pub(super) struct Environment {
     /// It takes no direct changes.
     pub(super) protected: bool,
-    /// How long a change may be served that could not be pushed; never, where this is absent.
-    pub(super) break_glass: Option<Duration>,
 }
 
 impl Settings {
@@ -45,10 +42,7 @@ impl Settings {
             signer: signer(config, storage),
             wording: wording.clone(),
         };
-        let environment = |environment: &crate::config::Environment| Environment {
-            protected: environment.protected,
-            break_glass: environment.break_glass.map(|glass| glass.expires_after),
-        };
+        let environment = |environment: &crate::config::Environment| Environment { protected: environment.protected };
         Self {
             storages: config.storages.iter().map(|(name, of)| (name.clone(), storage(of))).collect(),
             environments: config.environments.iter().map(|e| (e.name.clone(), environment(e))).collect(),
@@ -67,11 +61,6 @@ impl Settings {
     /// Whether an environment takes no direct changes. A branch of it does: that is what it is for.
     pub(super) fn is_protected(&self, environment: &serve::Environment) -> bool {
         environment.base.is_none() && self.environments.get(&environment.name).is_some_and(|of| of.protected)
-    }
-
-    /// How long a change of an environment, or of a branch of it, may be served that could not be pushed.
-    pub(super) fn break_glass(&self, environment: &serve::Environment) -> Option<Duration> {
-        self.environments.get(environment.base.as_ref().unwrap_or(&environment.name))?.break_glass
     }
 }
 

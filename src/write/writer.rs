@@ -118,7 +118,7 @@ impl Core {
 }
 
 /// One line a write.
-fn tell(record: &Event) {
+pub(super) fn tell(record: &Event) {
     let (storage, environment, by, outcome) =
         (&*record.storage, &*record.environment, &*record.by.name, record.outcome);
     let (revision, changes) = (record.after.as_deref(), record.changes.len() + record.more_changes);

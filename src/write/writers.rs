@@ -255,8 +255,7 @@ impl Writers {
     /// # Errors
     /// [`Refusal::Unavailable`] before the first fetch.
     pub fn branches(&self, base: &serve::Environment) -> Result<Vec<Branch>, Refusal> {
-        let _ = (self, base);
-        Err(Refusal::Bug("not there yet".to_owned()))
+        self.inner()?.branches(base)
     }
 
     /// Makes the branch `flipt/<base>/<key>` at the tip of the base, and its environment.
@@ -269,8 +268,7 @@ impl Writers {
         key: &str,
         by: By,
     ) -> Result<Arc<serve::Environment>, Refusal> {
-        let _ = (self, base, key, by);
-        Err(Refusal::Bug("not there yet".to_owned()))
+        self.inner()?.create_branch(base, key, &by).await
     }
 
     /// Removes a branch environment and its branch.
@@ -278,8 +276,7 @@ impl Writers {
     /// # Errors
     /// See [`Refusal`].
     pub async fn delete_branch(&self, base: &Arc<serve::Environment>, key: &str, by: By) -> Result<(), Refusal> {
-        let _ = (self, base, key, by);
-        Err(Refusal::Bug("not there yet".to_owned()))
+        self.inner()?.delete_branch(base, key, &by).await
     }
 
     /// Lets a branch take up what its base has got since.
@@ -293,8 +290,7 @@ impl Writers {
         strategy: Strategy,
         by: By,
     ) -> Result<Result<Updated, Conflicts>, Refusal> {
-        let _ = (self, base, key, strategy, by);
-        Err(Refusal::Bug("not there yet".to_owned()))
+        self.inner()?.update_branch(base, key, strategy, &by).await
     }
 
     pub(super) fn inner(&self) -> Result<&Arc<Inner>, Refusal> {

@@ -31,6 +31,7 @@ mod validate;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
+mod writes;
 
 mod contents;
 mod deliveries;

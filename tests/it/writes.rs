@@ -1,0 +1,222 @@
+//! The write way against a real Git server: others push between our read and our push, hooks refuse, the server is away.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use yardarm::auth::Method;
+use yardarm::demo::dialect::Sender;
+use yardarm::demo::forge::{Fault, Kind as Requests};
+use yardarm::demo::outside::Form;
+use yardarm::flags::resource::{Flag, Resource};
+use yardarm::flags::snapshot::FlagKind;
+use yardarm::write::writers::Strategy;
+use yardarm::write::{By, Change, Outcome, Refusal, Request, What};
+
+use crate::world::{ENVIRONMENT, NAMESPACE, Plan, SHOP, World, features, served};
+
+fn by(name: &str) -> By {
+    By { name: name.into(), method: Method::Token, person: None, address: None }
+}
+
+fn flag(key: &str, name: &str) -> Resource {
+    Resource::Flag(Flag {
+        key: key.to_owned(),
+        name: name.to_owned(),
+        description: String::new(),
+        kind: FlagKind::Boolean,
+        enabled: true,
+        metadata: None,
+        variants: Vec::new(),
+        default_variant: None,
+        rules: Vec::new(),
+        rollouts: Vec::new(),
+    })
+}
+
+fn request(world: &World, environment: &str, what: What) -> Request {
+    Request {
+        environment: world.daemon().environments().get(environment).expect("the environment is there"),
+        changes: vec![Change { namespace: NAMESPACE.to_owned(), what, revision: None }],
+        revision: None,
+        message: None,
+        co_authors: Vec::new(),
+        by: by("ada"),
+        dry_run: false,
+        on_branch: None,
+        break_glass: None,
+    }
+}
+
+async fn put(world: &World, environment: &str, key: &str, name: &str) -> Result<Outcome, Refusal> {
+    world.daemon().writers().change(request(world, environment, What::Put(flag(key, name)))).await
+}
+
+/// A file of a branch of the remote.
+fn text(world: &World, branch: &str, path: &str) -> String {
+    world.forge.repository().git(["show", &format!("{branch}:{path}")]).unwrap()
+}
+
+fn subjects(world: &World, branch: &str) -> Vec<String> {
+    let log = world.forge.repository().git(["log", "--format=%s", branch]).unwrap();
+    log.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_is_a_commit_and_live_before_its_answer_and_the_webhook_changes_nothing() {
+    let world = Plan::of(Sender::Gitea).start().await;
+    let listener = world.listen(Form::Lines).await;
+    let commented = format!("# the shop\n{}  # the end\n", features(NAMESPACE, "first"));
+    world.push(&[(SHOP, &commented)]).await;
+    let outcome = put(&world, ENVIRONMENT, "checkout", "Checkout").await.unwrap();
+    assert!(outcome.made && outcome.live.is_some());
+    let now = text(&world, "main", SHOP);
+    assert!(now.starts_with("# the shop\n") && now.contains("key: checkout") && now.contains("# the end"), "{now}");
+    assert_eq!(world.forge.repository().tip("main").unwrap().as_deref(), Some(&*outcome.commit));
+    assert_eq!(subjects(&world, "main")[0], "create flag shop/checkout");
+    assert_eq!(served(&world.status().await), Some(&*outcome.commit), "before anything was fetched");
+    world.heard(&listener, &now).await;
+
+    let environment = world.daemon().environments().get(ENVIRONMENT).unwrap();
+    let flags = environment.load().flags.clone();
+    let pushed = crate::world::Pushed {
+        branch: "main".to_owned(),
+        before: None,
+        after: Some(outcome.commit.to_string()),
+        forced: false,
+        at: jiff::Timestamp::now(),
+    };
+    world.announce(&pushed).await;
+    let done = |record: &Value| record["commit"] == *outcome.commit && record["steps"]["live"].is_number();
+    world.until_record("the delivery of our own push", done).await;
+    assert!(Arc::ptr_eq(&flags, &environment.load().flags), "nothing was built twice");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_else_who_pushed_first_loses_nothing() {
+    let world = Plan::of(Sender::Forgejo).start().await;
+    let revision = put(&world, ENVIRONMENT, "ours", "Zero").await.unwrap().commit.to_string();
+    // Nobody announces these, and the next poll is minutes away.
+    let theirs = text(&world, "main", SHOP).replace("text: \"first\"", "text: \"theirs\"");
+    world.commit("main", &[(SHOP, &theirs)]);
+    put(&world, ENVIRONMENT, "ours", "One").await.unwrap();
+    world.commit("main", &[("other/features.yaml", "namespace: other\n")]);
+    let with = Request {
+        revision: Some(revision.clone()),
+        ..request(&world, ENVIRONMENT, What::Put(flag("second", "Two")))
+    };
+    world.daemon().writers().change(with).await.unwrap();
+    let now = text(&world, "main", SHOP);
+    assert!(now.contains("theirs") && now.contains("One") && now.contains("Two"), "{now}");
+    assert_eq!(text(&world, "main", "other/features.yaml"), "namespace: other\n");
+    assert_eq!(subjects(&world, "main").iter().filter(|subject| *subject == "Change flags").count(), 3);
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "theirs");
+
+    // The same field of the same flag is for a person.
+    let clash = text(&world, "main", SHOP).replace("name: One", "name: Theirs");
+    assert!(clash.contains("Theirs"), "{clash}");
+    let pushed = world.commit("main", &[(SHOP, &clash)]);
+    let clash =
+        Request { revision: Some(revision), ..request(&world, ENVIRONMENT, What::Put(flag("ours", "Mine"))) };
+    let refused = world.daemon().writers().change(clash).await.unwrap_err();
+    assert!(matches!(refused, Refusal::Conflict(_)), "{refused:?}");
+    assert!(world.forge.repository().tip("main").unwrap() == pushed.after || !text(&world, "main", SHOP).contains("Mine"));
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_writers_on_fifty_flags_of_one_file_all_land() {
+    let world = Arc::new(Plan::of(Sender::Gitea).start().await);
+    let writers: Vec<_> = (0..50)
+        .map(|n| {
+            let world = world.clone();
+            tokio::spawn(async move { put(&world, ENVIRONMENT, &format!("f{n:02}"), "F").await })
+        })
+        .collect();
+    for writer in writers {
+        assert!(writer.await.unwrap().unwrap().made);
+    }
+    let now = text(&world, "main", SHOP);
+    for n in 0..50 {
+        assert_eq!(now.matches(&format!("key: f{n:02}\n")).count(), 1, "{now}");
+    }
+    assert_eq!(subjects(&world, "main").len(), 51);
+    let environment = world.daemon().environments().get(ENVIRONMENT).unwrap();
+    assert_eq!(environment.load().flags.namespaces[NAMESPACE].flags_by_key().len(), 51);
+    Arc::into_inner(world).unwrap().end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_away_is_told_and_evaluation_goes_on() {
+    let mut world = Plan::of(Sender::Github).start().await;
+    world.forge.misbehave(Requests::Any, Fault::Status(502));
+    let refused = put(&world, ENVIRONMENT, "checkout", "Checkout").await.unwrap_err();
+    assert!(matches!(refused, Refusal::Unavailable { .. }), "{refused:?}");
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "first");
+    world.forge.recover();
+    put(&world, ENVIRONMENT, "checkout", "Checkout").await.unwrap();
+    world.may_fail();
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_refuses_is_quoted_and_nothing_changes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = Plan::of(Sender::Gitea).start().await;
+    let hooks = world.forge.repository().path().join("hooks");
+    std::fs::create_dir_all(&hooks).unwrap();
+    let hook = hooks.join("pre-receive");
+    std::fs::write(&hook, "#!/bin/sh\necho 'no changes on Fridays' >&2\nexit 1\n").unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let before = world.forge.repository().tip("main").unwrap();
+    let refused = put(&world, ENVIRONMENT, "checkout", "Checkout").await.unwrap_err();
+    assert!(matches!(refused, Refusal::Rejected { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("no changes on Fridays"), "{refused}");
+    assert_eq!(world.forge.repository().tip("main").unwrap(), before);
+    assert_eq!(served(&world.status().await), before.as_deref());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_is_made_written_to_brought_up_to_date_and_removed() {
+    let world = Plan::of(Sender::Gitea).start().await;
+    let writers = world.daemon().writers().clone();
+    let base = world.daemon().environments().get(ENVIRONMENT).unwrap();
+    let made = writers.create_branch(&base, "topic", by("ada")).await.unwrap();
+    assert_eq!((&*made.name, &*made.branch), ("topic", "flipt/production/topic"));
+    assert_eq!(world.banner("topic", NAMESPACE).await, "first", "evaluated at once");
+    let listener = world.listen_to(Form::Lines, "topic", NAMESPACE).await;
+    let again = writers.create_branch(&base, "TOPIC", by("ada")).await.unwrap_err();
+    assert!(matches!(again, Refusal::AlreadyExists(_)), "{again:?}");
+
+    put(&world, "topic", "ours", "Ours").await.unwrap();
+    world.heard(&listener, &text(&world, "flipt/production/topic", SHOP)).await;
+    assert!(!text(&world, "main", SHOP).contains("ours"));
+    put(&world, ENVIRONMENT, "theirs", "Theirs").await.unwrap();
+    let listed = |base: Arc<yardarm::serve::Environment>| {
+        let writers = writers.clone();
+        tokio::task::spawn_blocking(move || writers.branches(&base).unwrap())
+    };
+    let branches = listed(base.clone()).await.unwrap();
+    assert_eq!((branches.len(), branches[0].ahead, branches[0].behind), (1, 1, 1));
+    let updated = writers.update_branch(&base, "topic", Strategy::Merge, by("ada")).await.unwrap().unwrap();
+    assert_eq!((updated.made, updated.branch.ahead, updated.branch.behind), (true, 2, 0));
+    let now = text(&world, "flipt/production/topic", SHOP);
+    assert!(now.contains("key: ours") && now.contains("key: theirs"), "{now}");
+
+    // Both change the same: told, and nothing is done.
+    put(&world, "topic", "ours", "One").await.unwrap();
+    put(&world, ENVIRONMENT, "ours", "Two").await.unwrap();
+    let conflicts = writers.update_branch(&base, "topic", Strategy::Merge, by("ada")).await.unwrap().unwrap_err();
+    assert_eq!((conflicts.conflicts.len(), &*conflicts.conflicts[0].key), (1, "ours"));
+
+    writers.delete_branch(&base, "topic", by("ada")).await.unwrap();
+    assert!(world.daemon().environments().get("topic").is_none());
+    assert_eq!(world.forge.repository().tip("flipt/production/topic").unwrap(), None);
+    let gone = writers.delete_branch(&base, "topic", by("ada")).await.unwrap_err();
+    assert!(matches!(gone, Refusal::UnknownEnvironment(_)), "{gone:?}");
+    let configured = writers.delete_branch(&base, ENVIRONMENT, by("ada")).await.unwrap_err();
+    assert!(matches!(configured, Refusal::UnknownEnvironment(_)), "{configured:?}");
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "first");
+    world.end().await;
+}
