@@ -431,3 +431,12 @@ pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
 pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
 /// Warnings about keys of it.
 pub const OWN_TEMPLATES_WARNINGS: usize = 5;
+
+/// Commits of one page of a flag's history.
+pub const HISTORY_PAGE: usize = 20;
+/// At most.
+pub const HISTORY_PAGE_MAX: usize = 100;
+/// Commits that one page looks at: each costs two looks at the files of its environment. The next page goes on there.
+pub const HISTORY_EXAMINED: usize = 500;
+/// Commits that are asked for at one time.
+pub const HISTORY_STEP: usize = 50;

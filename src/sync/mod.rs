@@ -218,6 +218,9 @@ macro_rules! repository {
             fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
                 self.mirror.keep(name, commit)
             }
+            fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
+                self.mirror.contains(tip, commit)
+            }
             fn read_file(
                 &self,
                 commit: &str,

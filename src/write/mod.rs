@@ -10,6 +10,7 @@
 
 pub mod audit;
 mod branch_name;
+pub mod history;
 pub mod message;
 pub mod plan;
 mod queue;

@@ -12,6 +12,7 @@ mod access;
 mod branches;
 mod changes;
 mod fields;
+mod history;
 mod list;
 mod namespaces;
 mod options;
@@ -49,6 +50,10 @@ pub(super) fn routes(table: &mut impl Table) {
     let one = "/api/v2/environments/{environment}/namespaces/{namespace}/resources/{type}/{key}";
     table.route(GET_AMONG, one, resources::get, about::resource);
     table.route(DELETE, one, resources::delete, about::delete_resource);
+    let past = "/api/v2/environments/{environment}/namespaces/{namespace}/resources/{type}/{key}/history";
+    table.route(GET, past, history::list, about::history);
+    let back = "/api/v2/environments/{environment}/namespaces/{namespace}/resources/{type}/{key}/revert";
+    table.route(POST, back, history::revert, about::revert);
     let changes = "/api/v2/environments/{environment}/changes";
     table.route(POST, changes, changes::change, about::change);
     let all = "/api/v2/environments/{environment}/branches";
