@@ -440,3 +440,6 @@ pub const HISTORY_PAGE_MAX: usize = 100;
 pub const HISTORY_EXAMINED: usize = 500;
 /// Commits that are asked for at one time.
 pub const HISTORY_STEP: usize = 50;
+/// Up to this size a file is read and verified as a whole for an edit, in some milliseconds; above it by its parts, where
+/// it is plain enough to be told apart.
+pub const EDIT_WHOLE_BYTES: usize = 256 * 1024;

@@ -7,12 +7,14 @@
 
 mod alias;
 mod fresh;
+mod large;
 mod lines;
 mod page;
 mod pairing;
 mod scalar;
 mod splice;
 mod style;
+mod sure;
 mod value;
 mod verify;
 mod want;
@@ -87,7 +89,10 @@ pub fn apply(bytes: Option<&[u8]>, namespace: &str, edits: &[Edit]) -> Result<Ed
     let Some(bytes) = bytes else { return fresh::file(namespace, edits) };
     let mut edited = Edited { bytes: bytes.to_vec(), rewritten: Vec::new() };
     for edit in edits {
-        let step = page::edit(&edited.bytes, namespace, edit)?;
+        let step = match large::edit(&edited.bytes, namespace, edit) {
+            Some(step) => step,
+            None => page::edit(&edited.bytes, namespace, edit)?,
+        };
         if let Some(bytes) = step.bytes {
             edited.bytes = bytes;
         }

@@ -144,8 +144,8 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
             }
         }
         let start = flags.len();
-        let placed = document.places.iter().zip(document.flags.iter());
-        for (index, (at, flag)) in placed.enumerate().filter(|_| several) {
+        let with_places = document.places.iter().zip(document.flags.iter());
+        for (index, (at, flag)) in with_places.enumerate().filter(|_| several) {
             if let Some((first, other, place)) = places.insert(&flag.key, (input, document, *at))
                 && !std::ptr::eq(other, *document)
             {
@@ -184,12 +184,11 @@ fn link(key: &Arc<str>, documents: &[(&Input, &Document)]) -> Result<Namespace, 
     let sources = sources(documents).map(|(path, blob)| (Arc::clone(path), Arc::clone(blob))).collect();
     let segments = documents.iter().flat_map(|(_, document)| &document.segments);
     let segments: Vec<Arc<Segment>> = segments.map(|(_, segment)| Arc::clone(segment)).collect();
-    let (flags, order) = match alone {
-        Some(document) => (Arc::clone(&document.flags), Arc::clone(&document.order)),
-        None => {
-            let order = last_of_each(&flags, |flag| &flag.key);
-            (flags.into(), order)
-        }
+    let (flags, order) = if let Some(document) = alone {
+        (Arc::clone(&document.flags), Arc::clone(&document.order))
+    } else {
+        let order = last_of_each(&flags, |flag| &flag.key);
+        (flags.into(), order)
     };
     Ok(Namespace::new(Arc::clone(key), digest.into(), sources, (flags, order), &segments, told.hazards))
 }

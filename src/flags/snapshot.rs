@@ -304,7 +304,7 @@ pub(super) fn last_of_each<T>(items: &[Arc<T>], key: impl Fn(&T) -> &str) -> Arc
     // The sort is stable: from the end, the last of equal keys comes first and survives.
     let mut sorted: Vec<(&str, u32)> = items.iter().zip(0..).map(|(item, index)| (key(item), index)).collect();
     sorted.reverse();
-    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    sorted.sort_by_key(|(key, _)| *key);
     sorted.dedup_by(|later, first| later.0 == first.0);
     sorted.into_iter().map(|(_, index)| index).collect()
 }

@@ -21,8 +21,14 @@ pub(super) struct Files {
 type Key = (Arc<str>, Format);
 
 impl Files {
-    /// The files of a commit, read from the repository only where the blob is new.
-    pub(super) fn inputs(&mut self, repository: &dyn Repository, entries: &[Entry]) -> Result<Vec<Input>, git::Error> {
+    /// The files of a commit, read from the repository only where the blob is new. `before` are those of an earlier
+    /// commit: of a large file that is another now, only what changed is compiled.
+    pub(super) fn inputs(
+        &mut self,
+        repository: &dyn Repository,
+        entries: &[Entry],
+        before: &[Input],
+    ) -> Result<Vec<Input>, git::Error> {
         let mut inputs = Vec::with_capacity(entries.len());
         let mut new = Vec::new();
         let mut named = HashSet::new();
@@ -35,7 +41,7 @@ impl Files {
             }
             inputs.push((entry, key, known));
         }
-        let read = read(repository, &new)?;
+        let read = read(repository, &new, before)?;
         for ((_, _, key), file) in new.into_iter().zip(&read) {
             self.by_blob.insert(key, Arc::downgrade(file));
         }
@@ -63,9 +69,20 @@ impl Files {
 }
 
 /// Reads and parses blobs.
-fn read(repository: &dyn Repository, new: &[(&Entry, Format, Key)]) -> Result<Vec<Arc<SourceFile>>, git::Error> {
+fn read(
+    repository: &dyn Repository,
+    new: &[(&Entry, Format, Key)],
+    before: &[Input],
+) -> Result<Vec<Arc<SourceFile>>, git::Error> {
     let formats: Vec<Format> = new.iter().map(|(_, format, _)| *format).collect();
-    let blob = |entry: &Entry| text_of(repository.blob(&entry.blob, limits::FLAG_FILE_BYTES), entry.size);
+    let before: HashMap<&str, &Input> = before.iter().map(|input| (&*input.path, input)).collect();
+    let blob = |entry: &Entry| {
+        let text = text_of(repository.blob(&entry.blob, limits::FLAG_FILE_BYTES), entry.size)?;
+        Ok(match (text, before.get(&*entry.path)) {
+            (Text::Bytes(bytes), Some(input)) => Text::After(input.file.clone(), bytes),
+            (text, _) => text,
+        })
+    };
     parse_all(&formats, |place| new.get(place).map_or(Ok(Text::Bytes(Vec::new())), |(entry, ..)| blob(entry)))
 }
 
@@ -138,6 +155,8 @@ fn parse(texts: &Mutex<mpsc::Receiver<Waiting>>) -> Vec<(usize, Arc<SourceFile>)
 /// The text of a file, or how large it is where it is too large to be looked at.
 pub(crate) enum Text {
     Bytes(Vec<u8>),
+    /// A new version of a file.
+    After(Arc<SourceFile>, Vec<u8>),
     TooLarge(usize),
 }
 
@@ -156,6 +175,7 @@ impl Text {
     fn parse(self, format: Format) -> SourceFile {
         match self {
             Self::Bytes(bytes) => document::read(format, &bytes),
+            Self::After(before, bytes) => document::read_after(Some(&before), format, &bytes),
             Self::TooLarge(size) => document::too_large(format, size),
         }
     }
@@ -217,7 +237,7 @@ mod tests {
         entries.push(Entry { path: "README.md".to_owned(), blob: "readme".to_owned(), size: None });
 
         let mut files = Files::default();
-        let inputs = files.inputs(&blobs, &entries).unwrap();
+        let inputs = files.inputs(&blobs, &entries, &[]).unwrap();
         assert_eq!(inputs.len(), 41);
         for (input, entry) in inputs.iter().zip(&entries) {
             assert_eq!((&*input.path, &*input.blob), (&*entry.path, &*entry.blob));
@@ -226,11 +246,11 @@ mod tests {
         }
         assert_eq!(blobs.read.load(Ordering::Relaxed), 40);
         // While they are in use nothing is read again; afterwards everything is.
-        files.inputs(&blobs, &entries).unwrap();
+        files.inputs(&blobs, &entries, &[]).unwrap();
         assert_eq!(blobs.read.load(Ordering::Relaxed), 40);
         drop(inputs);
         files.forget_unused();
-        files.inputs(&blobs, &entries).unwrap();
+        files.inputs(&blobs, &entries, &[]).unwrap();
         assert_eq!(blobs.read.load(Ordering::Relaxed), 80);
     }
 
@@ -241,7 +261,7 @@ mod tests {
         for n in (0..40).filter(|n| *n != 25) {
             blobs.texts.insert(n.to_string(), b"version: \"1.6\"\n".to_vec());
         }
-        let failed = Files::default().inputs(&blobs, &entries).unwrap_err();
+        let failed = Files::default().inputs(&blobs, &entries, &[]).unwrap_err();
         assert!(failed.to_string().contains("blob 25"), "{failed}");
     }
 }

@@ -134,7 +134,8 @@ impl Followed {
         directory: &str,
     ) -> Result<Vec<Input>, git::Error> {
         let entries = repository.entries(commit, directory, &|path| document::format_of(path).is_some())?;
-        self.files.inputs(repository, &entries)
+        let before = self.tracked.iter().find(|tracked| *tracked.environment.directory == *directory);
+        self.files.inputs(repository, &entries, before.map_or(&[], |tracked| &tracked.inputs))
     }
 
     /// The files that are known, by blob.
@@ -192,7 +193,7 @@ impl Followed {
             Err(git::Error::TooLarge(why)) => Err(why),
             Err(error) => return Err(error),
         };
-        let inputs = self.files.inputs(repository, entries.as_deref().unwrap_or_default())?;
+        let inputs = self.files.inputs(repository, entries.as_deref().unwrap_or_default(), &tracked.inputs)?;
 
         // Check: the namespaces that can be taken move, the others stay.
         let mut flags = snapshot::assemble(&inputs, checked.unwrap_or(&before.flags), tracked.hazards);

@@ -53,7 +53,7 @@ pub(super) fn rebuild(manifest: &Manifest, repository: &dyn Repository, files: &
             .iter()
             .map(|(path, blob)| Entry { path: path.to_string(), blob: blob.to_string(), size: None })
             .collect();
-        match files.inputs(repository, &entries) {
+        match files.inputs(repository, &entries, &[]) {
             Ok(inputs) => {
                 // It was taken when it was new; what is thought of hazards today does not take it away.
                 let alone = snapshot::assemble(&inputs, &Environment::default(), HazardPolicy::Warn);

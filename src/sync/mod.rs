@@ -23,7 +23,7 @@ mod shared_slot;
 pub mod slot;
 pub mod status;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tips;
 pub mod worker;
 pub mod workers;

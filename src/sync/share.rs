@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::Repository;
 use super::followed::Followed;
@@ -33,6 +34,8 @@ pub struct Share {
     /// Commits that were pushed from here lately.
     written: Mutex<HashMap<String, Instant>>,
     slot: Arc<Slot>,
+    /// Fetches that have been followed.
+    fetches: watch::Sender<u64>,
 }
 
 /// A push that has succeeded.
@@ -69,6 +72,7 @@ impl Share {
             tips: Mutex::default(),
             written: Mutex::default(),
             slot,
+            fetches: watch::Sender::new(0),
         }
     }
 
@@ -103,6 +107,12 @@ impl Share {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.tips().number()
+    }
+
+    /// How many fetches have been followed, now and whenever there is another one. Ends with the share.
+    #[must_use]
+    pub fn fetches(&self) -> watch::Receiver<u64> {
+        self.fetches.subscribe()
     }
 
     /// Where a branch is known to be.
@@ -143,6 +153,9 @@ impl Share {
             }
         }
         let live_at = followed.follow(repository, &heads, from_disk);
+        if live_at.is_ok() && !from_disk {
+            self.fetches.send_modify(|fetches| *fetches += 1);
+        }
         Settled { heads, kept, live_at }
     }
 

@@ -8,6 +8,7 @@
 //!
 //! [`plan`](mod@plan) decides and is pure; [`writers`] do it, one storage's writes one after the other.
 
+mod aftermath;
 pub mod audit;
 mod branch_name;
 pub mod history;
@@ -16,6 +17,8 @@ pub mod plan;
 mod queue;
 mod round;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod text_diff;
 mod views;
 mod wording;

@@ -22,7 +22,7 @@ use crate::flags::edit::Rewritten;
 use crate::flags::resource::view::{DEFAULT, View};
 use crate::flags::resource::{self, Kind, Namespace, Resource, payload};
 use draft::Draft;
-use seen::{Base, Seen};
+use seen::{Base, Seen, Then};
 
 /// What the planner may look at.
 pub trait Look {
@@ -183,8 +183,9 @@ impl Planner<'_> {
         let Some(current) = self.draft.namespace(key) else { return Err(Refusal::UnknownNamespace(key.to_owned())) };
         let mut merged = false;
         let mut result = head.clone();
-        if let Some(base) = self.seen.namespace(change, &self.draft)? {
-            let base = base.as_ref().and_then(|view| view.namespace(key)).map(|listed| listed.namespace);
+        let then = self.seen.namespace(change, &self.draft)?;
+        if !matches!(then, Then::Now) {
+            let base = then.view().and_then(|view| view.namespace(key)).map(|listed| listed.namespace);
             let (ours, theirs) = (head, &current);
             let mut overlaps = Vec::new();
             let mut field = |path: &str, of: fn(&Namespace) -> &String| {
@@ -215,9 +216,10 @@ impl Planner<'_> {
             return Err(invalid(format!("namespace \"{key}\" is protected")));
         }
         self.draft.open(key)?;
-        if let Some(base) = self.seen.namespace(change, &self.draft)? {
+        let then = self.seen.namespace(change, &self.draft)?;
+        if !matches!(then, Then::Now) {
             let now = self.draft.before();
-            let same = base.is_some_and(|then| {
+            let same = then.view().is_some_and(|then| {
                 then.namespace(key) == now.namespace(key)
                     && then.flags(key) == now.flags(key)
                     && then.segments(key) == now.segments(key)

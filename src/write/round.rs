@@ -178,11 +178,12 @@ impl<'s> Round<'s> {
     ) -> Result<(State, Vec<Fresh>), Refusal> {
         let (mut inputs, mut fresh) = (before.inputs.clone(), Vec::new());
         for (path, bytes) in &planned.files {
-            inputs.retain(|input| *input.path != **path);
+            let former = inputs.iter().position(|input| *input.path == **path).map(|at| inputs.remove(at));
             let (Some(bytes), Some(format)) = (bytes, document::format_of(path)) else { continue };
             let (path, blob): (Arc<str>, Arc<str>) = (path.as_str().into(), self.blob_id(bytes).into());
             let known = self.storage.share.known(&blob, format);
-            let file = known.unwrap_or_else(|| Arc::new(document::read(format, bytes)));
+            let former = former.as_ref().map(|input| &*input.file);
+            let file = known.unwrap_or_else(|| Arc::new(document::read_after(former, format, bytes)));
             inputs.push(Input { path: path.clone(), blob: blob.clone(), file: file.clone() });
             fresh.push((path, blob, format, bytes.clone(), file));
         }

@@ -52,6 +52,8 @@ pub(super) struct Core {
     pub(super) halt: Arc<AtomicBool>,
     /// Records whose end this process is still working on.
     pub(super) open: Mutex<HashSet<Arc<str>>>,
+    /// How long an outcome is looked for while somebody waits.
+    pub(super) patience: Duration,
     /// What stops a writer in the tests.
     pub(super) fault: Fault,
 }
@@ -257,7 +259,7 @@ impl Storage {
         loop {
             let Err(error) = self.share.fetch(&*self.repository, &self.core.halt) else { return Ok(()) };
             tries += 1;
-            if began.elapsed() >= limits::WRITE_LOOKED_FOR || self.core.halt.load(Ordering::Relaxed) {
+            if began.elapsed() >= self.core.patience || self.core.halt.load(Ordering::Relaxed) {
                 tracing::error!(storage = %self.share.storage(), %lost, %error, "nobody knows whether a push has arrived");
                 return Err(unknown(lost));
             }

@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
+use super::aftermath::Watched;
 use super::queue::Queue;
 use super::round::{Target, unreadable};
 use super::settings::Settings;
@@ -56,6 +57,7 @@ pub(super) struct Inner {
     queues: Mutex<HashMap<Arc<str>, Arc<Queue<Job>>>>,
     draining: AtomicBool,
     dry_runs: Semaphore,
+    watched: Arc<Watched>,
 }
 
 /// What the writer of a storage does next.
@@ -133,10 +135,16 @@ impl Writers {
     /// Writers for what `config` says. They do nothing until they are asked.
     #[must_use]
     pub fn new(seams: Seams, config: &Config) -> Self {
-        Self::with(seams, config, plan::plan, Arc::new(|_| ()))
+        Self::with(seams, config, plan::plan, limits::WRITE_LOOKED_FOR, Arc::new(|_| ()))
     }
 
-    pub(super) fn with(seams: Seams, config: &Config, planner: Planner, fault: super::writer::Fault) -> Self {
+    pub(super) fn with(
+        seams: Seams,
+        config: &Config,
+        planner: Planner,
+        patience: std::time::Duration,
+        fault: super::writer::Fault,
+    ) -> Self {
         let Seams { workers, environments, board, audit, clock } = seams;
         let core = Core {
             environments,
@@ -146,19 +154,38 @@ impl Writers {
             settings: ArcSwap::from_pointee(Settings::of(config)),
             views: super::views::Views::default(),
             planner,
+            patience,
             halt: Arc::default(),
             open: Mutex::default(),
             fault,
         };
         let (queues, draining) = (Mutex::default(), AtomicBool::new(false));
         let dry_runs = Semaphore::new(limits::DRY_RUNS);
-        Self { inner: Some(Arc::new(Inner { core: Arc::new(core), workers, queues, draining, dry_runs })) }
+        Self {
+            inner: Some(Arc::new(Inner {
+                core: Arc::new(core),
+                workers,
+                queues,
+                draining,
+                dry_runs,
+                watched: Arc::default(),
+            })),
+        }
     }
 
     /// Takes over another configuration. What is under way goes on as it was.
     pub fn reload(&self, config: &Config) {
         if let Some(inner) = &self.inner {
             inner.core.settings.store(Arc::new(Settings::of(config)));
+        }
+    }
+
+    /// Begins to look after what earlier processes left, and what this one will: for the storages that there are now.
+    /// Must be called within a runtime, after every change of the workers.
+    pub fn look_after(&self) {
+        let Some(inner) = &self.inner else { return };
+        for share in inner.core.settings.load().storages().filter_map(|name| inner.workers.share(name)) {
+            inner.watched.watch(&inner.core, &share);
         }
     }
 

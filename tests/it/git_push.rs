@@ -12,7 +12,7 @@ use yardarm::git::{Mirror, Push, PushError, Remote};
 use crate::git_commit::change;
 use crate::git_server::{Server, fetch, flags, mirror, remote};
 
-const BOTH: [PushWith; 1] = [PushWith::Builtin];
+pub(crate) const BOTH: [PushWith; 2] = [PushWith::Builtin, PushWith::Git];
 /// Long enough on a machine that is busy.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -21,7 +21,7 @@ pub(crate) fn moving(branch: &str, old: Option<&str>, new: Option<&str>) -> Push
     Push { branch: branch.to_owned(), old: hex(old), new: hex(new), deadline: LONG }
 }
 
-fn push(mirror: &Mirror, remote: &Remote, push: Push, with: PushWith) -> Result<(), PushError> {
+pub(crate) fn push(mirror: &Mirror, remote: &Remote, push: Push, with: PushWith) -> Result<(), PushError> {
     mirror.push(remote, &push, with, &Arc::default())
 }
 
@@ -168,5 +168,72 @@ fn a_hook_that_refuses_is_heard() {
             assert!(rejection.message.contains("not allowed to push code to protected branches"), "{rejection}");
             assert_eq!(repository.tip("main").unwrap(), Some(tip.clone()));
         }
+    }
+}
+
+/// Another one moves the branch when ours has been compared and before it is moved: the server has the last word.
+#[test]
+fn of_two_that_push_at_once_one_wins_and_the_other_hears_it() {
+    for with in BOTH {
+        for deny in ["true", "false"] {
+            let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+            let (repository, tip) = flags(&server, "flags.git");
+            repository.git(["config", "receive.denyNonFastForwards", deny]).unwrap();
+            let theirs = crate::git_server::push(&repository, "theirs", 7);
+            let race = format!("unset GIT_QUARANTINE_PATH; exec git update-ref refs/heads/main {theirs}");
+            hook(&repository, "pre-receive", &race);
+            for remote in [server.remote("flags.git"), remote(&repository.path().display().to_string())] {
+                repository.set_branch("main", &tip).unwrap();
+                let mirror = Mirror::open(&home.path().join(format!("{}", remote.url.len()))).unwrap().0;
+                fetch(&mirror, &remote, &["main"]).unwrap();
+                let ours = edit(&mirror, &tip, "ours: 1\n");
+                let lost = push(&mirror, &remote, moving("main", Some(&tip), Some(&ours)), with).unwrap_err();
+                assert!(matches!(lost, PushError::Stale { .. }), "{with:?}: {lost:?}");
+                assert_eq!(repository.tip("main").unwrap(), Some(theirs.clone()), "nothing is overwritten");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_branch_that_is_in_use_or_kept_is_not_moved() {
+    for with in BOTH {
+        let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+        let (repository, tip) = flags(&server, "flags.git");
+        let (mirror, remote) = (mirror(home.path()), server.remote("flags.git"));
+        fetch(&mirror, &remote, &["main"]).unwrap();
+        let new = edit(&mirror, &tip, "ours: 1\n");
+        let kind = |push: Push| match self::push(&mirror, &remote, push, with).unwrap_err() {
+            PushError::Rejected(told) => told.kind,
+            other => panic!("{other:?}"),
+        };
+        repository.git(["config", "receive.denyDeletes", "true"]).unwrap();
+        assert_eq!(kind(moving("main", Some(&tip), None)), yardarm::git::RejectionKind::Protected);
+        repository.git(["config", "core.bare", "false"]).unwrap();
+        repository.git(["config", "receive.denyCurrentBranch", "refuse"]).unwrap();
+        assert_eq!(kind(moving("main", Some(&tip), Some(&new))), yardarm::git::RejectionKind::Protected);
+        assert_eq!(repository.tip("main").unwrap(), Some(tip));
+    }
+}
+
+#[test]
+fn a_large_file_goes_whole() {
+    for with in BOTH {
+        let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+        let (repository, tip) = flags(&server, "flags.git");
+        let (mirror, remote) = (mirror(home.path()), server.remote("flags.git"));
+        fetch(&mirror, &remote, &["main"]).unwrap();
+        // Nothing that could be compressed, larger than any buffer on the way.
+        let mut chance = 1_u64;
+        let noise = std::iter::repeat_with(|| {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            chance.to_be_bytes()[0]
+        });
+        let noise: Vec<u8> = noise.take(6 << 20).collect();
+        let files: [(&str, Option<&[u8]>); 1] = [("large.bin", Some(&noise))];
+        let new = mirror.commit(Some(&tip), &change(Some(&tip), &files)).unwrap().id;
+        push(&mirror, &remote, moving("main", Some(&tip), Some(&new)), with).unwrap();
+        assert_eq!(repository.git(["cat-file", "-s", &format!("{new}:large.bin")]).unwrap().trim(), "6291456");
+        fsck(repository.path());
     }
 }

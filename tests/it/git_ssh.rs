@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use yardarm::config::{Credential, KeySource};
 use yardarm::git::program::{Format, Repository};
-use yardarm::git::{Error, Mirror, Remote};
+use yardarm::git::{Error, Mirror, PushError, RejectionKind, Remote};
 
 use crate::git_server::{features, fetch, fetch_within, push, remote};
 
@@ -274,6 +274,50 @@ fn what_goes_wrong_over_ssh_is_named_and_no_secret_is() {
     let empty = fetch(&mirror, &server.remote("empty.git", good()), &["main"]).unwrap_err();
     assert!(matches!(empty, Error::EmptyRemote), "{empty:?}");
     fetch(&mirror, &server.remote("flags.git", good()), &["main"]).unwrap();
+}
+
+#[test]
+fn a_branch_is_pushed_over_ssh_and_the_server_compares() {
+    let Some(server) = Sshd::start() else { return };
+    for (number, with) in (1..).zip(crate::git_push::BOTH) {
+        let name = format!("it's {number}.git");
+        let repository = Repository::init(&server.at(&name), Format::Sha1).unwrap();
+        let tip = push(&repository, "main", 1);
+        let mirror = Mirror::open(&server.at(&format!("mirror{number}"))).unwrap().0;
+        let url = name.replace(' ', "%20");
+        let remote = || server.remote(&url, Login::with(server.text("locked")).passphrase(PASSPHRASE));
+        fetch(&mirror, &remote(), &["main"]).unwrap();
+        let new = crate::git_push::edit(&mirror, &tip, "ours: 1\n");
+        let send = |old: Option<&str>, new: Option<&str>, branch: &str| {
+            crate::git_push::push(&mirror, &remote(), crate::git_push::moving(branch, old, new), with)
+        };
+        send(Some(&tip), Some(&new), "main").unwrap_or_else(|error| panic!("{with:?}: {error}\n{}", server.log()));
+        assert_eq!(repository.tip("main").unwrap(), Some(new.clone()));
+        let stale = send(Some(&tip), Some(&new), "main").unwrap_err();
+        assert!(matches!(stale, PushError::Stale { .. }), "{with:?}: {stale:?}");
+        send(None, Some(&new), "flipt/production/x").unwrap();
+        send(Some(&new), None, "flipt/production/x").unwrap();
+        crate::git_push::hook(&repository, "pre-receive", "echo 'not on Fridays' >&2; exit 1");
+        let next = crate::git_push::edit(&mirror, &new, "ours: 2\n");
+        let refused = send(Some(&new), Some(&next), "main").unwrap_err();
+        assert!(
+            matches!(&refused, PushError::Rejected(told) if told.message.contains("not on Fridays")),
+            "{with:?}: {refused:?}"
+        );
+        let stranger = server.remote(&url, Login::with(server.key("stranger")));
+        let main = crate::git_push::moving("main", Some(&new), Some(&next));
+        let refused = crate::git_push::push(&mirror, &stranger, main.clone(), with).unwrap_err();
+        assert!(
+            matches!(&refused, PushError::Rejected(told) if told.kind == RejectionKind::Permission),
+            "{with:?}: {refused:?}"
+        );
+        let none = server.remote("none.git", Login::with(server.key("plain")));
+        let missing = crate::git_push::push(&mirror, &none, main, with).unwrap_err();
+        assert!(matches!(missing, PushError::Failed(Error::NotFound(_))), "{with:?}: {missing:?}");
+        let left = fs::read_dir(server.home.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains(".ssh")).collect();
+        assert!(left.is_empty(), "secrets are left: {left:?}");
+    }
 }
 
 /// A server that takes the connection and says nothing. No `sshd` is needed for that, only `ssh`.

@@ -19,6 +19,7 @@ mod git_history;
 mod git_mirror;
 mod git_place;
 mod git_push;
+mod git_push_faults;
 mod git_server;
 mod git_sign;
 mod git_ssh;

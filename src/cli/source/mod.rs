@@ -282,7 +282,7 @@ impl Source {
     /// The text of a file, once more: for the lines that messages show.
     pub(super) fn text(&self, file: &File) -> Option<String> {
         match file.text(self.repository.as_deref()) {
-            Ok(Text::Bytes(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(Text::Bytes(bytes) | Text::After(_, bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Ok(Text::TooLarge(_)) | Err(_) => None,
         }
     }

@@ -125,6 +125,8 @@ impl<'t> Lines<'t> {
 
     fn to(&mut self, at: usize) {
         let passed = self.bytes.get(self.at..at).unwrap_or_default();
+        // Compilers make vector instructions of this, and a text is passed at most once.
+        #[expect(clippy::naive_bytecount, reason = "no dependency for one line")]
         let lines = passed.iter().filter(|byte| **byte == b'\n').count();
         self.skip(at, u32::try_from(lines).unwrap_or(u32::MAX));
     }
@@ -259,11 +261,11 @@ pub(super) fn read(before: &Parts, text: &str, reading: &mut Reading) -> Option<
                 let place = list::Place { text, items, column, follows };
                 match name {
                     "flags" => {
-                        lists.flags =
-                            Some(List::new(place, before.seed, &known.flags, known.order.as_ref(), &mut lines)?)
+                        let order = known.order.as_ref();
+                        lists.flags = Some(List::new(place, before.seed, &known.flags, order, &mut lines)?);
                     }
                     "segments" => {
-                        lists.segments = Some(List::new(place, before.seed, &known.segments, None, &mut lines)?)
+                        lists.segments = Some(List::new(place, before.seed, &known.segments, None, &mut lines)?);
                     }
                     _ => return None,
                 }

@@ -44,6 +44,10 @@ pub(super) fn file(namespace: &str, edits: &[Edit]) -> Result<Edited, Error> {
         }
     }
     let bytes = text(&document, "\n")?.into_bytes();
+    // A name that is not there is read as the key.
+    if document.namespace.name.is_empty() {
+        document.namespace.name.clone_from(&document.namespace.key);
+    }
     verify::content(&bytes, &[document])?;
     Ok(Edited { bytes, rewritten: Vec::new() })
 }

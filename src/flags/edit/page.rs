@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use saphyr_parser::ScalarStyle;
+
 use super::super::resource::{Document, Kind, Namespace, Resource};
 use super::super::snapshot::FlagKind;
 use super::splice::{self, Splicer, Stuck};
@@ -20,12 +22,19 @@ pub(super) struct Step {
     /// The new file, if it is another.
     pub(super) bytes: Option<Vec<u8>>,
     pub(super) rewritten: Vec<Rewritten>,
+    /// What was changed of the text, its byte order mark not counted; none where it cannot be told so.
+    pub(super) splices: Option<Vec<splice::Splice>>,
 }
 
 /// How much is written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
+    /// What differs, and nothing else.
     InPlace,
+    /// The same, and aliases of what changes are written out.
+    Aliases,
+    /// The same, and the end of the last line that the file had not stays: a block scalar ended there.
+    Ended,
     Item,
     Document,
 }
@@ -62,12 +71,13 @@ impl<'t> File<'t> {
         Ok(Self { bom: bytes.starts_with(b"\xef\xbb\xbf"), text, open_end, pages, documents })
     }
 
-    fn bytes(&self, text: &str) -> Vec<u8> {
+    /// `open`: the last line loses the end that it had not.
+    fn bytes(&self, text: &str, open: bool) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(text.len() + 3);
         if self.bom {
             bytes.extend_from_slice(b"\xef\xbb\xbf");
         }
-        let end = if self.open_end { text.strip_suffix("\r\n").or(text.strip_suffix('\n')) } else { None };
+        let end = if self.open_end && open { text.strip_suffix("\r\n").or(text.strip_suffix('\n')) } else { None };
         bytes.extend_from_slice(end.unwrap_or(text).as_bytes());
         bytes
     }
@@ -90,8 +100,8 @@ struct Task<'e> {
 ///
 /// # Errors
 /// As [`super::apply`].
-pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Result<Step, Error> {
-    let file = File::read(bytes)?;
+pub(super) fn edit(bytes_before: &[u8], namespace: &str, edit: &Edit) -> Result<Step, Error> {
+    let file = File::read(bytes_before)?;
     if file.documents.iter().all(Option::is_none) {
         return begin(&file, namespace, edit);
     }
@@ -107,14 +117,24 @@ pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Result<Step, E
     }
     let wanted: Vec<Document> = wanted.into_iter().flatten().collect();
     let mut why = String::new();
-    for way in [Way::InPlace, Way::Item, Way::Document] {
+    for way in [Way::InPlace, Way::Aliases, Way::Ended, Way::Item, Way::Document] {
+        if way == Way::Ended && !file.open_end {
+            continue;
+        }
         match attempt(&file, &tasks, way, &why) {
-            Ok((text, rewritten)) => {
-                let bytes = file.bytes(&text);
+            Ok((text, splices, rewritten)) => {
+                let bytes = file.bytes(&text, way != Way::Ended);
                 match verify::content(&bytes, &wanted) {
-                    Ok(()) => return Ok(Step { bytes: Some(bytes), rewritten }),
+                    Ok(()) => {
+                        let splices = (way != Way::Document).then_some(splices);
+                        return Ok(Step { bytes: Some(bytes), rewritten, splices });
+                    }
                     Err(_) if way != Way::Document => {
                         if why.is_empty() {
+                            // A file that had an error before has it still.
+                            if let Some(error) = verify::first_error(bytes_before) {
+                                return Err(Error::Unreadable(error));
+                            }
                             "in place it would have said something else".clone_into(&mut why);
                         }
                     }
@@ -139,9 +159,9 @@ fn begin(file: &File<'_>, namespace: &str, edit: &Edit) -> Result<Step, Error> {
     let new = String::from_utf8_lossy(&new.bytes).into_owned();
     let wanted: Vec<Document> =
         verify::declared(&new).map_err(|error| unreadable(&error))?.into_iter().flatten().collect();
-    let bytes = file.bytes(&format!("{}{new}", file.text));
+    let bytes = file.bytes(&format!("{}{new}", file.text), true);
     verify::content(&bytes, &wanted)?;
-    Ok(Step { bytes: Some(bytes), rewritten: Vec::new() })
+    Ok(Step { bytes: Some(bytes), ..Step::default() })
 }
 
 fn position(document: &Document, kind: Kind, key: &str) -> Option<usize> {
@@ -251,6 +271,14 @@ fn needed(resource: &Resource) -> u8 {
     needed
 }
 
+/// The key of a list of resources.
+pub(super) const fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Flag => "flags",
+        Kind::Segment => "segments",
+    }
+}
+
 enum Failure {
     Stuck(Stuck),
     Error(Error),
@@ -268,7 +296,7 @@ impl From<Error> for Failure {
     }
 }
 
-type Attempt = Result<(String, Vec<Rewritten>), Failure>;
+type Attempt = Result<(String, Vec<splice::Splice>, Vec<Rewritten>), Failure>;
 
 fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt {
     let mut splices = Vec::new();
@@ -283,11 +311,15 @@ fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt 
             splices.push(document_anew(&file.text, page, &task.wanted)?);
             continue;
         }
-        let style = Style::of(&file.text, &page.root);
+        let list = task.put.as_ref().and_then(|(resource, _)| page.root.pair(plural(resource.kind())));
+        let style = Style::of(&file.text, &page.root, list);
         let mut work = Splicer::new(&file.text, &style);
         let wants = wants(&mut work, &page.root, document, task, way)?;
         work.map(&page.root, &wants)?;
-        let written_out = alias::write_out(&mut work, &page.root)?;
+        let written_out = if way == Way::InPlace { Vec::new() } else { alias::write_out(&mut work, &page.root)? };
+        if way == Way::Ended {
+            end_block_scalar(&mut work, &page.root);
+        }
         if way == Way::Item {
             let what = match &task.put {
                 Some((resource, _)) => format!("{} \"{}\"", resource.kind().word(), resource.key()),
@@ -298,8 +330,24 @@ fn attempt(file: &File<'_>, tasks: &[Task<'_>], way: Way, why: &str) -> Attempt 
         rewritten.extend(written_out);
         splices.extend(work.splices);
     }
-    let text = splice::apply(&file.text, 0, splices).map_err(Stuck)?;
-    Ok((text, rewritten))
+    let text = splice::apply(&file.text, 0, splices.clone()).map_err(Stuck)?;
+    Ok((text, splices, rewritten))
+}
+
+/// A block scalar that ended with the file, without a line end, is told so in its header.
+fn end_block_scalar(splicer: &mut Splicer<'_>, root: &Spot) {
+    let mut spot = root;
+    while let Some(last) = spot.children().last() {
+        spot = last;
+    }
+    let Form::Scalar { style: ScalarStyle::Literal | ScalarStyle::Folded, .. } = spot.form else { return };
+    let header = lines::content(splicer.text, spot.body).len() + lines::start(splicer.text, spot.body);
+    let header = splicer.text.get(spot.body..header).unwrap_or_default();
+    let word = header.split([' ', '#']).next().unwrap_or_default();
+    if !word.contains(['-', '+']) && lines::end(splicer.text, spot.end) == splicer.text.len() {
+        let at = spot.body + word.len();
+        splicer.push(at..at, "-");
+    }
 }
 
 fn document_anew(text: &str, page: &Page, wanted: &Document) -> Result<splice::Splice, Failure> {
@@ -335,7 +383,7 @@ fn wants(
         };
         let item = old.and_then(|old| place(key).and_then(|list| list.items().get(old))).map(|item| &item.node);
         let new = match (old, item) {
-            (Some(old), Some(spot)) if way == Way::InPlace => {
+            (Some(old), Some(spot)) if way != Way::Item => {
                 let before = match resource.kind() {
                     Kind::Flag => document.flags.get(old).cloned().map(Resource::Flag),
                     Kind::Segment => document.segments.get(old).cloned().map(Resource::Segment),

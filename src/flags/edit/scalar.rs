@@ -30,6 +30,11 @@ pub(super) fn inline(text: &str, style: ScalarStyle, place: Place) -> String {
     }
 }
 
+/// Whether an unquoted scalar is text, so that it could have been quoted.
+pub(super) fn is_text(text: &str) -> bool {
+    kind(text) == Kind::Text
+}
+
 /// Whether unquoted it would still be read as text by every reader, old ones that take `yes` for true included.
 fn plain_means(text: &str) -> bool {
     const OLD_BOOLEANS: [&str; 16] =

@@ -98,7 +98,17 @@ impl<'t> Splicer<'t> {
             let own = pairs.iter().enumerate().find(|(_, pair)| pair.key.text() == Some(key));
             match (own, want) {
                 (Some((_, pair)), Want::Keep) => before = Some(pair),
-                (Some((at, _)), Want::Remove(_)) if !merges => gone.push(at),
+                (Some((at, pair)), Want::Remove(_)) if !merges => {
+                    gone.push(at);
+                    // What comes instead stands in its place.
+                    let begins_line = lines::content(self.text, pair.key.start).trim_start().len()
+                        == lines::content(self.text, pair.key.start)
+                            .len()
+                            .saturating_sub(lines::column(self.text, pair.key.start));
+                    if !*flow && begins_line {
+                        before = Some(pair);
+                    }
+                }
                 (Some((_, pair)), want) => {
                     self.pair(pair, want, *flow, place)?;
                     before = Some(pair);
@@ -221,7 +231,8 @@ impl<'t> Splicer<'t> {
             writer.flow_pair(key, value, place);
             writer.out
         };
-        let separator = self.separator(pairs.iter().map(|pair| (pair.key.start, pair.value.end.max(pair.colon))));
+        let separator =
+            self.separator(spot.body + 1, pairs.iter().map(|pair| (pair.key.start, pair.value.end.max(pair.colon))));
         let mut additions: Vec<(usize, String)> = Vec::new();
         let left: Vec<&Pair> =
             pairs.iter().enumerate().filter(|(at, _)| !gone.contains(at)).map(|(_, pair)| pair).collect();
@@ -263,15 +274,21 @@ impl<'t> Splicer<'t> {
     }
 
     /// What stands between the entries of a collection in brackets.
-    fn separator(&self, entries: impl Iterator<Item = (usize, usize)>) -> String {
+    fn separator(&self, open: usize, entries: impl Iterator<Item = (usize, usize)>) -> String {
         let entries: Vec<(usize, usize)> = entries.collect();
-        let between = entries.windows(2).next_back().and_then(|pair| match pair {
+        let mut between = entries.windows(2).rev().filter_map(|pair| match pair {
             [(_, end), (start, _)] => self.text.get(*end..*start),
             _ => None,
         });
-        match between {
-            Some(between) if !between.contains('#') && between.starts_with(',') => between.to_owned(),
-            _ => ", ".to_owned(),
+        match between.find(|between| !between.contains('#') && between.starts_with(',')) {
+            Some(between) => between.to_owned(),
+            None => {
+                // Of a single one that stands on a line of its own, the next does so too.
+                let first = entries.first().map_or(open, |(start, _)| *start);
+                let lead = self.slice(open..first);
+                let own_line = entries.len() == 1 && lead.contains('\n') && lead.trim().is_empty();
+                format!(",{}", if own_line { lead } else { " " })
+            }
         }
     }
 
@@ -334,7 +351,7 @@ impl<'t> Splicer<'t> {
             }
             return Ok(());
         }
-        if collection && old.is_flow() {
+        if collection && old.is_flow() && old.children().next().is_some() {
             let text = self.flow(key, value, Self::place_of(old), old.start);
             self.push(from..old.end, text);
             return Ok(());
@@ -386,15 +403,23 @@ impl<'t> Splicer<'t> {
             }
         }
         let text = match value {
-            Value::Text(text) => {
-                let style = if is_block { self.style.quotes_of(key) } else { style };
-                scalar::inline(text, style, Place::Block)
-            }
+            Value::Text(text) => scalar::inline(text, self.quotes(key, text, style, old), Place::Block),
             Value::Bare(text) => text.clone(),
             Value::List(_) => "[]".to_owned(),
             Value::Map(_) => "{}".to_owned(),
         };
         self.push_value(pair, from, old.end, text);
+    }
+
+    /// The quotes of a new text: the old ones, if they were a choice.
+    fn quotes(&self, key: &str, text: &str, style: ScalarStyle, old: &Spot) -> ScalarStyle {
+        let usual = self.style.quotes_of(key);
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+            return usual;
+        }
+        let free = |text: &str| scalar::inline(text, ScalarStyle::Plain, Place::Block) == text;
+        let chosen = style == ScalarStyle::Plain || old.text().is_none_or(free);
+        if chosen || !free(text) { style } else { usual }
     }
 
     fn push_value(&mut self, pair: &Pair, from: usize, end: usize, text: String) {
@@ -427,13 +452,21 @@ impl<'t> Splicer<'t> {
         let all_stay = slots.len() == items.len() && old.iter().enumerate().all(|(at, old)| *old == Some(at));
         self.touch_outside(spot);
         if *flow {
-            self.flow_list(key, items, slots, all_stay, place)
+            self.flow_list(key, spot.body + 1, items, slots, all_stay, place)
         } else {
             self.block_list(key, items, slots, key_column)
         }
     }
 
-    fn flow_list(&mut self, key: &str, items: &[Item], slots: &[Slot], all_stay: bool, place: Place) -> Done {
+    fn flow_list(
+        &mut self,
+        key: &str,
+        open: usize,
+        items: &[Item],
+        slots: &[Slot],
+        all_stay: bool,
+        place: Place,
+    ) -> Done {
         let place =
             items.iter().map(|item| Self::place_of(&item.node)).find(|place| *place == Place::Json).unwrap_or(place);
         if all_stay {
@@ -446,7 +479,7 @@ impl<'t> Splicer<'t> {
         let quoted =
             items.iter().all(|item| matches!(item.node.form, Form::Scalar { style: ScalarStyle::DoubleQuoted, .. }));
         let place = if quoted { Place::Json } else { place };
-        let usual = self.separator(items.iter().map(|item| (item.node.start, item.node.end)));
+        let usual = self.separator(open, items.iter().map(|item| (item.node.start, item.node.end)));
         let mut out = String::new();
         for (at, slot) in slots.iter().enumerate() {
             if at > 0 {

@@ -6,7 +6,7 @@ use saphyr_parser::ScalarStyle;
 
 use super::lines;
 use super::scalar::{self, Place};
-use crate::yaml::spans::{Form, Spot};
+use crate::yaml::spans::{Form, Pair, Spot};
 
 /// How deep things stand below the key that they belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +48,18 @@ pub(super) struct Style {
     pub(super) gap: usize,
     /// The quotes in which the values of a key stand.
     pub(super) quotes: HashMap<String, ScalarStyle>,
+    /// The quotes of keys without an own habit, and of the keys themselves.
+    pub(super) usual: (ScalarStyle, ScalarStyle),
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { indent: Indent::By { list: 2, map: 2 }, gap: 1, quotes: HashMap::new() }
+        Self {
+            indent: Indent::By { list: 2, map: 2 },
+            gap: 1,
+            quotes: HashMap::new(),
+            usual: (ScalarStyle::Plain, ScalarStyle::Plain),
+        }
     }
 }
 
@@ -60,19 +67,21 @@ impl Default for Style {
 const LOOKED_AT: usize = 4_000;
 
 impl Style {
-    /// What `root` shows of it.
-    pub(super) fn of(text: &str, root: &Spot) -> Self {
+    /// What `root` shows of it, and the list in it to which something is done, which counts twice.
+    pub(super) fn of(text: &str, root: &Spot, list: Option<&Pair>) -> Self {
         let mut seen = Seen { text, left: LOOKED_AT, flipt: true, ..Seen::default() };
         let mut style = Self::default();
-        seen.look(root, None);
-        for (key, [plain, single, double]) in &seen.quotes {
-            let quotes = match plain.max(single).max(double) {
-                most if most == plain => ScalarStyle::Plain,
-                most if most == single => ScalarStyle::SingleQuoted,
-                _ => ScalarStyle::DoubleQuoted,
-            };
-            style.quotes.insert(key.clone(), quotes);
+        if let Some(pair) = list {
+            seen.look(&pair.value, Some(lines::column(text, pair.key.start)));
+            seen.left = LOOKED_AT;
         }
+        seen.look(root, None);
+        let mut all = [0; 3];
+        for (key, counts) in &seen.quotes {
+            all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
+            style.quotes.insert(key.clone(), most_used(*counts));
+        }
+        style.usual = (most_used(all), most_used(seen.keys));
         let most = |counts: &HashMap<usize, usize>| {
             counts.iter().max_by_key(|(depth, count)| (**count, usize::MAX - **depth)).map(|(depth, _)| *depth)
         };
@@ -89,7 +98,26 @@ impl Style {
 
     /// How texts under a key are quoted here.
     pub(super) fn quotes_of(&self, key: &str) -> ScalarStyle {
-        self.quotes.get(key).copied().unwrap_or(ScalarStyle::Plain)
+        self.quotes.get(key).copied().unwrap_or(self.usual.0)
+    }
+}
+
+/// Which quotes a text stands in, if it could have stood in others.
+fn choice(text: &str, style: ScalarStyle) -> Option<usize> {
+    let free = scalar::inline(text, ScalarStyle::Plain, Place::Block) == *text;
+    match style {
+        ScalarStyle::Plain => Some(0),
+        ScalarStyle::SingleQuoted if free => Some(1),
+        ScalarStyle::DoubleQuoted if free => Some(2),
+        _ => None,
+    }
+}
+
+fn most_used([plain, single, double]: [usize; 3]) -> ScalarStyle {
+    match plain.max(single).max(double) {
+        most if most == plain => ScalarStyle::Plain,
+        most if most == single => ScalarStyle::SingleQuoted,
+        _ => ScalarStyle::DoubleQuoted,
     }
 }
 
@@ -99,6 +127,8 @@ struct Seen<'t> {
     left: usize,
     /// How often the texts of a key stand without quotes, in single and in double ones.
     quotes: HashMap<String, [usize; 3]>,
+    /// And the keys themselves.
+    keys: [usize; 3],
     lists: HashMap<usize, usize>,
     maps: HashMap<usize, usize>,
     gaps: HashMap<usize, usize>,
@@ -138,6 +168,11 @@ impl Seen<'_> {
                     if let (Some(name), Form::Scalar { style, text }) = (pair.key.text(), &pair.value.form) {
                         self.quotes(name, text, *style);
                     }
+                    if let (false, Form::Scalar { style, text }) = (*flow, &pair.key.form)
+                        && let Some(count) = choice(text, *style).and_then(|which| self.keys.get_mut(which))
+                    {
+                        *count += 1;
+                    }
                     self.look(&pair.value, column);
                 }
             }
@@ -148,14 +183,9 @@ impl Seen<'_> {
 
     /// Only quotes that were a choice count.
     fn quotes(&mut self, key: &str, text: &str, style: ScalarStyle) {
-        let free = scalar::inline(text, ScalarStyle::Plain, Place::Block) == *text;
-        let which = match style {
-            ScalarStyle::Plain => 0,
-            ScalarStyle::SingleQuoted if free => 1,
-            ScalarStyle::DoubleQuoted if free => 2,
-            _ => return,
-        };
-        if let Some(count) = self.quotes.entry(key.to_owned()).or_default().get_mut(which) {
+        let which = choice(text, style).filter(|_| scalar::is_text(text));
+        let counts = self.quotes.entry(key.to_owned()).or_default();
+        if let Some(count) = which.and_then(|which| counts.get_mut(which)) {
             *count += 1;
         }
     }

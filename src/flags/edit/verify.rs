@@ -30,14 +30,20 @@ pub(super) fn content(bytes: &[u8], wanted: &[Document]) -> Result<(), Error> {
         return Err(Error::Unfaithful(format!("{} documents where {} were meant", found.len(), wanted.len())));
     }
     // What is declared is read leniently: a word that nobody knows would be passed over.
-    let file = document::read(Format::Yaml, bytes);
-    if let Some(problem) = file.problems.iter().find(|problem| problem.severity == Severity::Error) {
-        return Err(Error::Invalid(format!("{}: {}", problem.key_path, problem.message)));
+    if let Some(error) = first_error(bytes) {
+        return Err(Error::Invalid(error));
     }
     match found.iter().zip(wanted).position(|(found, wanted)| !same(found, wanted)) {
         Some(at) => Err(Error::Unfaithful(format!("document {} says something else", at + 1))),
         None => Ok(()),
     }
+}
+
+/// What the format refuses in a file, if anything.
+pub(super) fn first_error(bytes: &[u8]) -> Option<String> {
+    let file = document::read(Format::Yaml, bytes);
+    let problem = file.problems.into_iter().find(|problem| problem.severity == Severity::Error)?;
+    Some(format!("{}: {}", problem.key_path, problem.message))
 }
 
 /// Whether two documents declare the same, whatever spelling of numbers and lists they came in.

@@ -89,15 +89,9 @@ fn set(same: bool, value: Value) -> Want {
     if same { Want::Keep } else { Want::Set(value) }
 }
 
-/// A switch that is left out when it is off.
+/// A switch: what stood there as `true` is turned, not taken out.
 fn switch(old: bool, new: bool) -> Want {
-    if old == new {
-        Want::Keep
-    } else if new {
-        Want::Set(Value::bool(true))
-    } else {
-        Want::Remove(Value::bool(false))
-    }
+    set(old == new, Value::bool(new))
 }
 
 /// What makes `new` of `old`, which stands at `spot` of a document of version 1.`minor`.
@@ -145,7 +139,14 @@ fn flag(old: &Flag, new: &Flag, spot: &Spot, minor: u8) -> Want {
     let slots = slots.map(|(at, new)| {
         slot(&old.rollouts, at, new, |old, new, at| rollout(old, new, item(places, at)), value::rollout)
     });
-    put(&mut fields, "rollouts", Want::list(slots.collect(), old.rollouts.len(), all(&new.rollouts, value::rollout)));
+    let rollouts = match Want::list(slots.collect(), old.rollouts.len(), all(&new.rollouts, value::rollout)) {
+        // On a variant flag not even an empty list may stand.
+        Want::Keep if new.kind == FlagKind::Variant && old.kind != new.kind && places.is_some() => {
+            Want::Remove(Value::List(Vec::new()))
+        }
+        want => want,
+    };
+    put(&mut fields, "rollouts", rollouts);
     Want::map(fields, value::flag(new, minor))
 }
 
@@ -426,7 +427,8 @@ pub(super) fn namespace(old: &Namespace, new: &Namespace, spot: Option<&Spot>) -
     if old == new {
         return Want::Keep;
     }
-    let whole = value::namespace(new);
+    let name = if new.name == new.key { String::new() } else { new.name.clone() };
+    let whole = value::namespace(&Namespace { name, ..new.clone() });
     let mut fields = Fields::new();
     put(&mut fields, "key", Want::Keep);
     // A name that is the key need not stand there.

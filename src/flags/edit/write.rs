@@ -49,7 +49,7 @@ impl<'s> Writer<'s> {
             if at > 0 || !inline {
                 self.indent(column);
             }
-            self.key(key, Place::Flow);
+            self.key(key, Place::Block);
             self.value(key, value, column);
         }
     }
@@ -68,7 +68,8 @@ impl<'s> Writer<'s> {
     }
 
     fn key(&mut self, key: &str, place: Place) {
-        let text = scalar::inline(key, ScalarStyle::Plain, place);
+        let style = if place == Place::Flow { ScalarStyle::Plain } else { self.style.usual.1 };
+        let text = scalar::inline(key, style, place);
         self.out.push_str(&text);
         self.out.push(':');
     }

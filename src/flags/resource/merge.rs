@@ -71,7 +71,7 @@ impl Overlaps {
             description: self.one("description", base.map(|b| &b.description), &ours.description, &theirs.description),
             kind: self.one("type", base.map(|b| &b.kind), &ours.kind, &theirs.kind),
             enabled: self.one("enabled", base.map(|b| &b.enabled), &ours.enabled, &theirs.enabled),
-            metadata: self.metadata(base.map(|b| &b.metadata), &ours.metadata, &theirs.metadata),
+            metadata: self.metadata(base, ours, theirs),
             variants: self.variants(base.map(|b| &*b.variants), &ours.variants, &theirs.variants),
             default_variant: self.one(
                 "defaultVariant",
@@ -109,19 +109,13 @@ impl Overlaps {
     }
 
     /// Entry by entry.
-    fn metadata(
-        &mut self,
-        base: Option<&Option<Map<String, Value>>>,
-        ours: &Option<Map<String, Value>>,
-        theirs: &Option<Map<String, Value>>,
-    ) -> Option<Map<String, Value>> {
-        let none = Map::new();
-        let [ours, theirs] = [ours, theirs].map(|map| map.as_ref().unwrap_or(&none));
-        let base = base.map(|map| map.as_ref().unwrap_or(&none));
+    fn metadata(&mut self, base: Option<&Flag>, ours: &Flag, theirs: &Flag) -> Option<Map<String, Value>> {
+        let of = |flag: &Flag| flag.metadata.clone().unwrap_or_default();
+        let (base, ours, theirs) = (base.map(of), of(ours), of(theirs));
         let mut merged = Map::new();
         let only = theirs.keys().filter(|key| !ours.contains_key(*key));
         for key in ours.keys().chain(only) {
-            let before = base.map(|base| base.get(key));
+            let before = base.as_ref().map(|base| base.get(key));
             let value = self.one(&format!("metadata.{key}"), before.as_ref(), &ours.get(key), &theirs.get(key));
             merged.extend(value.map(|value| (key.clone(), value.clone())));
         }

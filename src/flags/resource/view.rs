@@ -90,6 +90,7 @@ impl File {
     }
 
     /// Its documents of a namespace.
+    #[must_use]
     pub fn documents_of(&self, namespace: &str) -> impl DoubleEndedIterator<Item = &Document> {
         self.documents().iter().filter(move |document| document.namespace.key == namespace)
     }
@@ -121,11 +122,13 @@ pub(super) fn declared(format: Format, bytes: &[u8]) -> Result<Vec<Document>, St
 
 impl View {
     /// The documents of a namespace, in load order.
+    #[must_use]
     pub fn documents(&self, namespace: &str) -> impl DoubleEndedIterator<Item = &Document> {
         self.files.iter().flat_map(move |file| file.documents_of(namespace))
     }
 
     /// The files of a namespace, in load order.
+    #[must_use]
     pub fn files_of(&self, namespace: &str) -> impl DoubleEndedIterator<Item = &File> {
         self.files.iter().filter(move |file| file.holds(namespace))
     }
@@ -167,9 +170,9 @@ impl View {
     /// One namespace.
     #[must_use]
     pub fn namespace(&self, key: &str) -> Option<Listed> {
-        let writable = self.files_of(key).filter(|file| file.is_writable());
+        let mut writable = self.files_of(key).filter(|file| file.is_writable());
         let first = |file: &File| file.documents_of(key).next().map(|document| document.namespace.clone());
-        let (namespace, read_only) = match writable.filter_map(first).next() {
+        let (namespace, read_only) = match writable.find_map(first) {
             Some(namespace) => (namespace, false),
             None => match self.files_of(key).find_map(first) {
                 Some(namespace) => (namespace, true),
@@ -214,6 +217,7 @@ impl View {
     }
 
     /// Every file that defines a resource, in load order.
+    #[must_use]
     pub fn definitions(&self, namespace: &str, kind: Kind, key: &str) -> impl DoubleEndedIterator<Item = &File> {
         self.files_of(namespace)
             .filter(move |file| file.documents_of(namespace).any(|document| in_document(document, kind, key).is_some()))

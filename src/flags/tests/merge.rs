@@ -254,7 +254,9 @@ fn act(flag: &mut Value, (what, at, with): Act) {
 
 fn acted(base: &Value, acts: &[Act]) -> Value {
     let mut flag = base.clone();
-    acts.iter().for_each(|one| act(&mut flag, *one));
+    for one in acts {
+        act(&mut flag, *one);
+    }
     flag
 }
 

@@ -9,6 +9,7 @@
 //! and without a report, nobody knows ([`PushError::Unknown`]). A push shares neither connections nor locks with
 //! a fetch, so one that hangs does not hold up the other.
 
+mod by_program;
 mod outgoing;
 mod rejection;
 mod wire;
@@ -109,10 +110,12 @@ impl Mirror {
     /// # Errors
     /// See [`PushError`]: it says what is known about the remote afterwards.
     pub fn push(&self, remote: &Remote, push: &Push, with: PushWith, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
-        let _ = with;
         let patience = Patience::new(push.deadline, stop);
         let checked = self.checked(push)?;
         let address = Address::parse(&remote.url)?;
+        if with == PushWith::Git {
+            return by_program::push(self, &address, remote, &checked, &patience);
+        }
         let scratch = place::beside(&self.directory, "ssh");
         let mut errand = match &address {
             Address::Http(url) => {

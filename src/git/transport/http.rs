@@ -140,6 +140,11 @@ impl Start {
 }
 
 impl Start {
+    /// The header that carries the credential.
+    pub(in crate::git) fn authorization(&self) -> Option<SecretString> {
+        self.authorization.as_ref().and_then(|value| value.to_str().ok()).map(|text| text.to_owned().into())
+    }
+
     /// Begins a push.
     pub(in crate::git) fn errand(&self, patience: &Patience) -> super::Errand {
         // What is remembered is about fetching.

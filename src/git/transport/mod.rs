@@ -185,6 +185,23 @@ pub(super) fn push_over_ssh(
     child::push_over_ssh(place, login, patience).map(Errand::Program)
 }
 
+/// Has a `git` program reach a place by `ssh` as we would. What is answered has to live as long as the program.
+pub(super) fn ssh_for_git(
+    place: &ssh::Place,
+    credential: Option<&crate::config::Credential>,
+    scratch: &std::path::Path,
+    git: &mut std::process::Command,
+) -> Result<ssh::Login, Error> {
+    let login = ssh::Login::prepare(credential, scratch)?;
+    place.lend(&login, git);
+    Ok(login)
+}
+
+/// What a program said of a failure.
+pub(super) fn explain_program(said: &str) -> Error {
+    ssh::explain(said)
+}
+
 /// Starts a conversation with a repository on this machine.
 pub(super) fn local(path: &std::path::Path, patience: &Patience) -> Result<Conversation, Error> {
     child::local(path, patience)

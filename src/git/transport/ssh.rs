@@ -51,29 +51,66 @@ impl Place {
     /// which has but one.
     pub(super) fn command(&self, login: &Login, program: &str) -> Command {
         let mut ssh = crate::git::program::configured("ssh");
-        ssh.args(["-T", "-x"]);
         if program == UPLOAD {
             ssh.env("GIT_PROTOCOL", "version=2").args(["-o", "SendEnv=GIT_PROTOCOL"]);
         }
+        login.options(&mut ssh);
+        if let Some(port) = self.port {
+            ssh.args(["-p", &port.to_string()]);
+        }
+        let user = self.user.as_deref().or(login.user.as_deref()).unwrap_or("git");
+        ssh.arg("--").arg(format!("{user}@{}", self.host)).arg(format!("{program} {}", quoted(&self.path)));
+        ssh
+    }
+
+    /// Has a `git` program start `ssh` so; where and what it adds by itself.
+    pub(super) fn lend(&self, login: &Login, git: &mut Command) {
+        let mut ssh = Command::new("ssh");
+        login.options(&mut ssh);
+        if self.user.is_none() {
+            ssh.args(["-l", login.user.as_deref().unwrap_or("git")]);
+        }
+        let words = ssh.get_args().map(|word| quoted(&word.to_string_lossy()));
+        let line = std::iter::once("ssh".to_owned()).chain(words).collect::<Vec<_>>().join(" ");
+        git.env("GIT_SSH_COMMAND", line).env("GIT_SSH_VARIANT", "ssh");
+        git.envs(ssh.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    }
+}
+
+/// Who we are there. The files that it needs are gone when it is.
+#[derive(Debug, Default)]
+pub(in crate::git) struct Login {
+    user: Option<String>,
+    key: Option<PathBuf>,
+    askpass: Option<PathBuf>,
+    ignore_host_key: bool,
+    known_hosts: Option<PathBuf>,
+    files: Option<Scratch>,
+}
+
+impl Login {
+    /// Every option that decides whom we trust and who we are.
+    fn options(&self, ssh: &mut Command) {
+        ssh.args(["-T", "-x"]);
         let seconds = limits::GIT_CONNECT_DEADLINE.as_secs();
         ssh.args(["-o", &format!("ConnectTimeout={seconds}"), "-o", "ConnectionAttempts=1"]);
         ssh.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=2"]);
         ssh.args(["-o", "PasswordAuthentication=no", "-o", "KbdInteractiveAuthentication=no"]);
         ssh.args(["-o", "ForwardAgent=no", "-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no"]);
-        if login.ignore_host_key {
+        if self.ignore_host_key {
             ssh.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
         } else {
             ssh.args(["-o", "StrictHostKeyChecking=yes"]);
-            if let Some(file) = &login.known_hosts {
+            if let Some(file) = &self.known_hosts {
                 // Percent signs are `ssh`'s own variables.
                 let file = file.to_string_lossy().replace('%', "%%");
                 ssh.args(["-o", &format!("UserKnownHostsFile=\"{file}\""), "-o", "GlobalKnownHostsFile=/dev/null"]);
             }
         }
-        if let Some(key) = &login.key {
+        if let Some(key) = &self.key {
             ssh.args(["-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-i"]).arg(key);
         }
-        match &login.askpass {
+        match &self.askpass {
             // Asks exactly once; a wrong passphrase then fails instead of being asked for again.
             Some(askpass) => ssh
                 .args(["-o", "NumberOfPasswordPrompts=1"])
@@ -82,24 +119,7 @@ impl Place {
                 .env("DISPLAY", ":0"),
             None => ssh.args(["-o", "BatchMode=yes"]),
         };
-        if let Some(port) = self.port {
-            ssh.args(["-p", &port.to_string()]);
-        }
-        let user = self.user.as_deref().or(login.user.as_deref()).unwrap_or("git");
-        ssh.arg("--").arg(format!("{user}@{}", self.host)).arg(format!("{program} {}", quoted(&self.path)));
-        ssh
     }
-}
-
-/// Who we are there. The files that it needs are gone when it is.
-#[derive(Debug, Default)]
-pub(super) struct Login {
-    user: Option<String>,
-    key: Option<PathBuf>,
-    askpass: Option<PathBuf>,
-    ignore_host_key: bool,
-    known_hosts: Option<PathBuf>,
-    files: Option<Scratch>,
 }
 
 impl Login {

@@ -1,7 +1,7 @@
 //! The workers against a repository that is plain data.
 
 mod any_order;
-mod world;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! A storage whose repository is plain data, on a clock that jumps to the next thing that is due.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -21,70 +21,122 @@ use crate::store::Store;
 /// A remote as data, with knobs for faults, and the mirror of it.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a knob of its own")]
-pub(super) struct Remote {
+pub(crate) struct Remote {
     /// What the remote has.
-    pub(super) branches: BTreeMap<String, String>,
+    pub(crate) branches: BTreeMap<String, String>,
     /// Commits: path -> text. They never go away.
-    pub(super) commits: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) commits: BTreeMap<String, BTreeMap<String, String>>,
     /// What the mirror has.
-    pub(super) heads: BTreeMap<String, String>,
+    pub(crate) heads: BTreeMap<String, String>,
     /// Errors of the next fetches.
-    pub(super) faults: Vec<git::Error>,
+    pub(crate) faults: Vec<git::Error>,
     /// Errors of every fetch until it is taken away.
-    pub(super) down: Option<fn() -> git::Error>,
+    pub(crate) down: Option<fn() -> git::Error>,
     /// Fetches show the remote as of before this many of them.
-    pub(super) lag: usize,
-    pub(super) lagging: Option<BTreeMap<String, String>>,
+    pub(crate) lag: usize,
+    pub(crate) lagging: Option<BTreeMap<String, String>>,
     /// Fetches wait while this is set.
-    pub(super) gate: bool,
-    pub(super) waiting: usize,
-    pub(super) running: usize,
-    pub(super) most_running: usize,
-    pub(super) fetches: usize,
-    pub(super) expected: Vec<Option<String>>,
-    pub(super) blobs_read: Vec<String>,
-    pub(super) kept: BTreeMap<String, String>,
-    pub(super) opened: usize,
-    pub(super) poisoned: bool,
+    pub(crate) gate: bool,
+    pub(crate) waiting: usize,
+    pub(crate) running: usize,
+    pub(crate) most_running: usize,
+    pub(crate) fetches: usize,
+    pub(crate) expected: Vec<Option<String>>,
+    pub(crate) blobs_read: Vec<String>,
+    pub(crate) kept: BTreeMap<String, String>,
+    pub(crate) opened: usize,
+    pub(crate) poisoned: bool,
     /// Reads fail until a fetch makes the mirror anew, which it does once a read has found it.
-    pub(super) damaged: bool,
-    pub(super) noted: bool,
+    pub(crate) damaged: bool,
+    pub(crate) noted: bool,
+    /// Parents of commits.
+    pub(crate) parents: BTreeMap<String, Vec<String>>,
+    /// Texts by the ids of their blobs.
+    pub(crate) texts: BTreeMap<String, String>,
+    /// What the next pushes meet.
+    pub(crate) pushes: VecDeque<Meets>,
+    /// Pushes that were tried.
+    pub(crate) pushed: usize,
+    /// Commits that were made here, with author and message.
+    pub(crate) made: Vec<(String, NewCommit)>,
+    /// What a hook of the remote refuses: a commit whose message has this.
+    pub(crate) refuses: Option<String>,
+    /// It is of this process alone: it may begin here.
+    pub(crate) own: bool,
+}
+
+/// What a push meets.
+#[derive(Debug, Clone)]
+pub(crate) enum Meets {
+    /// Somebody else's commit that comes first: branch, files.
+    Other(String, Vec<(String, String)>),
+    /// It lands, and the connection is lost before the answer.
+    LostAfter,
+    /// It does not land, and the connection is lost.
+    LostBefore,
+    /// The remote cannot be reached.
+    Down,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Fake {
-    pub(super) remote: Arc<(Mutex<Remote>, Condvar)>,
+pub(crate) struct Fake {
+    pub(crate) remote: Arc<(Mutex<Remote>, Condvar)>,
+}
+
+impl Remote {
+    fn other(&mut self, branch: &str, files: Vec<(String, String)>) -> String {
+        let tip = self.branches.get(branch).cloned();
+        let mut tree = tip.as_ref().and_then(|tip| self.commits.get(tip).cloned()).unwrap_or_default();
+        tree.extend(files);
+        let commit = format!("c{:039x}", self.commits.len());
+        self.parents.insert(commit.clone(), tip.into_iter().collect());
+        self.commits.insert(commit.clone(), tree);
+        self.branches.insert(branch.to_owned(), commit.clone());
+        commit
+    }
+
+    /// Every commit of a history, newest first.
+    pub(crate) fn history(&self, tip: &str) -> Vec<String> {
+        let (mut found, mut open) = (Vec::new(), VecDeque::from([tip.to_owned()]));
+        while let Some(commit) = open.pop_front() {
+            if !found.contains(&commit) {
+                open.extend(self.parents.get(&commit).into_iter().flatten().cloned());
+                found.push(commit);
+            }
+        }
+        found
+    }
+}
+
+/// The id that Git gives a text.
+fn blob_id(text: &str) -> String {
+    use sha1::Digest as _;
+    hex::encode(sha1::Sha1::new().chain_update(format!("blob {}\0", text.len())).chain_update(text).finalize())
 }
 
 impl Fake {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Remote> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Remote> {
         self.remote.0.lock().unwrap()
     }
 
     /// Commits files to a branch, on top of what is there.
-    pub(super) fn push(&self, branch: &str, files: &[(&str, &str)]) -> String {
-        let mut remote = self.lock();
-        let tip = remote.branches.get(branch).cloned();
-        let mut tree = tip.and_then(|tip| remote.commits.get(&tip).cloned()).unwrap_or_default();
-        tree.extend(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
-        let commit = format!("c{:04}", remote.commits.len());
-        remote.commits.insert(commit.clone(), tree);
-        remote.branches.insert(branch.to_owned(), commit.clone());
-        commit
+    pub(crate) fn push(&self, branch: &str, files: &[(&str, &str)]) -> String {
+        let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        self.lock().other(branch, files.collect())
     }
 
-    pub(super) fn delete(&self, branch: &str) {
+    pub(crate) fn delete(&self, branch: &str) {
         self.lock().branches.remove(branch);
     }
 
     /// Sets how the remote is, and opens the gate.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Remote)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Remote)) {
         change(&mut self.lock());
         self.remote.1.notify_all();
     }
 
     /// Waits until a fetch stands at the gate.
-    pub(super) async fn at_gate(&self) {
+    pub(crate) async fn at_gate(&self) {
         let mine = self.clone();
         let wait = move || {
             let held = mine.lock();
@@ -96,7 +148,7 @@ impl Fake {
     }
 }
 
-pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 impl Source for Fake {
     fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
@@ -150,10 +202,10 @@ impl Repository for Fake {
         };
         let heads: BTreeMap<String, String> = shown.into_iter().filter(|(name, _)| wanted(name)).collect();
         let main = &request.branches[0];
-        if heads.is_empty() {
+        if heads.is_empty() && !remote.own {
             return Err(git::Error::EmptyRemote);
         }
-        if !heads.contains_key(main) {
+        if !remote.own && !heads.contains_key(main) {
             return Err(git::Error::MissingBranch { branch: main.clone(), similar: Vec::new() });
         }
         let names: BTreeSet<&String> = remote.heads.keys().chain(heads.keys()).collect();
@@ -164,9 +216,7 @@ impl Repository for Fake {
             forced: false,
         });
         let moved = moved.filter(|moved| moved.old != moved.new).collect();
-        let position = |commit: &String| remote.commits.keys().position(|known| known == commit);
-        let found =
-            |commit: &String| position(commit).is_some() && heads.values().any(|h| position(h) >= position(commit));
+        let found = |commit: &String| heads.values().any(|head| remote.history(head).contains(commit));
         let expected_found = request.expected.as_ref().map(found);
         remote.heads.clone_from(&heads);
         Ok(Fetched { heads, moved, pack_bytes: 1, expected_found, renewed })
@@ -192,14 +242,17 @@ impl Repository for Fake {
         let below = tree.iter().filter_map(|(path, text)| Some((Path::new(path).strip_prefix(directory).ok()?, text)));
         let entry = |(path, text): (&Path, &String)| {
             let size = Some(text.len() as u64);
-            Entry { path: path.to_string_lossy().into_owned(), blob: format!("blob:{text}"), size }
+            (Entry { path: path.to_string_lossy().into_owned(), blob: blob_id(text), size }, text.clone())
         };
-        Ok(below.map(entry).filter(|entry| wanted(&entry.path)).collect())
+        let entries: Vec<_> = below.map(entry).filter(|(entry, _)| wanted(&entry.path)).collect();
+        remote.texts.extend(entries.iter().map(|(entry, text)| (entry.blob.clone(), text.clone())));
+        Ok(entries.into_iter().map(|(entry, _)| entry).collect())
     }
 
     fn blob(&self, id: &str, _limit: usize) -> Result<Vec<u8>, git::Error> {
-        self.lock().blobs_read.push(id.to_owned());
-        let text = id.strip_prefix("blob:").ok_or_else(|| git::Error::Damaged(id.to_owned()))?;
+        let mut remote = self.lock();
+        remote.blobs_read.push(id.to_owned());
+        let text = remote.texts.get(id).ok_or_else(|| git::Error::Damaged(id.to_owned()))?;
         Ok(text.as_bytes().to_vec())
     }
 
@@ -215,11 +268,82 @@ impl Repository for Fake {
         };
         Ok(())
     }
+
+    fn commit(&self, base: Option<&str>, new: &NewCommit) -> Result<Committed, git::Error> {
+        let mut remote = self.lock();
+        let mut tree = base.and_then(|base| remote.commits.get(base).cloned()).unwrap_or_default();
+        let mut blobs = Vec::new();
+        for (path, bytes) in &new.files {
+            match bytes {
+                Some(bytes) => {
+                    let text = String::from_utf8(bytes.clone()).unwrap();
+                    let id = blob_id(&text);
+                    remote.texts.insert(id.clone(), text.clone());
+                    blobs.push((path.clone(), id));
+                    tree.insert(path.clone(), text);
+                }
+                None => drop(tree.remove(path)),
+            }
+        }
+        // Equal values make equal ids.
+        let id = blob_id(&format!("{new:?}"));
+        remote.parents.insert(id.clone(), new.parents.clone());
+        remote.commits.insert(id.clone(), tree);
+        remote.made.push((id.clone(), new.clone()));
+        Ok(Committed { id, tree: String::new(), blobs })
+    }
+
+    fn push(&self, push: &Push, _: &Arc<AtomicBool>) -> Result<(), PushError> {
+        let mut remote = self.lock();
+        remote.pushed += 1;
+        let lost = || git::Error::Unreachable("connection reset".to_owned());
+        let meets = remote.pushes.pop_front();
+        match &meets {
+            Some(Meets::Down) => return Err(PushError::Failed(lost())),
+            Some(Meets::LostBefore) => return Err(PushError::Unknown(lost())),
+            Some(Meets::Other(branch, files)) => drop(remote.other(branch, files.clone())),
+            _ => {}
+        }
+        let actual = remote.branches.get(&push.branch).cloned();
+        if actual != push.old {
+            return Err(PushError::Stale { actual });
+        }
+        let new: Vec<String> = push.new.as_ref().map(|new| remote.history(new)).unwrap_or_default();
+        let refused = remote.refuses.clone().is_some_and(|text| {
+            remote.made.iter().any(|(id, commit)| new.contains(id) && commit.message.contains(&text))
+        });
+        if refused {
+            let message = "pre-receive hook declined".to_owned();
+            return Err(PushError::Rejected(git::Rejection { kind: git::RejectionKind::Hook, message }));
+        }
+        match &push.new {
+            Some(new) => remote.branches.insert(push.branch.clone(), new.clone()),
+            None => remote.branches.remove(&push.branch),
+        };
+        if matches!(meets, Some(Meets::LostAfter)) { Err(PushError::Unknown(lost())) } else { Ok(()) }
+    }
+
+    fn adopt(&self, branch: &str, commit: Option<&str>) -> Result<(), git::Error> {
+        let mut remote = self.lock();
+        match commit {
+            Some(commit) => remote.heads.insert(branch.to_owned(), commit.to_owned()),
+            None => remote.heads.remove(branch),
+        };
+        Ok(())
+    }
+
+    fn may_begin(&self) -> bool {
+        self.lock().own
+    }
+
+    fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
+        Ok(self.lock().history(tip).iter().any(|known| known == commit))
+    }
 }
 
 /// Wall-clock time that goes with the runtime's.
-pub(super) struct Ticking {
-    pub(super) origin: Instant,
+pub(crate) struct Ticking {
+    pub(crate) origin: Instant,
 }
 
 impl Clock for Ticking {
@@ -229,12 +353,12 @@ impl Clock for Ticking {
 }
 
 /// What was told, in order; whoever waits is woken.
-pub(super) struct Told {
-    pub(super) lines: watch::Sender<Vec<String>>,
+pub(crate) struct Told {
+    pub(crate) lines: watch::Sender<Vec<String>>,
 }
 
 impl Told {
-    pub(super) fn add(&self, line: String) {
+    pub(crate) fn add(&self, line: String) {
         self.lines.send_modify(|lines| lines.push(line));
     }
 }
@@ -256,18 +380,18 @@ impl Observer for Told {
 }
 
 /// One storage `flags` with the environments `production` (default) and `staging`, each in its directory.
-pub(super) struct World {
-    pub(super) fake: Fake,
-    pub(super) workers: Arc<Workers>,
-    pub(super) environments: Arc<Environments>,
-    pub(super) board: Arc<Board>,
-    pub(super) told: Arc<Told>,
-    pub(super) store: Store,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) config: Config,
+pub(crate) struct World {
+    pub(crate) fake: Fake,
+    pub(crate) workers: Arc<Workers>,
+    pub(crate) environments: Arc<Environments>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) told: Arc<Told>,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
 }
 
-pub(super) fn config(more: &str) -> Config {
+pub(crate) fn config(more: &str) -> Config {
     let text = format!(
         "storage:\n  flags:\n    remote: https://git.example/team/flags.git\n    poll_interval: 30s\n    \
          poll_ceiling: 5m\n    webhook: {{provider: gitea, secrets: [s]}}\n\
@@ -279,11 +403,11 @@ pub(super) fn config(more: &str) -> Config {
 }
 
 impl World {
-    pub(super) fn of(fake: Fake) -> Self {
+    pub(crate) fn of(fake: Fake) -> Self {
         Self::with(fake, Store::none(), config(""))
     }
 
-    pub(super) fn with(fake: Fake, store: Store, config: Config) -> Self {
+    pub(crate) fn with(fake: Fake, store: Store, config: Config) -> Self {
         let environments = Arc::new(Environments::default());
         let board = Arc::new(Board::default());
         let told = Arc::new(Told { lines: watch::Sender::default() });
@@ -300,12 +424,12 @@ impl World {
         world
     }
 
-    pub(super) fn apply(&self) {
+    pub(crate) fn apply(&self) {
         let source: Arc<dyn Source> = Arc::new(self.fake.clone());
         self.workers.apply_from(&self.config, &|_| Some(source.clone()));
     }
 
-    pub(super) fn hint(&self, id: &str, commit: Option<&str>) {
+    pub(crate) fn hint(&self, id: &str, commit: Option<&str>) {
         self.workers.set(Hint {
             storage: "flags".into(),
             delivery: Some(id.into()),
@@ -314,12 +438,12 @@ impl World {
         });
     }
 
-    pub(super) fn environment(&self, name: &str) -> Arc<serve::Environment> {
+    pub(crate) fn environment(&self, name: &str) -> Arc<serve::Environment> {
         self.environments.get(name).unwrap_or_else(|| panic!("no environment {name}"))
     }
 
     /// Waits until `name` serves `commit` and the run that brought it is over.
-    pub(super) async fn serves(&self, name: &str, commit: &str) {
+    pub(crate) async fn serves(&self, name: &str, commit: &str) {
         let environment = self.environment(name);
         let (mut generation, mut lines) = (environment.subscribe(), self.told.lines.subscribe());
         let over = || {
@@ -341,39 +465,39 @@ impl World {
         assert!(waited.is_ok(), "{name} never served {commit}: {:?}", self.last_lines());
     }
 
-    pub(super) fn last_lines(&self) -> Vec<String> {
+    pub(crate) fn last_lines(&self) -> Vec<String> {
         let lines = self.told.lines.borrow();
         lines.iter().rev().take(20).rev().cloned().collect()
     }
 
     /// Waits until `line` was told `times` times.
-    pub(super) async fn told(&self, line: &str, times: usize) {
+    pub(crate) async fn told(&self, line: &str, times: usize) {
         let mut lines = self.told.lines.subscribe();
         let enough = |lines: &Vec<String>| lines.iter().filter(|told| told.starts_with(line)).count() >= times;
         let waited = timeout(Duration::from_secs(24 * 3_600), lines.wait_for(enough)).await;
         assert!(waited.is_ok(), "never told {line:?} {times} times: {:?}", self.last_lines());
     }
 
-    pub(super) fn count(&self, line: &str) -> usize {
+    pub(crate) fn count(&self, line: &str) -> usize {
         self.told.lines.borrow().iter().filter(|told| told.starts_with(line)).count()
     }
 
-    pub(super) fn status(&self) -> status::Storage {
+    pub(crate) fn status(&self) -> status::Storage {
         self.board.get("flags", self.clock.now()).unwrap()
     }
 
-    pub(super) fn flags(&self, environment: &str, namespace: &str) -> Vec<String> {
+    pub(crate) fn flags(&self, environment: &str, namespace: &str) -> Vec<String> {
         let served = self.environment(environment).load().flags.clone();
         let namespace = served.namespaces.get(namespace);
         namespace.map(|ns| ns.flags_by_key().map(|flag| flag.key.to_string()).collect()).unwrap_or_default()
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         assert!(self.workers.stop(Instant::now() + DEADLINE).await);
     }
 }
 
-pub(super) fn yaml(namespace: &str, flags: &[&str]) -> String {
+pub(crate) fn yaml(namespace: &str, flags: &[&str]) -> String {
     let mut text = format!("namespace: {namespace}\nflags:\n");
     for flag in flags {
         writeln!(text, "- {{key: {flag}, name: {flag}, type: BOOLEAN_FLAG_TYPE, enabled: true}}").unwrap();
@@ -381,10 +505,10 @@ pub(super) fn yaml(namespace: &str, flags: &[&str]) -> String {
     text
 }
 
-pub(super) const BAD: &str = "namespace: [\n";
+pub(crate) const BAD: &str = "namespace: [\n";
 
 /// A remote with one flag in production and one in staging.
-pub(super) fn two() -> (Fake, String) {
+pub(crate) fn two() -> (Fake, String) {
     let fake = Fake::default();
     let (production, staging) = (yaml("default", &["a"]), yaml("default", &["s"]));
     let commit = fake.push(

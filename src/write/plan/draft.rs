@@ -33,9 +33,15 @@ pub(super) struct Sheet {
 /// One step of a file.
 pub(super) enum Step {
     /// An edit.
-    Edit(Edit),
+    Edit(Box<Edit>),
     /// The documents of the namespace go.
     Remove,
+}
+
+impl Step {
+    fn edit(edit: Edit) -> Self {
+        Self::Edit(Box::new(edit))
+    }
 }
 
 impl<'v> Draft<'v> {
@@ -117,7 +123,7 @@ impl<'v> Draft<'v> {
             Some(file) => Arc::clone(&file.path),
             None => self.target(namespace, kind)?,
         };
-        self.step(&path, namespace, Step::Edit(Edit::Put(resource.clone())));
+        self.step(&path, namespace, Step::edit(Edit::Put(resource.clone())));
         self.resources.insert((namespace.to_owned(), kind, key.to_owned()), Some(resource.clone()));
         Ok(())
     }
@@ -153,7 +159,7 @@ impl<'v> Draft<'v> {
             paths.push(self.target(namespace, kind)?);
         }
         for path in paths {
-            self.step(&path, namespace, Step::Edit(Edit::Delete { kind, key: key.to_owned() }));
+            self.step(&path, namespace, Step::edit(Edit::Delete { kind, key: key.to_owned() }));
         }
         self.resources.insert((namespace.to_owned(), kind, key.to_owned()), None);
         Ok(())
@@ -177,7 +183,7 @@ impl<'v> Draft<'v> {
         }
         let path: Arc<str> = format!("{key}/features.yaml").into();
         self.files.insert(Arc::clone(&path), Sheet { is_new: true, ..Sheet::default() });
-        self.step(&path, key, Step::Edit(Edit::Namespace(head.clone())));
+        self.step(&path, key, Step::edit(Edit::Namespace(head.clone())));
         self.heads.insert(key.to_owned(), Some(head.clone()));
         Ok(())
     }
@@ -190,7 +196,7 @@ impl<'v> Draft<'v> {
             None if self.heads.contains_key(key) => format!("{key}/features.yaml").into(),
             None => return self.create_namespace(head),
         };
-        self.step(&path, key, Step::Edit(Edit::Namespace(head.clone())));
+        self.step(&path, key, Step::edit(Edit::Namespace(head.clone())));
         self.heads.insert(key.to_owned(), Some(head.clone()));
         Ok(())
     }

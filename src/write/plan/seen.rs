@@ -27,16 +27,35 @@ pub(super) enum Base {
     /// As it is now, or the caller does not mind.
     Fresh,
     /// This, or not there.
-    Was(Option<Resource>),
+    Was(Option<Box<Resource>>),
     /// The revision is not known any more, or never was.
     Unknown,
 }
 
 impl Base {
-    pub(super) const fn known(&self) -> Option<&Resource> {
+    pub(super) fn known(&self) -> Option<&Resource> {
         match self {
             Self::Was(Some(resource)) => Some(resource),
             Self::Was(None) | Self::Unknown | Self::Fresh => None,
+        }
+    }
+}
+
+/// A whole state as its caller had seen it.
+pub(super) enum Then {
+    /// It is the tip, or the caller does not mind.
+    Now,
+    /// This.
+    Was(Arc<View>),
+    /// It is not known any more, or never was.
+    Unknown,
+}
+
+impl Then {
+    pub(super) fn view(&self) -> Option<&View> {
+        match self {
+            Self::Was(view) => Some(view),
+            Self::Now | Self::Unknown => None,
         }
     }
 }
@@ -87,15 +106,16 @@ impl<'p> Seen<'p> {
         }
         let Some(view) = self.at(&revision)? else { return Ok(Base::Unknown) };
         let base = view.get(namespace, kind, key);
-        Ok(if base.as_ref() == current { Base::Fresh } else { Base::Was(base) })
+        Ok(if base.as_ref() == current { Base::Fresh } else { Base::Was(base.map(Box::new)) })
     }
 
-    /// The state that the caller of a change had seen, if it says so and it is not the tip: `Some(None)` if that is not
-    /// known any more.
-    pub(super) fn namespace(&self, change: &Change, draft: &Draft<'_>) -> Result<Option<Option<Arc<View>>>, Refusal> {
+    /// The state that the caller of a change had seen.
+    pub(super) fn namespace(&self, change: &Change, draft: &Draft<'_>) -> Result<Then, Refusal> {
         match self.revision(change) {
-            Some(revision) if !draft.touched_namespace(&change.namespace) => self.at(&revision).map(Some),
-            _ => Ok(None),
+            Some(revision) if !draft.touched_namespace(&change.namespace) => {
+                Ok(self.at(&revision)?.map_or(Then::Unknown, Then::Was))
+            }
+            _ => Ok(Then::Now),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Wishes and what they come to, on files in memory.
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values, and the calls read better without borrows")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

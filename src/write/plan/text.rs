@@ -77,7 +77,7 @@ fn sheet(
         let edits: Vec<Edit> = steps
             .iter()
             .map_while(|(other, step)| match step {
-                Step::Edit(edit) if other == namespace => Some(edit.clone()),
+                Step::Edit(edit) if other == namespace => Some((**edit).clone()),
                 Step::Edit(_) | Step::Remove => None,
             })
             .collect();
@@ -136,10 +136,10 @@ fn faithful(draft: &Draft<'_>, edited: &Edited) -> Result<(), Refusal> {
         for ((of, kind, key), resource) in draft.resources() {
             match resource {
                 _ if of != namespace || gone => {}
-                Some(Resource::Flag(flag)) => _ = flags.insert(key, flag),
-                Some(Resource::Segment(segment)) => _ = segments.insert(key, segment),
-                None if *kind == Kind::Flag => _ = flags.remove(&**key),
-                None => _ = segments.remove(&**key),
+                Some(Resource::Flag(flag)) => drop(flags.insert(key, flag)),
+                Some(Resource::Segment(segment)) => drop(segments.insert(key, segment)),
+                None if *kind == Kind::Flag => drop(flags.remove(&**key)),
+                None => drop(segments.remove(&**key)),
             }
         }
         if flags != after.flags(namespace).into_iter().map(|flag| (&*flag.key, flag)).collect() {

@@ -71,7 +71,7 @@ fn last_of_each<T>(items: &mut Vec<&T>, key: impl Fn(&T) -> &str) {
     });
 }
 
-fn boolean() -> Flag {
+pub(super) fn boolean() -> Flag {
     Flag {
         key: "added-boolean".to_owned(),
         name: "Added".to_owned(),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use yardarm::flags::constraint::Subject;
 use yardarm::flags::document::{self, Format};
-use yardarm::flags::edit::{Edit, Edited, apply};
+use yardarm::flags::edit::{Edit, Edited, Error, apply};
 use yardarm::flags::problem::Severity;
 use yardarm::flags::resource::{
     self, Constraint, Distribution, Document, Flag, Kind, Resource, Rollout, RolloutTo, Rule, Segment, Segments,

@@ -44,19 +44,19 @@ pub(super) fn aligned<'l, T: Entry>(base: &[T], list: &'l [T]) -> Aligned<'l, T>
         pairs.push(stayed);
         from = (stayed.0 + 1, stayed.1 + 1);
     }
-    let mut aligned = Aligned { became: vec![None; base.len()], added: vec![Vec::new(); base.len() + 1] };
+    let mut made = Aligned { became: vec![None; base.len()], added: vec![Vec::new(); base.len() + 1] };
     let mut from = (0, 0);
     for (before, after) in pairs {
         let new = list.get(from.1..after).unwrap_or_default();
-        if let Some(added) = aligned.added.get_mut(from.0) {
-            added.extend(new);
+        if let Some(slot) = made.added.get_mut(from.0) {
+            slot.extend(new);
         }
-        if let Some(became) = aligned.became.get_mut(before) {
-            *became = list.get(after);
+        if let Some(slot) = made.became.get_mut(before) {
+            *slot = list.get(after);
         }
         from = (before + 1, after + 1);
     }
-    aligned
+    made
 }
 
 /// Pairs of what lies between two entries that stayed.
@@ -68,15 +68,15 @@ fn between<T: Entry>(
     to: (usize, usize),
 ) {
     let (old, new) = (base.get(from.0..to.0).unwrap_or_default(), list.get(from.1..to.1).unwrap_or_default());
-    let mut last = (0, 0);
+    let mut done = (0, 0);
     for same in common(old, new, T::is_same).into_iter().chain([(old.len(), new.len())]) {
-        if same.0 - last.0 == same.1 - last.1 {
-            pairs.extend((last.0..same.0).zip(last.1..same.1).map(|(a, b)| (from.0 + a, from.1 + b)));
+        if same.0 - done.0 == same.1 - done.1 {
+            pairs.extend((done.0..same.0).zip(done.1..same.1).map(|(a, b)| (from.0 + a, from.1 + b)));
         }
         if same != (old.len(), new.len()) {
             pairs.push((from.0 + same.0, from.1 + same.1));
         }
-        last = (same.0 + 1, same.1 + 1);
+        done = (same.0 + 1, same.1 + 1);
     }
 }
 

@@ -150,11 +150,12 @@ fn flag(request_key: &str, payload: &Value) -> Result<Flag, Invalid> {
     if let Some(key) = flag.default_variant.as_deref().filter(|key| !has(key)) {
         return Err(at(&path.key("defaultVariant"), format!("the flag has no variant {}", quote(key))));
     }
-    for (index, rule) in flag.rules.iter().enumerate() {
-        for (place, distribution) in rule.distributions.iter().enumerate().filter(|(_, d)| !has(&d.variant)) {
-            let path = format!("rules[{index}].distributions[{place}].variant");
-            return Err(Invalid::new(path, format!("the flag has no variant {}", quote(&distribution.variant))));
-        }
+    let shares = flag.rules.iter().enumerate().flat_map(|(rule, of)| {
+        of.distributions.iter().enumerate().map(move |(place, share)| (rule, place, &*share.variant))
+    });
+    if let Some((rule, place, key)) = shares.into_iter().find(|(.., key)| !has(key)) {
+        let path = format!("rules[{rule}].distributions[{place}].variant");
+        return Err(Invalid::new(path, format!("the flag has no variant {}", quote(key))));
     }
     if flag.kind == FlagKind::Variant && !flag.rollouts.is_empty() {
         let what = "rollouts belong to boolean flags; send rules, or the type BOOLEAN_FLAG_TYPE";
