@@ -159,7 +159,7 @@ pub(super) const SCHEMAS: Schemas = &[
                 "moreChanges": { "type": "integer", "minimum": 0, "description": "Changes that are not listed." },
                 "before": optional("Tip of the branch before."),
                 "after": optional("The commit that was made."),
-                "message": optional("The message that was asked for, or that of the commit."),
+                "message": optional("The message that was asked for."),
                 "outcome": { "enum": Outcome::ALL.map(Outcome::name) },
                 "refusal": {
                     "type": ["object", "null"],

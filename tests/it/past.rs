@@ -120,6 +120,14 @@ async fn the_audit_says_what_was_done_and_what_was_refused_and_survives_a_restar
     let answer = world.outside.post(&path, &body).await.unwrap();
     assert_eq!(answer.status, 409, "{}", answer.text());
 
+    let status = world.status().await;
+    let shown = crate::world::environment(&status, ENVIRONMENT).unwrap();
+    assert_eq!(
+        (&shown["protected"], &shown["readOnly"], &shown["lastWrite"]),
+        (&json!(true), &Value::Null, &Value::Null)
+    );
+    assert_eq!(shown["breakGlass"], json!({ "enabled": false, "waiting": 0, "until": null }));
+
     let audit = told(&world, "/api/v2/audit").await;
     let [event] = audit["events"].as_array().unwrap().as_slice() else { panic!("{audit:#}") };
     assert_eq!((&event["outcome"], &event["refusal"]["code"]), (&json!("refused"), &json!("protected")), "{event:#}");
