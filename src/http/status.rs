@@ -118,7 +118,7 @@ pub(super) const SCHEMAS: Schemas = &[
             "type": "object",
             "required": [
                 "name", "base", "commit", "fromDisk", "since", "namespaces", "held", "problems", "protected", "readOnly",
-                "lastWrite", "breakGlass",
+                "lastWrite", "templateWarnings", "breakGlass",
             ],
             "properties": {
                 "name": { "type": "string" },
@@ -143,6 +143,11 @@ pub(super) const SCHEMAS: Schemas = &[
                     "type": ["string", "null"],
                     "format": "date-time",
                     "description": "The last write through this server, as far as its records go back.",
+                },
+                "templateWarnings": {
+                    "type": "array",
+                    "description": "Why the message of the last commit is not what a template says.",
+                    "items": { "type": "string" },
                 },
                 "breakGlass": {
                     "type": "object",
@@ -228,6 +233,7 @@ fn with_writing(state: &State, storage: &crate::sync::status::Storage) -> Value 
         environment.insert("protected".to_owned(), standing.protected.into());
         environment.insert("readOnly".to_owned(), json!(standing.read_only));
         environment.insert("lastWrite".to_owned(), json!(last));
+        environment.insert("templateWarnings".to_owned(), standing.warnings.into());
         environment.insert("breakGlass".to_owned(), glass);
     }
     told

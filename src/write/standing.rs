@@ -17,6 +17,8 @@ pub struct Standing {
     pub protected: bool,
     /// Why nothing can be written to its storage now, as far as that is known without trying.
     pub read_only: Option<String>,
+    /// Why the messages of its commits are not what a template says.
+    pub warnings: Vec<String>,
     /// It can be changed while the provider is down.
     pub break_glass: bool,
     /// Changes that are served and wait for the provider.
@@ -41,6 +43,10 @@ impl Writers {
         Standing {
             protected: settings.is_protected(environment),
             read_only: inner.storage(&environment.storage).err().map(|refusal| refusal.to_string()),
+            warnings: settings
+                .storage(&environment.storage)
+                .map(|storage| storage.wording.warnings(&environment.name))
+                .unwrap_or_default(),
             break_glass: settings.break_glass(environment).is_some(),
             waiting: waiting.clone().count(),
             until: waiting.filter_map(|waiting| waiting.until).min(),

@@ -154,3 +154,43 @@ async fn the_audit_says_what_was_done_and_what_was_refused_and_survives_a_restar
     assert_eq!(told(&world, "/api/v2/audit").await["events"], json!([before]));
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_is_worded_recorded_and_can_be_taken_back() {
+    let world = Plan::of(Sender::Github).start().await;
+    let template = "version: '1.0'\ntemplates:\n  commit_message: '{{ .Environment.Name }}: {{ index .Changes 0 }}'\n";
+    world.push(&[(SHOP, &two(Some((false, "new")), "a")), ("flipt.yaml", template)]).await;
+    let mut payload = told(&world, FLAG).await["resource"]["payload"].clone();
+    payload["enabled"] = json!(true);
+    let resources = FLAG.strip_suffix("/flipt.core.Flag/checkout").unwrap();
+    let body = json!({ "key": "checkout", "payload": payload, "coAuthors": ["Bob <bob@example.com>"] });
+    let json = [("Content-Type", "application/json")];
+    let put = world.outside.send("PUT", resources, &json, body.to_string().into_bytes()).await.unwrap();
+    assert_eq!(put.status, 200, "{}", put.text());
+    let commit = put.json()["revision"].as_str().unwrap().to_owned();
+    let git = |arguments: &[&str]| world.forge.repository().git(arguments.iter().copied()).unwrap();
+    assert_eq!(git(&["rev-parse", "main"]).trim(), commit);
+    let message = git(&["log", "-1", "--format=%an <%ae>%n%B", "main"]);
+    let worded = "production: update flag shop/checkout\n\nCo-authored-by: Bob <bob@example.com>";
+    assert_eq!(message.trim(), format!("flipt <flipt[bot]@noreply.flipt.io>\n{worded}"));
+
+    let audit = told(&world, "/api/v2/audit?outcome=accepted").await;
+    let event = &audit["events"][0];
+    assert_eq!((&event["after"], &event["branch"]), (&json!(commit), &json!("main")), "{audit:#}");
+    assert!(event["changes"][0]["after"].is_string() && event["before"].is_string(), "{event:#}");
+    let status = world.status().await;
+    assert!(crate::world::environment(&status, ENVIRONMENT).unwrap()["lastWrite"].is_string(), "{status:#}");
+    assert!(world.metric("yardarm_pushes_total", &["result=\"ok\""]).await > 0.0);
+
+    let history = told(&world, &format!("{FLAG}/history?limit=1")).await;
+    assert_eq!((texts(&history, "commit"), &history["entries"][0]["fields"]), (vec![&*commit], &json!(["enabled"])));
+    let back = world.outside.post(&format!("{FLAG}/revert"), &json!({ "commit": commit })).await.unwrap();
+    assert_eq!(back.status, 200, "{}", back.text());
+    assert_eq!(told(&world, FLAG).await["resource"]["payload"]["enabled"], false);
+    assert_eq!(git(&["diff", &format!("{commit}^"), "main"]), "");
+    // Once more changes nothing, and makes no commit.
+    let tip = git(&["rev-parse", "main"]);
+    let again = world.outside.post(&format!("{FLAG}/revert"), &json!({ "to": tip.trim() })).await;
+    assert_eq!(again.unwrap().json()["made"], false);
+    world.end().await;
+}
