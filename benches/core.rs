@@ -1,7 +1,7 @@
 //! `cargo bench --bench core`: the pure core in process. One evaluation, beside the slow evaluator of the tests; and a
-//! snapshot of 100,000 flags, from text to flags that answer.
+//! snapshot of 100,000 flags, from text to flags that answer; and the edit of one flag in a file of 5 MB.
 //!
-//! `-- evaluate` and `-- compile` run one of the two; `YARDARM_BENCH=quick` only shows that they work.
+//! `-- evaluate`, `-- compile` and `-- edit` run one of them; `YARDARM_BENCH=quick` only shows that they work.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -43,6 +43,9 @@ fn main() {
     }
     if wanted("compile") {
         compile();
+    }
+    if wanted("edit") {
+        edit();
     }
 }
 
@@ -168,4 +171,37 @@ fn compile() {
 fn sha1_of(bytes: &[u8]) -> Vec<u8> {
     use sha1::Digest as _;
     sha1::Sha1::digest(bytes).to_vec()
+}
+
+/// One flag of a file of 5 MB: the text edited, and what came out read after what was.
+fn edit() {
+    use yardarm::flags::edit::{Edit, apply};
+    use yardarm::flags::resource::{Resource, view};
+    let flags = if quick() { 500 } else { 20_000 };
+    let text = flag_file::file("ns", flags, 0);
+    let file = view::File::new(&"a/features.yaml".into(), &"blob".into(), Format::Yaml, text.as_bytes());
+    let mut flag = file.documents()[0].flags[flags / 2].clone();
+    flag.enabled = !flag.enabled;
+    let edits = [Edit::Put(Resource::Flag(flag))];
+    let former = read(Format::Yaml, text.as_bytes());
+    let (mut edited, mut whole, mut after) = (f64::MAX, f64::MAX, f64::MAX);
+    for _ in 0..if quick() { 1 } else { 7 } {
+        let begin = Instant::now();
+        let new = apply(Some(text.as_bytes()), "ns", &edits).expect("an edit in place");
+        edited = edited.min(begin.elapsed().as_secs_f64() * 1000.0);
+        assert!(new.rewritten.is_empty() && new.bytes.len().abs_diff(text.len()) < 2);
+        let begin = Instant::now();
+        drop(black_box(read(Format::Yaml, &new.bytes)));
+        whole = whole.min(begin.elapsed().as_secs_f64() * 1000.0);
+        let begin = Instant::now();
+        drop(black_box(read_after(Some(&former), Format::Yaml, &new.bytes)));
+        after = after.min(begin.elapsed().as_secs_f64() * 1000.0);
+    }
+    println!(
+        "\none flag of {:.0} MB edited in {edited:.1} ms (aim 50: {}), the result read after the former in {after:.1} ms, as a whole in \
+         {whole:.1} ms; edit / whole read {:.2}",
+        text.len() as f64 / 1e6,
+        if edited < 50.0 { "reached" } else { "not reached" },
+        edited / whole
+    );
 }

@@ -21,6 +21,7 @@ mod process;
 mod propagation;
 mod requests;
 mod size;
+mod writes;
 
 use std::time::Duration;
 
@@ -58,6 +59,9 @@ fn main() {
     }
     if wanted("fan-out") {
         runtime.block_on(fan_out::run());
+    }
+    if wanted("writes") {
+        runtime.block_on(writes::run());
     }
     if wanted("size") {
         runtime.block_on(size::run());

@@ -80,7 +80,15 @@ fn main() {
         let name = file.strip_prefix(&fixtures).expect("below the fixtures").to_string_lossy().into_owned();
         if bytes.len() < 64 * 1024 {
             write("flag_document", &name, &bytes);
+            if name.ends_with("yaml") && bytes.len() < 4 * 1024 {
+                let edited = String::from_utf8_lossy(&bytes).replacen("true", "false", 1);
+                write("outline", &name, &[&bytes[..], b"=====\n", edited.as_bytes()].concat());
+            }
         }
+    }
+    for file in files(&fixtures.join("edits")).iter().filter(|file| file.extension().is_some_and(|it| it == "yaml")) {
+        let name = file.strip_prefix(&fixtures).expect("below the fixtures").to_string_lossy().into_owned();
+        write("edit", &name, &[b"a\n".as_slice(), &fs::read(file).expect("a fixture")].concat());
     }
 }
 

@@ -2,13 +2,19 @@
 //!
 //! The first rule needs no line here: nothing panics, overflows or runs away.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use secrecy::SecretString;
 use yardarm::flags::document::{self, Format};
+use yardarm::flags::problem::HazardPolicy;
+use yardarm::flags::snapshot::{Environment, Input, assemble};
 use yardarm::limits;
 use yardarm::provider::headers::Headers;
 use yardarm::provider::signature::{self, Scheme};
 use yardarm::provider::{Event, Provider, RepositoryName, classify, payload, remote};
+use yardarm::yaml::outline::{self, Follows};
+use yardarm::yaml::{self, Value};
 
 /// Splits an input at its first line break: what a header says, and the rest.
 fn line(input: &[u8]) -> (&[u8], &[u8]) {
@@ -105,6 +111,120 @@ pub fn flag_document(input: &[u8]) {
     for format in [Format::Yaml, Format::Json] {
         let (one, two) = (document::read(format, input), document::read(format, input));
         assert_eq!((&one.sha1, &one.problems), (&two.sha1, &two.problems));
+    }
+}
+
+/// A flag file and edits of it: each says what was asked for and nothing else, or is refused. The first line names the
+/// flag.
+pub fn edit(input: &[u8]) {
+    use yardarm::flags::edit::{Edit, apply};
+    use yardarm::flags::resource::{self, Document, Kind, Resource};
+    use yardarm::yaml;
+    let (name, file) = line(input);
+    let name = String::from_utf8_lossy(name);
+    let declared = |bytes: &[u8]| -> Option<Vec<Document>> {
+        let nodes = yaml::parse(yaml::decode(bytes).ok()?, yaml::Limits::default()).ok()?;
+        let nodes = nodes.iter().filter(|node| !node.is_null());
+        Some(nodes.map(|node| resource::read(node, Format::Yaml)).collect())
+    };
+    let Some(old) = declared(file) else {
+        return;
+    };
+    let Some(document) = old.last() else { return };
+    let namespace = document.namespace.key.clone();
+    let last = || old.iter().enumerate().rev().filter(|(_, it)| it.namespace.key == namespace);
+    if let Some((at, flag)) = last().find_map(|(at, it)| Some((at, it.flags.last()?))) {
+        let mut new = flag.clone();
+        new.enabled = !new.enabled;
+        new.name = format!("{name}!");
+        let place = old[at].flags.len() - 1;
+        if let Ok(out) = apply(Some(file), &namespace, &[Edit::Put(Resource::Flag(new.clone()))]) {
+            let mut wanted = old.clone();
+            wanted[at].flags[place] = new;
+            let mut found = declared(&out.bytes).expect("what was written can be read");
+            // The version may rise.
+            found[at].version.clone_from(&wanted[at].version);
+            assert_eq!(found, wanted);
+        }
+    }
+    if let Ok(out) = apply(Some(file), &namespace, &[Edit::Delete { kind: Kind::Flag, key: name.clone().into_owned() }])
+    {
+        let mut wanted = old.clone();
+        for it in wanted.iter_mut().filter(|it| it.namespace.key == namespace) {
+            it.flags.retain(|flag| flag.key != name);
+        }
+        assert_eq!(declared(&out.bytes).expect("what was written can be read"), wanted);
+    }
+}
+
+/// Two versions of a text, with a line of `=====` between them. What is read by its parts is what the whole is, and a
+/// flag file that is read after its former version is what it is alone.
+pub fn outline(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let (before, after) = text.split_once("=====\n").unwrap_or((text, text));
+    for text in [before, after] {
+        by_parts(text);
+    }
+    // Long enough to be kept: a comment that no flag cares for.
+    let long = |text: &str| format!("# {}\n{text}", "-".repeat(limits::PARTS_BYTES));
+    let (before, after) = (long(before), long(after));
+    let former = document::read(Format::Yaml, before.as_bytes());
+    let read = document::read_after(Some(&former), Format::Yaml, after.as_bytes());
+    let whole = document::read(Format::Yaml, after.as_bytes());
+    assert_eq!((&read.sha1, &read.problems), (&whole.sha1, &whole.problems));
+    let served = |file: document::SourceFile| {
+        let input = Input { path: "a/features.yaml".into(), blob: "b".into(), file: Arc::new(file) };
+        let state = assemble(&[input], &Environment::default(), HazardPolicy::Warn);
+        let snapshots = state.namespaces.values().map(|namespace| namespace.client_snapshot());
+        (state.problems.clone(), snapshots.collect::<Vec<_>>())
+    };
+    assert_eq!(served(read), served(whole));
+}
+
+/// Every part that reads alone, against the same place of the whole.
+fn by_parts(text: &str) {
+    let Some(found) = outline::of(text) else { return };
+    let lines = |at: usize| text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() as i64;
+    let mut documents = Vec::new();
+    for document in &found.documents {
+        let mut values = Vec::new();
+        for (index, entry) in document.entries.iter().enumerate() {
+            let follows = document.follows(index);
+            let Some((items, column)) = entry.items() else {
+                let Some(mut part) = outline::entry(&text[entry.range.clone()], follows) else { return };
+                outline::move_lines(&mut part.node, lines(entry.range.start));
+                values.push(vec![part.node]);
+                continue;
+            };
+            let mut nodes = Vec::new();
+            for (index, item) in items.iter().enumerate() {
+                let follows = if index + 1 < items.len() { Follows::Item } else { follows };
+                let Some(mut part) = outline::item(&text[item.start..item.end], column, follows) else { return };
+                outline::move_lines(&mut part.node, lines(item.start));
+                nodes.push(part.node);
+            }
+            values.push(nodes);
+        }
+        documents.push((document, values));
+    }
+    // All of them read alone: then so does the whole, and it is the same.
+    let whole = yaml::parse(text, yaml::Limits::default()).expect("what reads by its parts reads as a whole");
+    assert_eq!(whole.len(), documents.len());
+    for (node, (document, values)) in whole.iter().zip(documents) {
+        let pairs = match &node.value {
+            Value::Mapping(pairs) => pairs.as_slice(),
+            _ => &[],
+        };
+        assert_eq!(pairs.len(), values.len());
+        assert!(!pairs.is_empty() || node.is_null());
+        for ((entry, (key, value)), parts) in document.entries.iter().zip(pairs).zip(values) {
+            assert_eq!(key.text(), text.get(entry.key.clone()));
+            match (&value.value, entry.items()) {
+                (Value::Sequence(items), Some(_)) => assert_eq!(*items, parts),
+                (_, None) => assert_eq!(parts, [value.clone()]),
+                _ => panic!("a list that is none: {text:?}"),
+            }
+        }
     }
 }
 

@@ -156,7 +156,15 @@ pub(super) fn update_branch() -> Operation {
 }
 
 pub(super) fn propose() -> Operation {
-    Operation::new(Tag::Management, "propose", "Proposes a branch")
+    without_provider("propose", "Proposes a branch")
+}
+
+pub(super) fn branch_changes() -> Operation {
+    without_provider("branchChanges", "The commits that a proposal of a branch would have")
+}
+
+fn without_provider(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(Tag::Management, id, summary)
         .describe("There is no provider to propose to yet.")
         .path("environment", "The environment.")
         .path("branch", "Its key.")

@@ -62,6 +62,8 @@ pub(super) fn routes(table: &mut impl Table) {
     let one = "/api/v2/environments/{environment}/branches/{branch}";
     table.route(POST_AMONG, one, branches::propose, about::propose);
     table.route(DELETE, one, branches::delete, about::delete_branch);
+    let commits = "/api/v2/environments/{environment}/branches/{branch}/changes";
+    table.route(GET, commits, branches::changes, about::branch_changes);
     let update = "/api/v2/environments/{environment}/branches/{branch}/update";
     table.route(POST, update, branches::update, about::update_branch);
 }

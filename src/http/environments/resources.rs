@@ -86,6 +86,9 @@ async fn one(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse,
 }
 
 pub(super) fn unknown_type(name: &str) -> Failure {
+    if name.contains('/') {
+        return Failure::not_found("Not Found");
+    }
     Failure::not_found(format!("git storage view: resource type \"{name}\" not found"))
 }
 
