@@ -94,11 +94,11 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Body) -> Res
         change.revision = Some(revision);
     }
     options.message = Some(options.message.unwrap_or_else(|| message(&named, &back)));
-    let (dry_run, names) = (options.dry_run, [Named::from(&change)]);
+    let (dry_run, about) = (options.dry_run, [Named::from(&change)]);
     let by = by(state, &pass, request);
     let asked = Asked::Resource { verb: "update", kind: named.kind, namespace: &named.namespace, key: &named.key };
     let outcome = carried_out(state, environment, by, vec![change], None, options, asked).await?;
-    Ok(HttpResponse::Ok().json(writing::outcome(&outcome, &names, dry_run)))
+    Ok(HttpResponse::Ok().json(writing::outcome(&outcome, &about, dry_run)))
 }
 
 /// As `git revert` words it.
