@@ -137,6 +137,18 @@ impl Log {
         (all, more)
     }
 
+    /// When something was written to an environment last, as far as records go back.
+    #[must_use]
+    pub fn last_write(&self, storage: &str, environment: &str) -> Option<Timestamp> {
+        let held = self.lock();
+        let done = &held.rings.get(storage)?.done;
+        let written = |event: &&Arc<Event>| {
+            matches!(event.outcome, Outcome::Accepted | Outcome::Landed | Outcome::BreakGlass)
+                && *event.environment == *environment
+        };
+        done.values().rev().find(written).map(|event| event.settled.unwrap_or(event.at))
+    }
+
     /// A panic while it was held leaves whole records: the lock is never held over foreign code.
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -295,6 +307,8 @@ pub(super) mod tests {
             (events.iter().map(|event| event.id.trim_start_matches('0').to_owned()).collect::<String>(), more)
         };
         assert_eq!(list(Filter::default(), 3), ("976".to_owned(), true));
+        assert_eq!(log.last_write("flags", "production"), Some(Timestamp::from_second(8).unwrap()));
+        assert_eq!((log.last_write("flags", "staging"), log.last_write("other", "production")), (None, None));
         let before = Some((Timestamp::from_second(6).unwrap(), "000006".into()));
         assert_eq!(list(Filter { before, ..Filter::default() }, 9), ("54321".to_owned(), false));
         let outcome = Some(Outcome::Refused);

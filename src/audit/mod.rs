@@ -46,7 +46,7 @@ pub struct Event {
     pub before: Option<Arc<str>>,
     /// The commit that was made, hex.
     pub after: Option<Arc<str>>,
-    /// Its message.
+    /// The message that was asked for.
     pub message: Option<String>,
     /// What became of it.
     pub outcome: Outcome,

@@ -209,7 +209,7 @@ pub struct Signing {
 /// Forms of signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SigningKind {
-    /// OpenPGP, made by `gpg`.
+    /// `OpenPGP`, made by `gpg`.
     Gpg,
     /// OpenSSH's, made by `ssh-keygen`.
     Ssh,

@@ -3,6 +3,7 @@
 //! A caller is shown the records of what it may read: of an environment and every namespace that the record names. From
 //! where a request came is shown to whoever may `admin` that environment.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -53,8 +54,7 @@ fn shown(state: &State, pass: &Pass<'_>, event: Arc<Event>) -> Arc<Event> {
 }
 
 fn asked(request: &HttpRequest) -> Result<(Filter, usize), Failure> {
-    let text =
-        |name: &str| select::query(request, [name, name]).map(|text| text.into_owned()).filter(|t| !t.is_empty());
+    let text = |name: &str| select::query(request, [name, name]).map(Cow::into_owned).filter(|t| !t.is_empty());
     let time = |name: &'static str| {
         let read = |text: String| {
             let read = text.parse::<Timestamp>();
@@ -159,7 +159,7 @@ pub(super) const SCHEMAS: Schemas = &[
                 "moreChanges": { "type": "integer", "minimum": 0, "description": "Changes that are not listed." },
                 "before": optional("Tip of the branch before."),
                 "after": optional("The commit that was made."),
-                "message": optional("The message that was asked for, or that of the commit."),
+                "message": optional("The message that was asked for."),
                 "outcome": { "enum": Outcome::ALL.map(Outcome::name) },
                 "refusal": {
                     "type": ["object", "null"],

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::auth::{self, Need};
 use super::error::{Code, Failure};
@@ -10,11 +10,16 @@ use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::{State, select};
 use crate::ingest::Outcome;
 use crate::limits;
+use crate::write::standing::Standing;
 
 /// `GET /api/v2/storages`
 pub(super) async fn storages(state: Data<State>, request: HttpRequest) -> HttpResponse {
     match admit(&state, &request) {
-        Ok(()) => HttpResponse::Ok().json(json!({ "storages": state.board.all(state.clock.now()) })),
+        Ok(()) => {
+            let storages = state.board.all(state.clock.now());
+            let storages: Vec<_> = storages.iter().map(|storage| with_writing(&state, storage)).collect();
+            HttpResponse::Ok().json(json!({ "storages": storages }))
+        }
         Err(failure) => failure.json(),
     }
 }
@@ -27,7 +32,7 @@ pub(super) fn about_storages() -> Operation {
 
 /// `GET /api/v2/storages/{storage}`
 pub(super) async fn storage(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let answer = known(&state, &request).map(|storage| HttpResponse::Ok().json(storage));
+    let answer = known(&state, &request).map(|storage| HttpResponse::Ok().json(with_writing(&state, &storage)));
     answer.unwrap_or_else(|failure| failure.json())
 }
 
@@ -111,7 +116,10 @@ pub(super) const SCHEMAS: Schemas = &[
     ("StorageEnvironment", || {
         json!({
             "type": "object",
-            "required": ["name", "base", "commit", "fromDisk", "since", "namespaces", "held", "problems"],
+            "required": [
+                "name", "base", "commit", "fromDisk", "since", "namespaces", "held", "problems", "protected", "readOnly",
+                "lastWrite", "templateWarnings", "breakGlass",
+            ],
             "properties": {
                 "name": { "type": "string" },
                 "base": { "type": ["string", "null"], "description": "Its base, for a branch environment." },
@@ -129,6 +137,27 @@ pub(super) const SCHEMAS: Schemas = &[
                     "items": { "type": "string" },
                 },
                 "problems": { "type": "array", "items": schema("Problem") },
+                "protected": { "type": "boolean", "description": "It takes no direct changes." },
+                "readOnly": { "type": ["string", "null"], "description": "Why nothing can be written to it now." },
+                "lastWrite": {
+                    "type": ["string", "null"],
+                    "format": "date-time",
+                    "description": "The last write through this server, as far as its records go back.",
+                },
+                "templateWarnings": {
+                    "type": "array",
+                    "description": "Why the message of the last commit is not what a template says.",
+                    "items": { "type": "string" },
+                },
+                "breakGlass": {
+                    "type": "object",
+                    "required": ["enabled", "waiting", "until"],
+                    "properties": {
+                        "enabled": { "type": "boolean", "description": "It can be changed while the provider is down." },
+                        "waiting": { "type": "integer", "minimum": 0, "description": "Changes that are served and not pushed yet." },
+                        "until": { "type": ["string", "null"], "format": "date-time", "description": "When the first of them ends to be served." },
+                    },
+                },
             },
         })
     }),
@@ -188,6 +217,27 @@ pub(super) const SCHEMAS: Schemas = &[
         })
     }),
 ];
+
+/// A storage, with what is to be said of writing to its environments.
+fn with_writing(state: &State, storage: &crate::sync::status::Storage) -> Value {
+    let mut told = json!(storage);
+    let environments = told.get_mut("environments").and_then(Value::as_array_mut);
+    for environment in environments.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let name = environment.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let standing = match state.environments.get(&name) {
+            Some(environment) => state.writers.standing(&environment),
+            None => Standing::default(),
+        };
+        let last = state.audit.last_write(&storage.name, &name);
+        let glass = json!({ "enabled": standing.break_glass, "waiting": standing.waiting, "until": standing.until });
+        environment.insert("protected".to_owned(), standing.protected.into());
+        environment.insert("readOnly".to_owned(), json!(standing.read_only));
+        environment.insert("lastWrite".to_owned(), json!(last));
+        environment.insert("templateWarnings".to_owned(), standing.warnings.into());
+        environment.insert("breakGlass".to_owned(), glass);
+    }
+    told
+}
 
 /// A storage is no environment's own: who may see it may see all.
 fn admit(state: &State, request: &HttpRequest) -> Result<(), Failure> {

@@ -149,7 +149,7 @@ fn say(values: &[Value]) -> Result<String, gotmpl::TemplateError> {
 fn text(values: &[Value]) -> Result<Value, gotmpl::TemplateError> {
     match values.first() {
         Some(value @ (Value::List(_) | Value::Map(_) | Value::String(_))) => {
-            say(&[value.clone()]).map(|text| Value::String(text.into()))
+            say(std::slice::from_ref(value)).map(|text| Value::String(text.into()))
         }
         Some(value) => Ok(value.clone()),
         None => Ok(Value::Nil),

@@ -18,6 +18,7 @@ pub mod plan;
 mod queue;
 mod round;
 mod settings;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 mod text_diff;

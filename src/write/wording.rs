@@ -60,6 +60,12 @@ impl Wording {
         message.text
     }
 
+    /// Why messages of an environment are not what a template says, as of its last commit.
+    pub(super) fn warnings(&self, environment: &str) -> Vec<String> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.get(environment).cloned().unwrap_or_default()
+    }
+
     fn tell(&self, environment: &serve::Environment, warnings: Vec<String>) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.get(&environment.name).is_some_and(|before| *before == warnings) {

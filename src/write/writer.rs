@@ -188,7 +188,7 @@ impl Storage {
                 new: Some(tip.to_string()),
                 deadline: limits::WRITE_PUSH_DEADLINE,
             };
-            match self.repository.push(&push, &self.core.halt) {
+            match self.push(&push) {
                 Ok(()) => {
                     (self.core.fault)(Step::Pushed);
                     let live = self.publish(&target.environment.branch, &round, &tip);

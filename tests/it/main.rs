@@ -37,6 +37,7 @@ mod contents;
 mod deliveries;
 mod intake;
 mod lives;
+mod past;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod remotes;

@@ -74,7 +74,11 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Body) -> Res
     let body = body::read(request, sent).await?;
     Fields::of_query(request, &[])?;
     let mut fields = Fields::of_body(&body, &[&["to", "commit", "revision"], &options::NAMES[..]].concat())?;
-    let back = match (fields.filled("to")?, fields.filled("commit")?) {
+    let (to, commit) = (fields.filled("to")?, fields.filled("commit")?);
+    let revision = options::revision(request, fields.text("revision")?)?;
+    let mut options = Options::take(&mut fields)?;
+    let environment = access::environment(state, &pass, action(&options), &name, &namespace)?;
+    let back = match (to, commit) {
         (Some(to), None) => Back::To(to),
         (None, Some(commit)) => Back::Undo(commit),
         _ => {
@@ -83,9 +87,6 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Body) -> Res
             ));
         }
     };
-    let revision = options::revision(request, fields.text("revision")?)?;
-    let mut options = Options::take(&mut fields)?;
-    let environment = access::environment(state, &pass, action(&options), &name, &namespace)?;
     let named = named(request)?;
     let (of, at, to) = (environment.clone(), named.clone(), back.clone());
     let (mut change, _) = tip::blocking(state, move |state| state.writers.back(&of, &at, &to)).await?;
@@ -93,11 +94,11 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Body) -> Res
         change.revision = Some(revision);
     }
     options.message = Some(options.message.unwrap_or_else(|| message(&named, &back)));
-    let (dry_run, names) = (options.dry_run, [Named::from(&change)]);
+    let (dry_run, about) = (options.dry_run, [Named::from(&change)]);
     let by = by(state, &pass, request);
     let asked = Asked::Resource { verb: "update", kind: named.kind, namespace: &named.namespace, key: &named.key };
     let outcome = carried_out(state, environment, by, vec![change], None, options, asked).await?;
-    Ok(HttpResponse::Ok().json(writing::outcome(&outcome, &names, dry_run)))
+    Ok(HttpResponse::Ok().json(writing::outcome(&outcome, &about, dry_run)))
 }
 
 /// As `git revert` words it.

@@ -53,20 +53,21 @@ pub(super) async fn answer_at(
     at: Option<String>,
     make: impl FnOnce(&Tip) -> Result<Made, Failure> + Send + 'static,
 ) -> Result<HttpResponse, Failure> {
-    let made = blocking(state, move |state| {
+    let answered = blocking(state, move |state| {
         let tip = match at {
             None => state.writers.tip(&environment)?,
-            Some(commit) => match state.writers.at(&environment, &commit)? {
-                Some(tip) => tip,
-                None => {
-                    let message = format!("commit {commit} is not in the history of branch \"{}\"", environment.branch);
+            Some(commit) => {
+                let Some(tip) = state.writers.at(&environment, &commit)? else {
+                    let branch = &environment.branch;
+                    let message = format!("commit {commit} is not in the history of branch \"{branch}\"");
                     return Ok(Err(Failure::not_found(message)));
-                }
-            },
+                };
+                tip
+            }
         };
         Ok(make(&tip).map(|made| (Bytes::from(made.body.to_string()), made.tag)))
     });
-    let (bytes, tag) = made.await??;
+    let (bytes, tag) = answered.await??;
     let Some(tag) = tag else { return Ok(HttpResponse::Ok().content_type(written::mime()).body(bytes)) };
     let etag = (header::ETAG, tag.as_str());
     if select::not_modified(request, &tag) {
