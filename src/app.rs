@@ -178,11 +178,18 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
+        http.writers.look_after();
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
         let fixed = Mutex::new(Fixed::of(&config));
         Ok(Self { http, listening, workers, store, audit_file, writer, trust, watch, token_files, fixed })
+    }
+
+    /// Who writes.
+    #[must_use]
+    pub fn writers(&self) -> &Arc<Writers> {
+        &self.http.writers
     }
 
     /// Address of the main listener.
@@ -220,6 +227,7 @@ impl Daemon {
         self.http.writers.reload(&config);
         self.audit_file.redirect(config.audit_file.clone());
         self.workers.apply(&config);
+        self.http.writers.look_after();
         tracing::info!("configuration taken over");
     }
 
@@ -232,7 +240,9 @@ impl Daemon {
         self.http.ingest.drain();
         self.watch.abort();
         self.trust.stop();
-        tokio::join!(self.listening.stop(), self.workers.stop(deadline), self.http.writers.stop(deadline));
+        // Whoever waits for a write gets an answer; the workers end after it, for a write may have to look.
+        tokio::join!(self.listening.stop(), self.http.writers.stop(deadline));
+        self.workers.stop(deadline.max(Instant::now() + limits::RUNTIME_PAUSE)).await;
         let (stop, writer) = self.writer;
         stop.send_replace(true);
         if timeout_at(deadline + limits::STORE_PAUSE, writer).await.is_err() {

@@ -214,6 +214,8 @@ pub const GIT_LIST_DEADLINE: Duration = Duration::from_secs(30);
 pub const GIT_FETCH_DEADLINE: Duration = Duration::from_secs(120);
 /// The first clone.
 pub const GIT_CLONE_DEADLINE: Duration = Duration::from_secs(1_800);
+/// Objects of our own commits before they are packed; a commit makes three to five.
+pub const GIT_LOOSE: usize = 2_000;
 /// Packs in a mirror before it is compacted; each fetch makes one.
 pub const GIT_PACKS: usize = 50;
 /// How often a remote is asked where the file says nothing, as in Flipt v2.
@@ -347,8 +349,9 @@ pub const GIT_PUSH_BYTES: u64 = 256 * 1024 * 1024;
 pub const GIT_PROGRAM_BYTES: usize = 64 * 1024;
 /// Signing a commit; `gpg` starts its agent the first time, which takes up to a second on a small machine.
 pub const GIT_SIGN_DEADLINE: Duration = Duration::from_secs(20);
-/// Longest path of a directory in which `gpg` keeps the socket of its agent: the system allows 107 bytes for the whole.
-pub const GIT_SIGN_PATH_BYTES: usize = 80;
+/// Longest beginning of the path of a directory in which `gpg` keeps the sockets of its agent: the system allows 107
+/// bytes for the whole.
+pub const GIT_SIGN_PATH_BYTES: usize = 68;
 /// Commits that a history of a file walks at most; a monorepo's year has some ten thousand.
 pub const GIT_WALK: usize = 100_000;
 /// Trees and commits kept while walking, so that what is stored as a difference is not made anew each time.
@@ -431,6 +434,15 @@ pub const COMMIT_MESSAGE_CHARACTERS: usize = 16_000;
 pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
 /// Warnings about keys of it.
 pub const OWN_TEMPLATES_WARNINGS: usize = 5;
+
+/// Commits of one page of a flag's history.
+pub const HISTORY_PAGE: usize = 20;
+/// At most.
+pub const HISTORY_PAGE_MAX: usize = 100;
+/// Commits that one page looks at: each costs two looks at the files of its environment. The next page goes on there.
+pub const HISTORY_EXAMINED: usize = 500;
+/// Commits that are asked for at one time.
+pub const HISTORY_STEP: usize = 50;
 /// Up to this size a file is read and verified as a whole for an edit, in some milliseconds; above it by its parts, where
 /// it is plain enough to be told apart.
 pub const EDIT_WHOLE_BYTES: usize = 256 * 1024;

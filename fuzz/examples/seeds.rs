@@ -86,6 +86,10 @@ fn main() {
             }
         }
     }
+    for file in files(&fixtures.join("edits")).iter().filter(|file| file.extension().is_some_and(|it| it == "yaml")) {
+        let name = file.strip_prefix(&fixtures).expect("below the fixtures").to_string_lossy().into_owned();
+        write("edit", &name, &[b"a\n".as_slice(), &fs::read(file).expect("a fixture")].concat());
+    }
 }
 
 /// Every file below a directory.

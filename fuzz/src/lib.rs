@@ -114,6 +114,49 @@ pub fn flag_document(input: &[u8]) {
     }
 }
 
+/// A flag file and edits of it: each says what was asked for and nothing else, or is refused. The first line names the
+/// flag.
+pub fn edit(input: &[u8]) {
+    use yardarm::flags::edit::{Edit, apply};
+    use yardarm::flags::resource::{self, Document, Kind, Resource};
+    use yardarm::yaml;
+    let (name, file) = line(input);
+    let name = String::from_utf8_lossy(name);
+    let declared = |bytes: &[u8]| -> Option<Vec<Document>> {
+        let nodes = yaml::parse(yaml::decode(bytes).ok()?, yaml::Limits::default()).ok()?;
+        let nodes = nodes.iter().filter(|node| !node.is_null());
+        Some(nodes.map(|node| resource::read(node, Format::Yaml)).collect())
+    };
+    let Some(old) = declared(file) else {
+        return;
+    };
+    let Some(document) = old.last() else { return };
+    let namespace = document.namespace.key.clone();
+    let last = || old.iter().enumerate().rev().filter(|(_, it)| it.namespace.key == namespace);
+    if let Some((at, flag)) = last().find_map(|(at, it)| Some((at, it.flags.last()?))) {
+        let mut new = flag.clone();
+        new.enabled = !new.enabled;
+        new.name = format!("{name}!");
+        let place = old[at].flags.len() - 1;
+        if let Ok(out) = apply(Some(file), &namespace, &[Edit::Put(Resource::Flag(new.clone()))]) {
+            let mut wanted = old.clone();
+            wanted[at].flags[place] = new;
+            let mut found = declared(&out.bytes).expect("what was written can be read");
+            // The version may rise.
+            found[at].version.clone_from(&wanted[at].version);
+            assert_eq!(found, wanted);
+        }
+    }
+    if let Ok(out) = apply(Some(file), &namespace, &[Edit::Delete { kind: Kind::Flag, key: name.clone().into_owned() }])
+    {
+        let mut wanted = old.clone();
+        for it in wanted.iter_mut().filter(|it| it.namespace.key == namespace) {
+            it.flags.retain(|flag| flag.key != name);
+        }
+        assert_eq!(declared(&out.bytes).expect("what was written can be read"), wanted);
+    }
+}
+
 /// Two versions of a text, with a line of `=====` between them. What is read by its parts is what the whole is, and a
 /// flag file that is read after its former version is what it is alone.
 pub fn outline(input: &[u8]) {

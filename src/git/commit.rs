@@ -245,7 +245,7 @@ impl Writing<'_> {
             Some(id) => entries(self.repository, id)?,
             None => Vec::new(),
         };
-        let mut changed = false;
+        let mut is_new = id.is_none();
         for (name, node) in &changes.0 {
             let path = if path.is_empty() { (*name).to_owned() } else { format!("{path}/{name}") };
             let at = entries.iter().position(|entry| entry.filename == *name);
@@ -271,7 +271,7 @@ impl Writing<'_> {
             if wanted == there {
                 continue;
             }
-            changed = true;
+            is_new = true;
             if let Some(at) = at {
                 entries.remove(at);
             }
@@ -282,7 +282,7 @@ impl Writing<'_> {
         if entries.is_empty() {
             return Ok(None);
         }
-        if !changed && id.is_some() {
+        if !is_new {
             return Ok(id);
         }
         entries.sort();

@@ -1,7 +1,7 @@
-//! Each fetch leaves a pack; here many small ones become one.
+//! Each fetch leaves a pack, each commit of ours a handful of objects; here many small ones become one.
 //!
 //! Nothing is thrown away: every object of the packs that go is in the one that comes, so that a commit which is still
-//! served survives whatever became of its branch. Packs are joined as in a geometric series: one that is larger than
+//! served, or waits for its push, survives whatever became of its branch. Packs are joined as in a geometric series: one that is larger than
 //! twice all smaller ones together stays as it is, and so the cost follows what was fetched and not the repository.
 //! Readers that have an old pack open keep it; others find the new one.
 
@@ -45,12 +45,13 @@ impl Mirror {
             return Ok(None);
         }
         let indices = place::indices(&self.directory)?;
-        if indices.len() <= limits::GIT_PACKS {
+        let loose = if place::has_many_loose(&self.directory)? { place::loose(&self.directory)? } else { Vec::new() };
+        if indices.len() <= limits::GIT_PACKS && loose.is_empty() {
             return Ok(None);
         }
         let Some(repository) = self.reader()? else { return Ok(None) };
-        let small = small(indices)?;
-        let joined = self.note(join(&repository, &small, stop))?;
+        let small = if indices.len() > limits::GIT_PACKS { small(indices)? } else { Vec::new() };
+        let joined = self.note(join(&repository, &small, loose.iter().map(|(id, _)| *id), stop))?;
         self.reopen()?;
         for index in &small {
             // The index first: a pack without one is swept up at the next start.
@@ -62,6 +63,9 @@ impl Mirror {
             }
         }
         self.reopen()?;
+        for (_, path) in &loose {
+            place::remove(path)?;
+        }
         if let Some(keep) = joined.keep {
             place::remove(&keep)?;
         }
@@ -94,10 +98,15 @@ struct Joined {
     objects: u32,
 }
 
-fn join(repository: &gix::Repository, indices: &[PathBuf], stop: &AtomicBool) -> Result<Joined, Error> {
+fn join(
+    repository: &gix::Repository,
+    indices: &[PathBuf],
+    loose: impl Iterator<Item = ObjectId>,
+    stop: &AtomicBool,
+) -> Result<Joined, Error> {
     let odd = |error: gix::Error| damaged("packs cannot be joined", &error);
     let format = repository.object_hash();
-    let mut ids = ids(indices, format)?.into_iter().map(Ok);
+    let mut ids = ids(indices, loose, format)?.into_iter().map(Ok);
     let mut objects = (*repository.objects).clone();
     objects.prevent_pack_unload();
     objects.ignore_replacements = true;
@@ -156,9 +165,9 @@ fn join(repository: &gix::Repository, indices: &[PathBuf], stop: &AtomicBool) ->
     Ok(Joined { data, keep: outcome.keep_path, objects: number })
 }
 
-/// Every object of the packs, once.
-fn ids(indices: &[PathBuf], format: Kind) -> Result<Vec<ObjectId>, Error> {
-    let mut ids = Vec::new();
+/// Every object of the packs and beside them, once.
+fn ids(indices: &[PathBuf], loose: impl Iterator<Item = ObjectId>, format: Kind) -> Result<Vec<ObjectId>, Error> {
+    let mut ids: Vec<ObjectId> = loose.filter(|id| id.kind() == format).collect();
     for path in indices {
         let index = open(path, format)?;
         ids.extend(index.iter().map(|entry| entry.oid));

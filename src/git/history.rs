@@ -300,16 +300,15 @@ impl<'a> Walk<'a> {
                 return Ok(None);
             };
             let key = (tree, number, depth);
-            at = match self.entries.get(&key) {
-                Some(known) => *known,
-                None => {
-                    let found = child(self.repository, tree, name)?;
-                    // Roots differ from commit to commit.
-                    if depth > 0 {
-                        self.entries.insert(key, found);
-                    }
-                    found
+            at = if let Some(known) = self.entries.get(&key) {
+                *known
+            } else {
+                let found = child(self.repository, tree, name)?;
+                // Roots differ from commit to commit.
+                if depth > 0 {
+                    self.entries.insert(key, found);
                 }
+                found
             };
         }
         Ok(at)

@@ -117,15 +117,7 @@ pub(super) fn sweep(directory: &Path) -> Result<(), Error> {
             remove(&path)?;
         }
     }
-    let beside = |suffix| beside(directory, suffix).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let secrets = scratch::SUFFIXES.map(beside);
-    for path in directories(directory.parent().unwrap_or(Path::new(".")))? {
-        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        if secrets.iter().any(|secrets| name.starts_with(secrets)) {
-            remove(&path)?;
-        }
-    }
-    Ok(())
+    scratch::SUFFIXES.iter().try_for_each(|suffix| scratch::sweep(&beside(directory, suffix)))
 }
 
 /// Every pack whose end does not say what its index expects is short or not the one that was written.
@@ -183,6 +175,26 @@ pub(super) fn indices(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
+/// Whether there are many objects beside the packs, as Git guesses it: ids are evenly spread over 256 directories.
+pub(super) fn has_many_loose(directory: &Path) -> Result<bool, Error> {
+    Ok(files(&directory.join("objects").join("17"))?.len() > limits::GIT_LOOSE / 256)
+}
+
+/// Objects beside the packs, with their files.
+pub(super) fn loose(directory: &Path) -> Result<Vec<(gix::ObjectId, PathBuf)>, Error> {
+    let mut found = Vec::new();
+    for below in directories(&directory.join("objects"))? {
+        let Some(start) = below.file_name().and_then(OsStr::to_str).filter(|name| name.len() == 2) else { continue };
+        for path in files(&below)? {
+            let end = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            if let Ok(id) = gix::ObjectId::from_hex(format!("{start}{end}").as_bytes()) {
+                found.push((id, path));
+            }
+        }
+    }
+    Ok(found)
+}
+
 pub(super) fn pack_directory(directory: &Path) -> PathBuf {
     directory.join("objects").join("pack")
 }
@@ -223,7 +235,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-fn directories(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn directories(directory: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut paths = entries(directory)?;
     paths.retain(|path| path.is_dir());
     Ok(paths)

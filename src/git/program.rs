@@ -93,7 +93,8 @@ pub(super) fn run_within(command: &mut Command, input: Vec<u8>, patience: &Patie
             break status;
         }
         patience.check()?;
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        // Its output has ended, and so it will have in a moment.
+        std::thread::park_timeout(std::time::Duration::from_millis(1));
     };
     Ok(Ended { ok: status.success(), out: bytes, said: String::from_utf8_lossy(&said).into_owned() })
 }

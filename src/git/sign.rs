@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::mirror::lock;
 use super::scratch::Scratch;
 use super::transport::Patience;
-use super::{Error, program};
+use super::{Error, program, scratch};
 use crate::config::{KeySource, Signing, SigningKind};
 use crate::limits;
 
@@ -61,13 +61,16 @@ impl Signer {
     /// Signs as it is configured. What is needed for it is kept beside `mirror`, the directory of the storage's mirror.
     #[must_use]
     pub fn new(signing: Signing, mirror: &Path) -> Self {
-        Self { signing, beside: super::place::beside(mirror, "sign"), home: Mutex::default() }
+        let beside = super::place::beside(mirror, "sign");
+        // What cannot be removed is in nobody's way.
+        let _ = scratch::sweep(&beside);
+        Self { signing, beside, home: Mutex::default() }
     }
 
     /// The signature of these bytes, in the form that a commit carries.
     pub(super) fn sign(&self, payload: &[u8]) -> Result<String, Error> {
         let mut home = lock(&self.home);
-        // Whoever opened the mirror anew has swept it up.
+        // Somebody may have tidied up the directory of temporary files.
         if home.as_ref().is_none_or(|home| !home.files.path().is_dir()) {
             *home = Some(self.move_in()?);
         }

@@ -29,7 +29,7 @@ pub mod worker;
 pub mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,8 +37,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use self::slot::Covered;
+use crate::config::PushWith;
 use crate::git::{
-    self, Committed, Entry, FetchRequest, Fetched, History, Mirror, Moved, NewCommit, Opened, Push, PushError, Remote,
+    self, Committed, Difference, Distance, Entry, FetchRequest, Fetched, History, Mirror, Moved, NewCommit, Opened,
+    Push, PushError, Remote,
 };
 
 /// A bare repository that follows a remote; see [`Mirror`] for what the methods promise. Everything blocks.
@@ -58,16 +60,6 @@ pub trait Repository: Send + Sync {
     fn compact(&self, stop: &AtomicBool) -> Result<(), git::Error>;
     /// [`Mirror::keep`].
     fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error>;
-    /// [`Mirror::read_file`].
-    fn read_file(&self, commit: &str, path: &str, limit: usize) -> Result<Option<(String, Vec<u8>)>, git::Error> {
-        let _ = (commit, path, limit);
-        Ok(None)
-    }
-    /// [`Mirror::history`].
-    fn history(&self, tip: &str, paths: &[&str], from: Option<&str>, limit: usize) -> Result<History, git::Error> {
-        let _ = (tip, paths, from, limit);
-        Ok(History::default())
-    }
 
     /// Makes a commit on top of the files of `base`, on no branch.
     fn commit(&self, base: Option<&str>, new: &NewCommit) -> Result<Committed, git::Error> {
@@ -91,10 +83,35 @@ pub trait Repository: Send + Sync {
     fn may_begin(&self) -> bool {
         false
     }
-    /// Whether `commit` is in the history of `tip`, or it itself. What is not known here is in no history.
+    /// [`Mirror::contains`].
     fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
         let _ = (tip, commit);
         Ok(false)
+    }
+    /// [`Mirror::merge_base`].
+    fn merge_base(&self, one: &str, two: &str) -> Result<Option<String>, git::Error> {
+        let _ = (one, two);
+        Err(read_only())
+    }
+    /// [`Mirror::distance`].
+    fn distance(&self, branch: &str, base: &str) -> Result<Distance, git::Error> {
+        let _ = (branch, base);
+        Ok(Distance::default())
+    }
+    /// [`Mirror::changed_paths`].
+    fn changed_paths(&self, from: Option<&str>, to: &str) -> Result<Vec<Difference>, git::Error> {
+        let _ = (from, to);
+        Err(read_only())
+    }
+    /// [`Mirror::history`].
+    fn history(&self, tip: &str, paths: &[&str], from: Option<&str>, limit: usize) -> Result<History, git::Error> {
+        let _ = (tip, paths, from, limit);
+        Err(read_only())
+    }
+    /// [`Mirror::read_file`].
+    fn read_file(&self, commit: &str, path: &str, limit: usize) -> Result<Option<(String, Vec<u8>)>, git::Error> {
+        let _ = (commit, path, limit);
+        Ok(None)
     }
 }
 
@@ -118,17 +135,19 @@ pub struct Mirrored {
     pub directory: PathBuf,
     /// What it follows.
     pub remote: Remote,
+    /// What pushes to it.
+    pub push_with: PushWith,
 }
 
 impl Source for Mirrored {
     fn open(&self) -> Result<(Arc<dyn Repository>, Opened), git::Error> {
         let (mirror, opened) = Mirror::open(&self.directory)?;
-        Ok((Arc::new(Following { mirror, remote: self.remote.clone() }), opened))
+        Ok((Arc::new(Following { mirror, remote: self.remote.clone(), push_with: self.push_with }), opened))
     }
 }
 
-/// A repository of the operator's on this machine, without a remote: read where it stands, and never changed. What
-/// others commit to it is found by looking at its branches.
+/// A repository of the operator's on this machine, without a remote: read where it stands, and written to as by a push.
+/// What others commit to it is found by looking at its branches.
 #[derive(Debug, Clone)]
 pub struct Standing {
     /// Where it is.
@@ -141,7 +160,7 @@ impl Source for Standing {
             return Err(git::Error::NotFound(format!("{} does not exist", self.directory.display())));
         }
         let (mirror, _) = Mirror::open_path(&self.directory)?;
-        Ok((Arc::new(Read { mirror, seen: Mutex::default() }), Opened::Existing))
+        Ok((Arc::new(Read { mirror, seen: Mutex::default(), own: false }), Opened::Existing))
     }
 }
 
@@ -149,6 +168,8 @@ struct Read {
     mirror: Mirror,
     /// Tips as of the last look.
     seen: Mutex<BTreeMap<String, String>>,
+    /// It is nobody else's.
+    own: bool,
 }
 
 impl Read {
@@ -186,11 +207,20 @@ impl Read {
 struct Following {
     mirror: Mirror,
     remote: Remote,
+    push_with: PushWith,
+}
+
+/// A repository that is nowhere else: of a storage without remote and without a path, for as long as this process lives.
+///
+/// # Errors
+/// See [`Mirror::empty`].
+fn own(directory: &Path) -> Result<Arc<dyn Repository>, git::Error> {
+    Ok(Arc::new(Read { mirror: Mirror::empty(directory)?, seen: Mutex::default(), own: true }))
 }
 
 /// What both kinds do alike: everything but fetching.
 macro_rules! repository {
-    ($kind:ty, $fetch:expr) => {
+    ($kind:ty, $fetch:expr, $push:expr, $own:expr) => {
         impl Repository for $kind {
             fn fetch(&self, request: &FetchRequest, stop: &Arc<AtomicBool>) -> Result<Fetched, git::Error> {
                 $fetch(self, request, stop)
@@ -218,13 +248,29 @@ macro_rules! repository {
             fn keep(&self, name: &str, commit: Option<&str>) -> Result<(), git::Error> {
                 self.mirror.keep(name, commit)
             }
-            fn read_file(
-                &self,
-                commit: &str,
-                path: &str,
-                limit: usize,
-            ) -> Result<Option<(String, Vec<u8>)>, git::Error> {
-                self.mirror.read_file(commit, path, limit)
+            fn commit(&self, base: Option<&str>, new: &NewCommit) -> Result<Committed, git::Error> {
+                self.mirror.commit(base, new)
+            }
+            fn push(&self, push: &Push, stop: &Arc<AtomicBool>) -> Result<(), PushError> {
+                $push(self, push, stop)
+            }
+            fn adopt(&self, branch: &str, commit: Option<&str>) -> Result<(), git::Error> {
+                self.mirror.adopt(branch, commit)
+            }
+            fn may_begin(&self) -> bool {
+                $own(self)
+            }
+            fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
+                self.mirror.contains(tip, commit)
+            }
+            fn merge_base(&self, one: &str, two: &str) -> Result<Option<String>, git::Error> {
+                self.mirror.merge_base(one, two)
+            }
+            fn distance(&self, branch: &str, base: &str) -> Result<Distance, git::Error> {
+                self.mirror.distance(branch, base)
+            }
+            fn changed_paths(&self, from: Option<&str>, to: &str) -> Result<Vec<Difference>, git::Error> {
+                self.mirror.changed_paths(from, to)
             }
             fn history(
                 &self,
@@ -235,12 +281,30 @@ macro_rules! repository {
             ) -> Result<History, git::Error> {
                 self.mirror.history(tip, paths, from, limit)
             }
+            fn read_file(
+                &self,
+                commit: &str,
+                path: &str,
+                limit: usize,
+            ) -> Result<Option<(String, Vec<u8>)>, git::Error> {
+                self.mirror.read_file(commit, path, limit)
+            }
         }
     };
 }
 
-repository!(Following, |of: &Self, request, stop| of.mirror.fetch(&of.remote, request, stop));
-repository!(Read, |of: &Self, request, _| of.look(request));
+repository!(
+    Following,
+    |of: &Self, request, stop| of.mirror.fetch(&of.remote, request, stop),
+    |of: &Self, push, stop| of.mirror.push(&of.remote, push, of.push_with, stop),
+    |_: &Self| false
+);
+repository!(
+    Read,
+    |of: &Self, request, _| of.look(request),
+    |of: &Self, push, stop| of.mirror.advance(push, stop),
+    |of: &Self| of.own
+);
 
 /// Who is told how the work on a storage goes: the deliveries' records, the metrics. Must not block.
 pub trait Observer: Send + Sync + 'static {

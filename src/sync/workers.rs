@@ -27,9 +27,9 @@ use super::share::Share;
 use super::shared_slot::Slot;
 use super::status::{self, Board};
 use super::worker::{self, Parts, Pulse};
-use super::{Mirrored, Observer, Source, Standing};
+use super::{Mirrored, Observer, Source, Standing, own};
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, PushWith};
 use crate::git::Remote;
 use crate::ingest::{Hint, Hints};
 use crate::limits;
@@ -75,6 +75,7 @@ struct Job {
     policy: Policy,
     path: Option<PathBuf>,
     remote: Option<Remote>,
+    push_with: PushWith,
 }
 
 impl Job {
@@ -85,6 +86,7 @@ impl Job {
             policy: policy(storage),
             path: storage.path.clone(),
             remote: remote(config, storage),
+            push_with: storage.push_with,
         }
     }
 
@@ -97,8 +99,8 @@ impl Job {
     fn is(&self, other: &Self) -> bool {
         // An environment stays the same object as long as nothing of it changes.
         let same = |(a, b): (&Planned, &Planned)| Arc::ptr_eq(&a.environment, &b.environment) && a.hazards == b.hazards;
-        (&self.branch, self.policy, &self.path, &self.remote)
-            == (&other.branch, other.policy, &other.path, &other.remote)
+        (&self.branch, self.policy, &self.path, &self.remote, self.push_with)
+            == (&other.branch, other.policy, &other.path, &other.remote, other.push_with)
             && self.environments.len() == other.environments.len()
             && self.environments.iter().zip(&other.environments).all(same)
     }
@@ -147,7 +149,10 @@ impl Workers {
         for (plan, storage) in plans {
             let old = before.remove(&plan.name);
             let Some(source) = source(storage) else {
-                self.serve_empty(&plan);
+                let known = old_shares.get(&plan.name).filter(|_| old.is_none()).cloned();
+                if let Some(share) = self.serve_own(&plan, config, known) {
+                    shares.insert(plan.name.clone(), share);
+                }
                 retire(old);
                 continue;
             };
@@ -236,7 +241,36 @@ impl Workers {
         Running { job, stop, halt, pulse, task }
     }
 
-    /// A storage of this process only: nothing is in it, and that is current.
+    /// A storage of this process only: what was written to it in this life, nothing at first, and that is current.
+    fn serve_own(&self, plan: &Plan, config: &Config, known: Option<Arc<Share>>) -> Option<Arc<Share>> {
+        let Seams { environments, store, clock, board, .. } = &self.seams;
+        let share = known.unwrap_or_else(|| self.share_of(plan, Arc::default()));
+        share.begin(Followed::new(plan.clone(), environments.clone(), store.clone(), clock.clone()));
+        let name = utf8_percent_encode(&plan.name, NON_ALPHANUMERIC);
+        let directory = config.state_directory.join("memory").join(format!("{name}.git"));
+        let repository = share.repository().map_or_else(|| own(&directory), Ok);
+        match repository {
+            Ok(repository) => {
+                share.set_repository(Some(repository.clone()));
+                let heads = share.heads();
+                if !heads.is_empty() {
+                    if let Err(error) = share.fetched(&*repository, share.number(), &heads, true).live_at {
+                        tracing::error!(storage = %plan.name, %error, "what was written in this life cannot be served");
+                    }
+                    share.show(board);
+                    return Some(share);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(storage = %plan.name, %error, "nothing can be written to this storage");
+                self.serve_empty(plan);
+                return None;
+            }
+        }
+        self.serve_empty(plan);
+        Some(share)
+    }
+
     fn serve_empty(&self, plan: &Plan) {
         let now = self.seams.clock.now();
         let mut shown = Vec::new();
@@ -344,7 +378,7 @@ fn source(config: &Config, storage: &config::Storage) -> Option<Arc<dyn Source>>
         return Some(Arc::new(Standing { directory: storage.path.clone()? }));
     };
     let directory = mirror_directory(&config.state_directory, storage, &remote.url);
-    Some(Arc::new(Mirrored { directory, remote }))
+    Some(Arc::new(Mirrored { directory, remote, push_with: storage.push_with }))
 }
 
 fn remote(config: &Config, storage: &config::Storage) -> Option<Remote> {

@@ -11,6 +11,7 @@
 mod aftermath;
 pub mod audit;
 mod branch_name;
+pub mod history;
 pub mod message;
 pub mod plan;
 mod queue;

@@ -297,7 +297,7 @@ impl Writers {
         Err(Refusal::Bug("not there yet".to_owned()))
     }
 
-    fn inner(&self) -> Result<&Arc<Inner>, Refusal> {
+    pub(super) fn inner(&self) -> Result<&Arc<Inner>, Refusal> {
         self.inner.as_ref().ok_or_else(|| Refusal::ReadOnly("nothing can be written here".to_owned()))
     }
 }

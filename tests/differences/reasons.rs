@@ -10,9 +10,10 @@ pub struct Reason {
 }
 
 /// The headings of the page, in their order.
-pub const TOPICS: [&str; 7] = [REQUESTS, ANSWERS, STREAMS, GIT, CONFIGURATION, MEASURES, VALIDATE];
+pub const TOPICS: [&str; 8] = [REQUESTS, ANSWERS, MANAGEMENT, STREAMS, GIT, CONFIGURATION, MEASURES, VALIDATE];
 pub const REQUESTS: &str = "Requests";
 pub const ANSWERS: &str = "Answers";
+pub const MANAGEMENT: &str = "Management";
 pub const STREAMS: &str = "Streams";
 pub const GIT: &str = "Git";
 pub const CONFIGURATION: &str = "Configuration";
@@ -60,6 +61,22 @@ reasons! {
     PRODUCT: ANSWERS, "`/meta/info` names our version and the product `oss`", "Flipt's, Go's, and the licence", "the interface shows by that word what there is: proposals are not there yet";
     WHOSE: ANSWERS, "`/auth/v1/self` tells name and scopes, and no metadata of a token", "the `metadata` of the configuration", "what a token may do is what its holder asks";
     NO_TOKEN_API: ANSWERS, "there is no API of tokens and sessions: 404", "lists tokens, ends sessions", "tokens are in a file that `yardarm token` keeps, and there are no sessions";
+    NAMESPACES: MANAGEMENT, "namespaces are known by the keys of their documents, wherever these stand, also in JSON files", "by directories, and only those directly below the environment's", "what is evaluated can be seen";
+    LAST_COUNTS: MANAGEMENT, "of two flags of one key the one is listed that counts, where it counts", "the first", "it is the one that is evaluated";
+    LISTS: MANAGEMENT, "the list of a constraint is compact JSON, in the order in which it was sent", "stored sorted", "nobody's order is changed, and a text of one meaning has one form";
+    STORED: MANAGEMENT, "a write is answered with what is stored, complete", "with what was sent", "it is what the next `GET` says";
+    OWN_REVISION: MANAGEMENT, "a revision is about the one namespace, flag or segment: other commits never stand in the way", "409 after any commit of the branch", "people who change different things do not wait for each other";
+    VERSIONS: MANAGEMENT, "a conflict carries what was seen, what is wanted and what is there", "only that the branch has moved", "whoever gets it can decide";
+    MERGED: MANAGEMENT, "a change of other fields than somebody else's since is joined with it, and the answer says so", "409", "nobody's change is lost, and nobody has to type it again";
+    MISSING: MANAGEMENT, "deleting what is not there is 404", "200, and an empty commit", "a misspelt key is no success";
+    NO_EMPTY_COMMIT: MANAGEMENT, "what changes nothing makes no commit", "an empty one", "a history is read by people";
+    CLIENT: MANAGEMENT, "a mistake in a request is 400 or 404, with its place", "500, or 404 for a payload, with the text of the validator", "it is the mistake of the client, who should find it";
+    MEANINGLESS: MANAGEMENT, "what would not be evaluated as it reads is refused: shares over 100, rules for nobody, variants twice or missing, values that are no number, date or list", "stored as it is, or as something else", "it is a mistake that nobody would see";
+    MISSPELT: MANAGEMENT, "a field that is not known is refused, with the nearest name; what Flipt's interface sends beside a resource is dropped", "ignored", "a misspelt field is a change that somebody believes in";
+    ONE_KEY: MANAGEMENT, "the key of a payload is that of the request, or left out", "the request's counts", "nobody meant both";
+    NAMESPACE_KEYS: MANAGEMENT, "keys of namespaces are made like those of flags", "of anything", "one that is not breaks the environment in Flipt";
+    WORDS: MANAGEMENT, "what is wrong with a request is told in other words", "in those of Go's parser, or of another check", "the message of a parser is the parser's own";
+    NOT_FROZEN: MANAGEMENT, "a change of a namespace leaves its file valid", "writes lists under version 1.5, and freezes the environment", "no edit may break what is served";
     METRICS: MEASURES, "metrics are OpenMetrics", "Prometheus' text", "Prometheus asks for it first, and units and ends are part of it";
     LABELS: MEASURES, "evaluations are counted by environment, namespace and reason", "also by flag, segments and value, and with what OpenTelemetry adds", "labels that grow with the flags make series without end";
     GIT_METRICS: MEASURES, "what storages do is in `yardarm_fetches`, `yardarm_storage_…` and `yardarm_deliveries`", "`flipt_git_…`", "other things happen to them";

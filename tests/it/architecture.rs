@@ -98,6 +98,8 @@ const PURE: &[&str] = &[
     "sync/slot",
     "sync/schedule",
     "write/plan",
+    "git/push/wire",
+    "git/push/rejection",
 ];
 const IMPURE: &[&str] = &[
     "std::fs::",

@@ -164,3 +164,41 @@ fn what_a_header_cannot_carry_is_left_out() {
         "Eve xcommitter <a@bparent 1> 1700000100 +0000\ncommitter unknown <> 1700000100 +0000\n\none\ntwo[31m\n"
     );
 }
+
+/// A commit waits for its push while packs are joined and objects packed; nobody names it yet.
+#[test]
+fn what_is_on_no_branch_survives_compaction() {
+    for format in [Format::Sha1, Format::Sha256] {
+        let (home, _, mirror, tip) = mirrored(format);
+        let at = home.path().join("mirror");
+        let (mut commits, mut parent) = (Vec::new(), tip.clone());
+        let loose = || git(&at, &["count-objects"]).split(' ').next().unwrap().parse::<usize>().unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let mut number = 0;
+        let joined = loop {
+            let text = format!("a: {number}\n");
+            let files = [("production/features.yaml", Some(text.as_bytes()))];
+            parent = mirror.commit(Some(&parent), &change(Some(&parent), &files)).unwrap().id;
+            commits.push((parent.clone(), text));
+            number += 1;
+            assert!(number < 2_000, "objects pile up: {}", loose());
+            if number % 100 == 0
+                && let Some(joined) = mirror.compact(&stop).unwrap()
+            {
+                break joined;
+            }
+        };
+        assert_eq!((joined.packs, loose()), (0, 0));
+        assert_eq!(joined.objects as usize, commits.len() * 4);
+        for (commit, text) in &commits {
+            let (_, bytes) = mirror.read_file(commit, "production/features.yaml", 100).unwrap().unwrap();
+            assert_eq!(bytes, text.as_bytes());
+        }
+        git(&at, &["fsck", "--strict", "--no-dangling", &parent]);
+        mirror.adopt("main", Some(&parent)).unwrap();
+        drop(mirror);
+        let mirror = Mirror::open(&at).unwrap().0;
+        assert_eq!(mirror.heads().unwrap()["main"], parent);
+        assert!(mirror.contains(&parent, &tip).unwrap());
+    }
+}

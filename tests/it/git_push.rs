@@ -171,6 +171,24 @@ fn a_hook_that_refuses_is_heard() {
     }
 }
 
+/// A new branch at a commit that the server has costs nothing, also when its base has moved on meanwhile.
+#[test]
+fn what_the_server_has_is_not_sent_again() {
+    let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+    let (repository, tip) = flags(&server, "flags.git");
+    let (mirror, remote) = (mirror(home.path()), server.remote("flags.git"));
+    fetch(&mirror, &remote, &["main"]).unwrap();
+    crate::git_server::push(&repository, "main", 7);
+    for branch in ["flipt/production/x", "flipt/production/y"] {
+        push(&mirror, &remote, moving(branch, None, Some(&tip)), PushWith::Builtin).unwrap();
+        let sent = server.seen().into_iter().rfind(|seen| seen.target.ends_with("/git-receive-pack")).unwrap().body;
+        let pack = sent.windows(4).position(|bytes| bytes == b"PACK").unwrap();
+        assert_eq!(&sent[pack + 8..pack + 12], 0_u32.to_be_bytes(), "objects of {branch}");
+    }
+    let taken = push(&mirror, &remote, moving("flipt", None, Some(&tip)), PushWith::Builtin).unwrap_err();
+    assert!(matches!(&taken, PushError::Rejected(told) if told.message.contains("exists")), "{taken:?}");
+}
+
 /// Another one moves the branch when ours has been compared and before it is moved: the server has the last word.
 #[test]
 fn of_two_that_push_at_once_one_wins_and_the_other_hears_it() {

@@ -23,6 +23,11 @@ pub(super) fn edit(bytes: &[u8], namespace: &str, edit: &Edit) -> Option<Step> {
     if bytes.len() < limits::EDIT_WHOLE_BYTES || bytes.len() > limits::FLAG_FILE_BYTES {
         return None;
     }
+    by_parts(bytes, namespace, edit)
+}
+
+/// Does an edit to an excerpt of a file. None: it has to be looked at as a whole.
+pub(super) fn by_parts(bytes: &[u8], namespace: &str, edit: &Edit) -> Option<Step> {
     let text = yaml::decode(bytes).ok()?;
     let (kind, key) = match edit {
         Edit::Put(resource) => (resource.kind(), resource.key()),

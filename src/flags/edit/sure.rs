@@ -180,7 +180,59 @@ fn brackets(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::test_runner::RngSeed;
+
     use super::lines;
+    use crate::yaml::{self, Node, Value, outline};
+
+    fn items(node: &Node) -> usize {
+        match &node.value {
+            Value::Sequence(items) => items.len(),
+            _ => 0,
+        }
+    }
+
+    fn cases() -> ProptestConfig {
+        let fixed = std::env::var_os("PROPTEST_CASES").is_none();
+        let seed = if fixed { RngSeed::Fixed(9) } else { RngSeed::Random };
+        let cases = if fixed { 4_000 } else { ProptestConfig::default().cases };
+        ProptestConfig { rng_seed: seed, failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        /// Of a text that it is sure of, and that is YAML, the outline finds the items that a reader finds.
+        #[test]
+        fn what_it_is_sure_of_is_so(found in prop::collection::vec(prop_oneof![
+            Just("flags:".to_owned()),
+            Just("segments:".to_owned()),
+            Just("  - key: a".to_owned()),
+            Just("  -".to_owned()),
+            "  - [\\[{\"'|>][a-z:'\" ,]{0,5}[\\]}\"']?",
+            "    [a-z]: [\\[{\"'|>]?[-a-z:,'\" #]{0,6}[\\]}\"']?",
+            "    [a-z]: [|>][-+]?",
+            " {3,7}[-\"'a-z#\\]}:]{0,4} ?[\"'}\\]]?",
+            "  [\"'}\\]]",
+            "  # [a-z\"']{0,3}",
+        ], 0..10)) {
+            let text = format!("flags:\n{}\n", found.join("\n"));
+            let (Ok(nodes), Some(outline)) = (yaml::parse(&text, yaml::Limits::default()), outline::of(&text)) else {
+                return Ok(());
+            };
+            if !lines(&text) {
+                return Ok(());
+            }
+            for (node, document) in nodes.iter().zip(&outline.documents) {
+                for entry in &document.entries {
+                    let value = text.get(entry.key.clone()).and_then(|key| node.get(key));
+                    let counted = entry.items().map_or(0, |(items, _)| items.len());
+                    prop_assert!(counted == 0 || value.map_or(0, items) == counted, "{}", text);
+                }
+            }
+        }
+    }
 
     #[test]
     fn it_is_sure_of_plain_files_only() {

@@ -131,11 +131,11 @@ fn nothing_is_done_to_a_file_that_says_it_already() {
     assert_eq!(other, Err(Error::NoNamespace("billing".to_owned())));
 }
 
-/// A file of 1,200 flags in a plain style.
+/// A file of 120 flags in a plain style.
 fn large() -> String {
     use std::fmt::Write as _;
     let mut text = String::from("# many\nversion: \"1.6\"\nnamespace:\n  key: orders\nflags:\n");
-    for at in 0..1_200 {
+    for at in 0..120 {
         _ = write!(
             text,
             "  # flag {at}\n  - key: flag-{at}\n    name: \"Flag {at}\"\n    enabled: true\n    description: |\n      key: flag-7\n      \"open\n    \
@@ -144,7 +144,7 @@ fn large() -> String {
         );
     }
     text.push_str("segments:\n");
-    for at in 0..300 {
+    for at in 0..30 {
         _ = write!(text, "  - key: s{at}\n    name: S\n    match_type: ALL_MATCH_TYPE\n");
     }
     text
@@ -153,26 +153,25 @@ fn large() -> String {
 #[test]
 fn a_large_file_is_edited_by_its_parts_as_it_would_be_as_a_whole() {
     let text = large();
-    assert!(text.len() > crate::limits::EDIT_WHOLE_BYTES);
     let flag = |key: &str| flag(&text, key);
     let segment =
         |key: &str| documents(&text)[0].segments.iter().find(|it| it.key == key).expect("the segment").clone();
     let edits = [
         Edit::Put(Resource::Flag(Flag { enabled: false, ..flag("flag-0") })),
         Edit::Put(Resource::Flag(Flag { name: "It's".to_owned(), ..flag("flag-7") })),
-        Edit::Put(Resource::Flag(Flag { rules: Vec::new(), ..flag("flag-1199") })),
+        Edit::Put(Resource::Flag(Flag { rules: Vec::new(), ..flag("flag-119") })),
         Edit::Put(Resource::Flag(Flag { key: "new".to_owned(), ..flag("flag-3") })),
         Edit::Put(Resource::Flag(flag("flag-3"))),
-        Edit::Delete { kind: Kind::Flag, key: "flag-600".to_owned() },
-        Edit::Delete { kind: Kind::Flag, key: "flag-1199".to_owned() },
+        Edit::Delete { kind: Kind::Flag, key: "flag-60".to_owned() },
+        Edit::Delete { kind: Kind::Flag, key: "flag-119".to_owned() },
         Edit::Delete { kind: Kind::Flag, key: "unknown".to_owned() },
-        Edit::Put(Resource::Segment(resource::Segment { all: false, ..segment("s299") })),
+        Edit::Put(Resource::Segment(resource::Segment { all: false, ..segment("s29") })),
         Edit::Put(Resource::Segment(resource::Segment { key: "new".to_owned(), ..segment("s1") })),
         Edit::Delete { kind: Kind::Segment, key: "s0".to_owned() },
     ];
     for edit in edits {
         let whole = super::page::edit(text.as_bytes(), "orders", &edit).expect("an edit");
-        let parts = super::large::edit(text.as_bytes(), "orders", &edit);
+        let parts = super::large::by_parts(text.as_bytes(), "orders", &edit);
         if matches!(&edit, Edit::Delete { key, .. } if key == "unknown") {
             assert!(parts.is_none() && whole.bytes.is_none());
             continue;
@@ -185,5 +184,5 @@ fn a_large_file_is_edited_by_its_parts_as_it_would_be_as_a_whole() {
     }
     let doubtful = text.replace("name: \"Flag 5\"", "name: \"Flag\n      5\"");
     let toggled = Edit::Put(Resource::Flag(Flag { enabled: false, ..flag("flag-0") }));
-    assert!(super::large::edit(doubtful.as_bytes(), "orders", &toggled).is_none());
+    assert!(super::large::by_parts(doubtful.as_bytes(), "orders", &toggled).is_none());
 }

@@ -23,7 +23,7 @@ use gix::ObjectId;
 use self::rejection::Complaint;
 use self::wire::{Advertisement, Answer, Verdict};
 use super::error::damaged;
-use super::mirror::{compare_and_set, lock};
+use super::mirror::{compare_and_set, lock, tips};
 use super::transport::{self, Address, Errand, Lost, Patience};
 use super::{Error, Mirror, Remote, list, place};
 use crate::clock::{Clock as _, System};
@@ -217,9 +217,10 @@ fn is_perhaps_stale(error: &PushError) -> bool {
 fn refused(errand: &mut Errand, error: Error) -> PushError {
     let (status, said) = errand.said();
     match (status, &error) {
-        (Some(401 | 403 | 404 | 410 | 413), _) => rejection::explain(&Complaint { reason: "", said: &said, status }),
-        // What `ssh` and the program at its other end say.
-        (None, Error::Refused(_)) => rejection::explain(&Complaint { reason: "", said: &said, status }),
+        // A gate, or what `ssh` and the program at its other end say.
+        (Some(401 | 403 | 404 | 410 | 413), _) | (None, Error::Refused(_)) => {
+            rejection::explain(&Complaint { reason: "", said: &said, status })
+        }
         (None, Error::Unreachable(_)) if !said.trim().is_empty() => {
             match rejection::explain(&Complaint { reason: "", said: &said, status }) {
                 PushError::Rejected(told) if told.kind != RejectionKind::Other => PushError::Rejected(told),
@@ -228,6 +229,24 @@ fn refused(errand: &mut Errand, error: Error) -> PushError {
         }
         _ => PushError::Failed(error),
     }
+}
+
+/// Commits that the server has, as far as they are here. Of a branch that has moved on there it has what it had when we
+/// fetched; should it have thrown that away, it says that objects are missing, and takes nothing.
+fn known(repository: &gix::Repository, server: &Advertisement) -> Result<Vec<ObjectId>, Error> {
+    let ours = tips(repository, "refs/heads/")?;
+    let mut quiet = repository.clone();
+    // Thousands of references that are not here are not looked for on the disk again and again.
+    quiet.objects.refresh_never();
+    let here = |id: &ObjectId| quiet.find_commit(*id).is_ok();
+    let mut known: Vec<ObjectId> = server.have.iter().copied().filter(here).collect();
+    for (name, id) in &server.references {
+        let before = name.strip_prefix("refs/heads/").and_then(|branch| ours.get(branch)).copied();
+        known.extend(if here(id) { Some(*id) } else { before });
+    }
+    known.sort_unstable();
+    known.dedup();
+    Ok(known)
 }
 
 /// Asks for the change and hears what became of it.
@@ -249,8 +268,7 @@ fn send(mut errand: Errand, server: &Advertisement, push: &Checked, patience: &P
     }
     let mut request = wire::command(reference, *old, *new, server, list::AGENT);
     if let Some(new) = new {
-        let known = server.references.values().chain(&server.have).copied();
-        let known = known.filter(|id| repository.find_commit(*id).is_ok()).collect();
+        let known = known(repository, server)?;
         request.extend_from_slice(&outgoing::pack(repository, *new, known, patience)?);
     }
     let mut answer = Answer::new(server);

@@ -34,7 +34,9 @@ use RejectionKind::{Hook, Other, Permission, Protected, Quota, ReadOnly};
 /// Words, in small letters, and what they mean; the first that are found count. What is particular stands before what
 /// many say: a hook that declines because of a protected branch says both.
 const WORDS: &[(&str, Meaning)] = &[
+    // A branch cannot be the directory of another one.
     // Somebody else was faster. Git, then Azure DevOps ("has already been updated by another client").
+    ("exists; cannot create", No(Other)),
     ("stale info", Stale),
     ("fetch first", Stale),
     ("non-fast-forward", Stale),
@@ -241,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_providers_say_has_a_kind() {
-        let cases: [(&str, &str, &str); 54] = [
+        let cases: [(&str, &str, &str); 56] = [
             // GitHub
             (
                 "protected branch hook declined",
@@ -397,6 +399,12 @@ mod tests {
                 "Protected",
             ),
             ("deletion prohibited", "error: denying ref deletion for refs/heads/x", "Protected"),
+            (
+                "failed to update ref",
+                "error: cannot lock ref 'refs/heads/a/b': 'refs/heads/a' exists; cannot create 'refs/heads/a/b'",
+                "Other",
+            ),
+            ("missing necessary objects", "", "Other"),
             ("funny refname", "error: refusing to create funny ref 'refs/heads/x' remotely", "Other"),
             ("Working directory has unstaged changes", "", "Other"),
             ("unpacker error: index-pack abnormal exit", "error: file write error: No space left on device", "Quota"),

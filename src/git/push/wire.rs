@@ -4,6 +4,7 @@
 //! it (gitprotocol-pack, "Pushing Data To a Server").
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use gix::ObjectId;
 use gix::hash::Kind;
@@ -140,10 +141,10 @@ pub(super) fn command(
         }
     }
     if server.capabilities.iter().any(|known| known.starts_with("object-format=")) {
-        line.push_str(&format!(" object-format={}", server.format));
+        let _ = write!(line, " object-format={}", server.format);
     }
     if server.capabilities.iter().any(|known| known.starts_with("agent=")) {
-        line.push_str(&format!(" agent={agent}"));
+        let _ = write!(line, " agent={agent}");
     }
     format!("{:04x}{line}0000", line.len() + 4).into_bytes()
 }

@@ -128,7 +128,7 @@ impl Conversation {
 /// One push: what the server says first, one request, one answer.
 pub(super) enum Errand {
     Http(http::Errand),
-    Program(child::Errand),
+    Program(Box<child::Errand>),
 }
 
 /// An errand that came to nothing.
@@ -171,7 +171,7 @@ impl Errand {
 
 /// Starts a push to a repository on this machine. One that is the operator's own gets its files along with its branch.
 pub(super) fn push_local(path: &std::path::Path, own: bool, patience: &Patience) -> Result<Errand, Error> {
-    child::push_local(path, own, patience).map(Errand::Program)
+    child::push_local(path, own, patience).map(Box::new).map(Errand::Program)
 }
 
 /// Starts a push over ssh, as [`over_ssh`].
@@ -182,7 +182,7 @@ pub(super) fn push_over_ssh(
     patience: &Patience,
 ) -> Result<Errand, Error> {
     let login = ssh::Login::prepare(credential, scratch)?;
-    child::push_over_ssh(place, login, patience).map(Errand::Program)
+    child::push_over_ssh(place, login, patience).map(Box::new).map(Errand::Program)
 }
 
 /// Has a `git` program reach a place by `ssh` as we would. What is answered has to live as long as the program.

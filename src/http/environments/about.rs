@@ -52,6 +52,8 @@ pub(super) fn resources() -> Operation {
 
 pub(super) fn resource() -> Operation {
     read("resource", "A flag or a segment")
+        .query("at", json!({ "type": "string" }), "As of this commit, a whole id in the history of the branch.")
+        .refuses(FORM, &[Code::Invalid])
         .path("namespace", "The namespace.")
         .path("type", "`flipt.core.Flag` or `flipt.core.Segment`.")
         .path("key", "Its key.")
@@ -89,6 +91,37 @@ pub(super) fn delete_resource() -> Operation {
         .path("key", "Its key.")
 }
 
+pub(super) fn history() -> Operation {
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": crate::limits::HISTORY_PAGE_MAX });
+    read("history", "What became of a flag or a segment")
+        .describe(
+            "The commits that changed it, newest first, with what it was then. Commits that changed other parts of its \
+             file are not among them.",
+        )
+        .path("namespace", "The namespace.")
+        .path("type", "`flipt.core.Flag` or `flipt.core.Segment`.")
+        .path("key", "Its key.")
+        .query("from", json!({ "type": "string" }), "`next` of an earlier answer: what is older than that commit.")
+        .query("limit", limit, "How many at most.")
+        .ok("The newest first.", "History")
+        .refuses(FORM, &[Code::Invalid])
+}
+
+pub(super) fn revert() -> Operation {
+    written("revert", "Brings a flag or a segment back")
+        .describe(
+            "With `to` it becomes what it was at that commit, be it gone. With `commit` what that one did to it is \
+             undone, and what came after is kept; where that touched the same fields, 409 carries all three versions. It \
+             is a new commit, on a branch environment if the request says so.",
+        )
+        .path("namespace", "The namespace.")
+        .path("type", "`flipt.core.Flag` or `flipt.core.Segment`.")
+        .path("key", "Its key.")
+        .body("RevertRequest", Shape::Json)
+        .ok("What was done, or with `dryRun` what would be.", "Outcome")
+        .header("If-Match", "As the field `revision`.")
+}
+
 pub(super) fn change() -> Operation {
     written("change", "Several changes in one commit")
         .describe("All of them or none, each on top of the one before.")
@@ -123,7 +156,15 @@ pub(super) fn update_branch() -> Operation {
 }
 
 pub(super) fn propose() -> Operation {
-    Operation::new(Tag::Management, "propose", "Proposes a branch")
+    without_provider("propose", "Proposes a branch")
+}
+
+pub(super) fn branch_changes() -> Operation {
+    without_provider("branchChanges", "The commits that a proposal of a branch would have")
+}
+
+fn without_provider(id: &'static str, summary: &'static str) -> Operation {
+    Operation::new(Tag::Management, id, summary)
         .describe("There is no provider to propose to yet.")
         .path("environment", "The environment.")
         .path("branch", "Its key.")

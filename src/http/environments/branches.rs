@@ -39,12 +39,20 @@ pub(in crate::http) async fn update(state: Data<State>, request: HttpRequest, se
 /// `POST /api/v2/environments/{environment}/branches/{branch}`: what Flipt answers without a provider to propose to.
 /// Nothing is made.
 pub(in crate::http) async fn propose(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let permitted = auth::admit(&state, Need::CHANGE, &request)
-        .and_then(|pass| access::some_of(&state, &pass, Action::Propose, &segment(&request, "environment")).map(drop));
-    let refused = permitted.and_then(|()| {
-        Err::<HttpResponse, _>(Failure::new(Code::Unimplemented, "Propose not implemented in non-commercial version"))
-    });
-    refused.unwrap_or_else(|failure| failure.json())
+    let message = "Propose not implemented in non-commercial version";
+    without_provider(&state, &request, Need::CHANGE, message).json()
+}
+
+/// `GET /api/v2/environments/{environment}/branches/{branch}/changes`: likewise.
+pub(in crate::http) async fn changes(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let message = "ListBranchedChanges not implemented in non-commercial version";
+    without_provider(&state, &request, Need::READ, message).json()
+}
+
+fn without_provider(state: &State, request: &HttpRequest, need: Need, message: &'static str) -> Failure {
+    let found = auth::admit(state, need, request)
+        .and_then(|pass| access::some_of(state, &pass, need.action(), &segment(request, "environment")));
+    found.map_or_else(|failure| failure, |_| Failure::new(Code::Unimplemented, message))
 }
 
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {

@@ -12,6 +12,7 @@ mod access;
 mod branches;
 mod changes;
 mod fields;
+mod history;
 mod list;
 mod namespaces;
 mod options;
@@ -49,6 +50,10 @@ pub(super) fn routes(table: &mut impl Table) {
     let one = "/api/v2/environments/{environment}/namespaces/{namespace}/resources/{type}/{key}";
     table.route(GET_AMONG, one, resources::get, about::resource);
     table.route(DELETE, one, resources::delete, about::delete_resource);
+    let past = "/api/v2/environments/{environment}/namespaces/{namespace}/resources/{type}/{key}/history";
+    table.route(GET, past, history::list, about::history);
+    let back = "/api/v2/environments/{environment}/namespaces/{namespace}/resources/{type}/{key}/revert";
+    table.route(POST, back, history::revert, about::revert);
     let changes = "/api/v2/environments/{environment}/changes";
     table.route(POST, changes, changes::change, about::change);
     let all = "/api/v2/environments/{environment}/branches";
@@ -57,6 +62,8 @@ pub(super) fn routes(table: &mut impl Table) {
     let one = "/api/v2/environments/{environment}/branches/{branch}";
     table.route(POST_AMONG, one, branches::propose, about::propose);
     table.route(DELETE, one, branches::delete, about::delete_branch);
+    let commits = "/api/v2/environments/{environment}/branches/{branch}/changes";
+    table.route(GET, commits, branches::changes, about::branch_changes);
     let update = "/api/v2/environments/{environment}/branches/{branch}/update";
     table.route(POST, update, branches::update, about::update_branch);
 }

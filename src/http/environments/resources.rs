@@ -47,7 +47,7 @@ pub(in crate::http) async fn delete(state: Data<State>, request: HttpRequest) ->
 }
 
 /// The kind that a path names.
-fn kind(request: &HttpRequest) -> Result<Kind, String> {
+pub(super) fn kind(request: &HttpRequest) -> Result<Kind, String> {
     let name = segment(request, "type");
     let found = [Kind::Flag, Kind::Segment].into_iter().find(|kind| kind.type_url() == name);
     // Flipt splits at the last dot.
@@ -73,7 +73,8 @@ async fn one(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse,
     let environment = access::environment(state, &pass, Action::Read, &name, &namespace)?;
     let kind = kind(request).map_err(|name| unknown_type(&name))?;
     let key = segment(request, "key").into_owned();
-    tip::answer(state, request, environment, move |tip| {
+    let at = Fields::of_query(request, &["at"])?.filled("at")?;
+    tip::answer_at(state, request, environment, at, move |tip| {
         let found = tip.view.get(&namespace, kind, &key).ok_or_else(|| {
             let word = kind.word();
             Failure::not_found(format!("getting {word} {namespace}/{key}: {word} {namespace}/{key} not found"))
@@ -84,7 +85,10 @@ async fn one(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse,
     .await
 }
 
-fn unknown_type(name: &str) -> Failure {
+pub(super) fn unknown_type(name: &str) -> Failure {
+    if name.contains('/') {
+        return Failure::not_found("Not Found");
+    }
     Failure::not_found(format!("git storage view: resource type \"{name}\" not found"))
 }
 

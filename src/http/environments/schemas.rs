@@ -166,6 +166,49 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
             }),
         )
     }),
+    ("RevertRequest", || {
+        with_options(
+            &[],
+            json!({
+                "to": told("A commit, hex: it becomes what it was there."),
+                "commit": told("A commit, hex: what it did is undone."),
+            }),
+        )
+    }),
+    ("History", || {
+        json!({
+            "type": "object",
+            "required": ["entries", "next"],
+            "properties": {
+                "entries": { "type": "array", "items": schema("HistoryEntry") },
+                "next": { "type": ["string", "null"], "description": "Goes on there as `from`; absent at the end." },
+            },
+        })
+    }),
+    ("HistoryEntry", || {
+        json!({
+            "type": "object",
+            "required": [
+                "commit", "message", "authorName", "authorEmail", "timestamp", "verb", "fields", "payload",
+                "resourceRevision",
+            ],
+            "properties": {
+                "commit": { "type": "string" },
+                "message": { "type": "string" },
+                "authorName": { "type": "string" },
+                "authorEmail": { "type": "string" },
+                "timestamp": { "type": "string", "format": "date-time" },
+                "verb": { "enum": ["create", "update", "delete"] },
+                "fields": {
+                    "type": "array",
+                    "description": "What is not as it was before: `enabled`, `rules[1].distributions`.",
+                    "items": { "type": "string" },
+                },
+                "payload": { "anyOf": [schema("Payload"), { "type": "null" }], "description": "As it was then; absent if it was gone." },
+                "resourceRevision": { "type": ["string", "null"] },
+            },
+        })
+    }),
     ("ChangesRequest", || {
         let changes =
             json!({ "type": "array", "minItems": 1, "maxItems": crate::limits::CHANGES, "items": schema("Change") });

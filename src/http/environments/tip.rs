@@ -42,8 +42,28 @@ pub(super) async fn answer(
     environment: Arc<Environment>,
     make: impl FnOnce(&Tip) -> Result<Made, Failure> + Send + 'static,
 ) -> Result<HttpResponse, Failure> {
+    answer_at(state, request, environment, None, make).await
+}
+
+/// Answers from the tip of an environment, or as of a commit in its history.
+pub(super) async fn answer_at(
+    state: &Data<State>,
+    request: &HttpRequest,
+    environment: Arc<Environment>,
+    at: Option<String>,
+    make: impl FnOnce(&Tip) -> Result<Made, Failure> + Send + 'static,
+) -> Result<HttpResponse, Failure> {
     let made = blocking(state, move |state| {
-        let tip = state.writers.tip(&environment)?;
+        let tip = match at {
+            None => state.writers.tip(&environment)?,
+            Some(commit) => match state.writers.at(&environment, &commit)? {
+                Some(tip) => tip,
+                None => {
+                    let message = format!("commit {commit} is not in the history of branch \"{}\"", environment.branch);
+                    return Ok(Err(Failure::not_found(message)));
+                }
+            },
+        };
         Ok(make(&tip).map(|made| (Bytes::from(made.body.to_string()), made.tag)))
     });
     let (bytes, tag) = made.await??;

@@ -27,7 +27,7 @@ mod recorded;
 use cases::Case;
 
 fn corpus() -> PathBuf {
-    Path::new(option_env!("EDIT_DEV").unwrap_or(env!("CARGO_MANIFEST_DIR"))).join("fixtures/edits")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/edits")
 }
 
 /// What a file declares.

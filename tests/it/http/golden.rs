@@ -163,7 +163,7 @@ pub(super) fn judge(
     }
 }
 
-pub(super) fn unused(file: &str, used: &[bool], failures: &mut Vec<String>) {
+fn unused(file: &str, used: &[bool], failures: &mut Vec<String>) {
     for (difference, used) in CONVERSATIONS.iter().zip(used) {
         if difference.file == file && !used {
             failures.push(format!("{} does not differ any more", difference.name));
