@@ -290,7 +290,7 @@ fn cases() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
         Some(_) => ProptestConfig::default(),
         None => ProptestConfig {
-            cases: 1_500,
+            cases: 600,
             rng_seed: RngSeed::Fixed(0x5eed),
             failure_persistence: None,
             ..ProptestConfig::default()
