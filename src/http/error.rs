@@ -260,7 +260,7 @@ impl Failure {
         match self.code {
             Code::Unavailable => drop(response.insert_header((header::RETRY_AFTER, "5"))),
             Code::TooMany { seconds } | Code::Down { seconds } => {
-                drop(response.insert_header((header::RETRY_AFTER, seconds.to_string())))
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
             _ => {}
         }

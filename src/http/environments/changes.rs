@@ -11,7 +11,7 @@ use super::refusal::Asked;
 use super::writing::{Named, carried_out, outcome};
 use super::{action, namespaces, resources};
 use crate::flags::resource::view::DEFAULT;
-use crate::flags::resource::{Kind, Resource, payload};
+use crate::flags::resource::{Kind, Resource};
 use crate::http::auth::{self, Need};
 use crate::http::error::Failure;
 use crate::http::{State, body};
@@ -119,8 +119,11 @@ fn of_resource(fields: &Fields, action: &str, kind: &str, key: &str, value: Opti
             return Err(Failure::invalid("key must not be empty"));
         }
         // Beside a type the payload needs none.
-        let (Some(kind), None) = (kind, value.get("@type")) else { return resources::read(Some(value), key) };
-        payload::resource(kind, key, value).map_err(|error| Failure::invalid(error.to_string()))
+        let mut value = value.clone();
+        if let (Some(kind), Some(object)) = (kind, value.as_object_mut()) {
+            object.entry("@type").or_insert_with(|| kind.type_url().into());
+        }
+        resources::read(Some(&value), key)
     };
     let of_kind = |resource: Resource| match kind {
         Some(kind) if kind != resource.kind() => Err(fields.wrong("type", "that of the payload")),

@@ -35,6 +35,20 @@ pub(super) async fn recorded_world(rest: &str) -> World {
     world
 }
 
+/// A daemon whose remote cannot be reached, and never could.
+pub(super) async fn unreachable_world() -> World {
+    let mut world = Plan::of(Sender::Github).without_webhook().empty().forge_only();
+    let state = world.path().join("state");
+    world.text = format!(
+        "state: {{directory: {state:?}}}\nserver: {{host: 127.0.0.1, http_port: 0}}\nstorage:\n  flags: {{remote: \
+         \"http://127.0.0.1:1/flags.git\", branch: main, poll_interval: 5m}}\nenvironments:\n  default: {{storage: \
+         flags, default: true}}\n"
+    );
+    world.start_daemon().await;
+    assert!(asking(async || world.daemon().settled()).await, "it knows that there is nothing");
+    world
+}
+
 /// The files of a branch.
 fn tree(branch: &str) -> Vec<(String, Vec<u8>)> {
     fn walk(root: &Path, below: &str, files: &mut Vec<(String, Vec<u8>)>) {
@@ -235,9 +249,4 @@ async fn replayed(from: &'static str, to: Option<&'static str>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn namespaces_and_resources() {
     replayed("environments", Some("branches, none")).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn branches() {
-    replayed("branches, none", None).await;
 }

@@ -21,17 +21,6 @@ use super::wire;
 /// Operation (a `*` is any), status, and why it is not asked for.
 const UNREACHED: &[(&str, u16, &str)] = &[
     ("*", 408, "takes ten seconds: http::body and tests/it/webhooks.rs have clocks of their own"),
-    ("branches", 200, "not there yet"),
-    ("branches", 503, "not there yet"),
-    ("createBranch", 200, "not there yet"),
-    ("createBranch", 409, "not there yet"),
-    ("createBranch", 503, "not there yet"),
-    ("deleteBranch", 200, "not there yet"),
-    ("deleteBranch", 409, "not there yet"),
-    ("deleteBranch", 503, "not there yet"),
-    ("updateBranch", 200, "not there yet"),
-    ("updateBranch", 409, "not there yet"),
-    ("updateBranch", 503, "not there yet"),
     ("evaluateBoolean", 503, "takes 128 MiB of bodies at one time: http::body counts smaller ones"),
     ("evaluateVariant", 503, "the same"),
     ("evaluateBatch", 503, "the same"),
