@@ -101,10 +101,8 @@ async fn somebody_else_who_pushed_first_loses_nothing() {
     world.commit("main", &[(SHOP, &theirs)]);
     put(&world, ENVIRONMENT, "ours", "One").await.unwrap();
     world.commit("main", &[("other/features.yaml", "namespace: other\n")]);
-    let with = Request {
-        revision: Some(revision.clone()),
-        ..request(&world, ENVIRONMENT, What::Put(flag("second", "Two")))
-    };
+    let with =
+        Request { revision: Some(revision.clone()), ..request(&world, ENVIRONMENT, What::Put(flag("second", "Two"))) };
     world.daemon().writers().change(with).await.unwrap();
     let now = text(&world, "main", SHOP);
     assert!(now.contains("theirs") && now.contains("One") && now.contains("Two"), "{now}");
@@ -116,11 +114,12 @@ async fn somebody_else_who_pushed_first_loses_nothing() {
     let clash = text(&world, "main", SHOP).replace("name: One", "name: Theirs");
     assert!(clash.contains("Theirs"), "{clash}");
     let pushed = world.commit("main", &[(SHOP, &clash)]);
-    let clash =
-        Request { revision: Some(revision), ..request(&world, ENVIRONMENT, What::Put(flag("ours", "Mine"))) };
+    let clash = Request { revision: Some(revision), ..request(&world, ENVIRONMENT, What::Put(flag("ours", "Mine"))) };
     let refused = world.daemon().writers().change(clash).await.unwrap_err();
     assert!(matches!(refused, Refusal::Conflict(_)), "{refused:?}");
-    assert!(world.forge.repository().tip("main").unwrap() == pushed.after || !text(&world, "main", SHOP).contains("Mine"));
+    assert!(
+        world.forge.repository().tip("main").unwrap() == pushed.after || !text(&world, "main", SHOP).contains("Mine")
+    );
     world.end().await;
 }
 
