@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::wording::Wording;
 use crate::config::Config;
@@ -32,6 +33,8 @@ pub(super) struct Storage {
 pub(super) struct Environment {
     /// It takes no direct changes.
     pub(super) protected: bool,
+    /// How long a change is served that the provider has not got, where that is allowed.
+    pub(super) break_glass: Option<Duration>,
 }
 
 impl Settings {
@@ -42,7 +45,10 @@ impl Settings {
             signer: signer(config, storage),
             wording: wording.clone(),
         };
-        let environment = |environment: &crate::config::Environment| Environment { protected: environment.protected };
+        let environment = |environment: &crate::config::Environment| Environment {
+            protected: environment.protected,
+            break_glass: environment.break_glass.map(|glass| glass.expires_after),
+        };
         Self {
             storages: config.storages.iter().map(|(name, of)| (name.clone(), storage(of))).collect(),
             environments: config.environments.iter().map(|e| (e.name.clone(), environment(e))).collect(),
@@ -61,6 +67,11 @@ impl Settings {
     /// Whether an environment takes no direct changes. A branch of it does: that is what it is for.
     pub(super) fn is_protected(&self, environment: &serve::Environment) -> bool {
         environment.base.is_none() && self.environments.get(&environment.name).is_some_and(|of| of.protected)
+    }
+
+    /// How long a change may be served that waits for the provider, where that is allowed; a branch does as its base.
+    pub(super) fn break_glass(&self, environment: &serve::Environment) -> Option<Duration> {
+        self.environments.get(environment.base.as_ref().unwrap_or(&environment.name))?.break_glass
     }
 }
 
