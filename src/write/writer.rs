@@ -201,7 +201,9 @@ impl Storage {
                     let branch = &target.environment.branch;
                     tracing::info!(storage = %self.share.storage(), branch = %branch, why = %rejection,
                         "a push of several writes was refused: each goes alone");
-                    wishes.into_iter().for_each(|wish| self.write(vec![wish]));
+                    for wish in wishes {
+                        self.write(vec![wish]);
+                    }
                     return;
                 }
                 Err(PushError::Rejected(git::Rejection { kind, message })) => {
@@ -237,7 +239,7 @@ impl Storage {
                 let refusal = Refusal::Unavailable { message, retry_after: 1 };
                 return self.fail(wishes, verdicts, &refusal);
             }
-            std::thread::sleep(pause(tries));
+            self.rest(pause(tries));
         }
     }
 
@@ -263,7 +265,18 @@ impl Storage {
                 tracing::error!(storage = %self.share.storage(), %lost, %error, "nobody knows whether a push has arrived");
                 return Err(unknown(lost));
             }
-            std::thread::sleep(pause(tries + 2));
+            self.rest(pause(tries + 2));
+        }
+    }
+
+    /// Lets time pass before another try, but for a process that ends.
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.core.halt.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::park_timeout(left.min(limits::NET_STOP_LOOK));
         }
     }
 
@@ -326,7 +339,9 @@ impl Storage {
     }
 
     pub(super) fn refuse(&self, wishes: Vec<Wish>, refusal: &Refusal) {
-        wishes.into_iter().for_each(|wish| self.core.end(wish, Err(refusal.clone())));
+        for wish in wishes {
+            self.core.end(wish, Err(refusal.clone()));
+        }
     }
 }
 
