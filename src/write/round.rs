@@ -114,6 +114,7 @@ impl<'s> Round<'s> {
             files: files.collect(),
             author: author_of(author, &rules.committer),
             committer: rules.committer.clone(),
+            authored: None,
             at,
             message: rules.wording.message(
                 &*self.storage.repository,

@@ -50,6 +50,8 @@ pub(super) struct Core {
     pub(super) planner: Planner,
     /// Breaks off whatever waits for a network.
     pub(super) halt: Arc<AtomicBool>,
+    /// When this process began: what was asked for before, nobody is working on.
+    pub(super) began: Timestamp,
     /// Records whose end this process is still working on.
     pub(super) open: Mutex<HashSet<Arc<str>>>,
     /// How long an outcome is looked for while somebody waits.
@@ -143,7 +145,7 @@ impl Storage {
         self.share.tip(branch).map(Into::into).ok_or_else(|| self.no_branch(branch))
     }
 
-    /// Whether the storage may get its first commit from here: it is of this process alone.
+    /// Whether the storage may get its first commit from here: it is on this machine.
     pub(super) fn may_begin(&self) -> bool {
         self.repository.may_begin() && self.share.heads().is_empty()
     }
@@ -186,6 +188,7 @@ impl Storage {
                 branch: target.environment.branch.to_string(),
                 old: round.old.as_deref().map(str::to_owned),
                 new: Some(tip.to_string()),
+                rewrites: false,
                 deadline: limits::WRITE_PUSH_DEADLINE,
             };
             match self.push(&push) {
