@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use yardarm::demo::dialect::Sender;
-use yardarm::demo::forge::{Fault, Kind};
 use yardarm::demo::outside::Outside;
 
 use crate::git_push::hook;
@@ -106,25 +105,32 @@ async fn a_kill_during_a_push_leaves_the_old_or_the_new_and_the_next_start_says_
     let repository = world.forge.repository().path().to_owned();
     let old = world.forge.repository().tip("main").unwrap();
 
-    // It hangs before the server has anything of it.
+    let (held, go) = (repository.join("held"), repository.join("go"));
+    let wait = "[ -f go ] || touch held; n=0; while [ ! -f go ] && [ $n -lt 600 ]; do sleep 0.1; n=$((n+1)); done";
+    let released = || {
+        std::fs::remove_file(&held).unwrap();
+        std::fs::remove_file(&go).unwrap();
+    };
+
+    // The server has not taken it, and never will.
     let mut process = Process::start(&world, "first").await;
     process.is_live().await;
-    world.forge.misbehave(Kind::Push, Fault::Stall);
-    process.ask("stalled");
-    assert!(asking(async || world.forge.count(Kind::Push) > 0).await, "{}", process.said());
+    hook(world.forge.repository(), "pre-receive", &format!("{wait}; touch gone; exit 1"));
+    process.ask("refused");
+    there(&held).await;
     process.kill();
     assert_eq!(world.forge.repository().tip("main").unwrap(), old);
-
     let mut process = Process::start(&world, "second").await;
     process.says(&["forgotten"]).await;
-    // Nobody does it once more behind anybody's back, and the forge has let go of it with its client.
-    world.forge.recover();
+    std::fs::write(&go, "").unwrap();
+    there(&repository.join("gone")).await;
+    // Nobody does it once more behind anybody's back.
     assert_eq!(world.forge.repository().tip("main").unwrap(), old);
+    std::fs::remove_file(repository.join("hooks/pre-receive")).unwrap();
+    released();
 
     // The server has taken it, and has not said so.
     process.is_live().await;
-    let (held, go) = (repository.join("held"), repository.join("go"));
-    let wait = "[ -f go ] || touch held; n=0; while [ ! -f go ] && [ $n -lt 600 ]; do sleep 0.1; n=$((n+1)); done";
     hook(world.forge.repository(), "post-receive", wait);
     process.ask("taken");
     there(&held).await;
@@ -140,8 +146,7 @@ async fn a_kill_during_a_push_leaves_the_old_or_the_new_and_the_next_start_says_
     // The server is still thinking about it when the next process looks.
     process.is_live().await;
     std::fs::remove_file(repository.join("hooks/post-receive")).unwrap();
-    std::fs::remove_file(&held).unwrap();
-    std::fs::remove_file(&go).unwrap();
+    released();
     hook(world.forge.repository(), "pre-receive", wait);
     process.ask("late");
     there(&held).await;

@@ -1,5 +1,7 @@
 //! The write way against a real Git server: others push between our read and our push, hooks refuse, the server is away.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -307,4 +309,59 @@ async fn a_branch_is_put_on_top_of_its_base_commit_by_commit_or_not_at_all() {
     let refused = rebase().await.unwrap_err();
     assert!(matches!(&refused, Refusal::Invalid { message, .. } if message.contains("merge commits")), "{refused:?}");
     world.end().await;
+}
+
+/// A key of ssh, and the setting by which Git knows whose it is.
+fn ssh_key(home: &Path) -> (std::path::PathBuf, String) {
+    let file = home.join("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-C", "", "-N", "", "-f"]).arg(&file).status();
+    assert!(made.unwrap().success());
+    let public = std::fs::read_to_string(file.with_extension("pub")).unwrap();
+    let allowed = home.join("allowed");
+    std::fs::write(&allowed, format!("yardarm@example.com {public}")).unwrap();
+    (file, format!("gpg.ssh.allowedSignersFile={}", allowed.display()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_are_signed_as_configured_whichever_ids_the_repository_has() {
+    let home = tempfile::tempdir().unwrap();
+    let (key, allowed) = ssh_key(home.path());
+    let signature = format!(
+        "signature: {{name: Yardarm, email: yardarm@example.com, enabled: true, type: ssh, key_path: {key:?}}}"
+    );
+    for sha256 in [false, true] {
+        let plan = Plan::of(Sender::Gitea).storage(&signature);
+        let plan = if sha256 { plan.sha256() } else { plan };
+        let world = plan.start().await;
+        let writers = world.daemon().writers().clone();
+        let base = world.daemon().environments().get(ENVIRONMENT).unwrap();
+        put(&world, ENVIRONMENT, "a", "A").await.unwrap();
+        writers.create_branch(&base, "topic", by("ada")).await.unwrap();
+        put(&world, "topic", "b", "B").await.unwrap();
+        // Somebody else is faster, and their commit is not signed.
+        let theirs = text(&world, "main", SHOP).replace("text: \"first\"", "text: \"theirs\"");
+        world.commit("main", &[(SHOP, &theirs)]);
+        let outcome = put(&world, ENVIRONMENT, "c", "C").await.unwrap();
+        assert_eq!(outcome.commit.len(), if sha256 { 64 } else { 40 });
+        writers.update_branch(&base, "topic", Strategy::Rebase, by("ada")).await.unwrap().unwrap();
+        let rebased = world.forge.repository().tip("flipt/production/topic").unwrap().unwrap();
+        put(&world, "topic", "d", "D").await.unwrap();
+        put(&world, ENVIRONMENT, "e", "E").await.unwrap();
+        writers.update_branch(&base, "topic", Strategy::Merge, by("ada")).await.unwrap().unwrap();
+        let repository = world.forge.repository();
+        for commit in ["main", "main~1", &rebased, "flipt/production/topic"] {
+            let mut git = yardarm::git::program::command();
+            git.args(["-c", &allowed, "--git-dir"]).arg(repository.path()).args(["verify-commit", commit]);
+            let said = git.output().unwrap();
+            let said = (said.status.success(), String::from_utf8_lossy(&said.stderr).into_owned());
+            assert!(said.0 && said.1.contains("Good \"git\" signature for yardarm@example.com"), "{commit}: {said:?}");
+        }
+        let now = text(&world, "flipt/production/topic", SHOP);
+        assert!(
+            now.contains("theirs") && ["a", "b", "c", "d", "e"].iter().all(|k| now.contains(&format!("key: {k}\n"))),
+            "{now}"
+        );
+        repository.git(["fsck", "--strict", "--no-dangling"]).unwrap();
+        world.end().await;
+    }
 }
