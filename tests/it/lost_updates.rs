@@ -38,9 +38,7 @@ fn theirs(world: &World, what: Theirs) -> Option<String> {
             "name: b, type: BOOLEAN_FLAG_TYPE, enabled: true",
         ),
         Theirs::OtherFile => BEFORE.to_owned(),
-        Theirs::Gone => {
-            BEFORE.lines().filter(|line| !line.contains("key: a,")).map(|line| format!("{line}\n")).collect()
-        }
+        Theirs::Gone => BEFORE.split_inclusive('\n').filter(|line| !line.contains("key: a,")).collect(),
     };
     let text = format!("{text}# pushed by somebody else\n");
     if what == Theirs::OtherFile {
@@ -71,7 +69,8 @@ async fn world(place: Place, denies: bool) -> World {
     let mut world = match place {
         Place::Path => {
             let directory = tempfile::Builder::new().prefix("yardarm-mirror-").tempdir().unwrap().keep();
-            plan.storage(&format!("backend: {{type: local, path: {:?}}}", directory.join("mirror"))).forge_only()
+            plan.storage(&format!("backend: {{type: local, path: '{}'}}", directory.join("mirror").display()))
+                .forge_only()
         }
         Place::Mirror | Place::Shallow => plan.forge_only(),
     };

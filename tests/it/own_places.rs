@@ -24,15 +24,19 @@ fn git(at: &Path, arguments: &[&str]) -> String {
 fn text(home: &TempDir, storage: &str) -> String {
     let state = home.path().join("state");
     format!(
-        "state: {{directory: {state:?}}}\nserver: {{host: 127.0.0.1, http_port: 0}}\n{storage}environments: {{default: \
-         {{default: true}}}}\n"
+        "state: {{directory: '{}'}}\nserver: {{host: 127.0.0.1, http_port: 0}}\n{storage}environments: {{default: \
+         {{default: true}}}}\n",
+        state.display()
     )
 }
 
 fn at_path(home: &TempDir, repository: &Path) -> String {
     text(
         home,
-        &format!("storage: {{default: {{backend: {{type: local, path: {repository:?}}}, poll_interval: 1s}}}}\n"),
+        &format!(
+            "storage: {{default: {{backend: {{type: local, path: '{}'}}, poll_interval: 1s}}}}\n",
+            repository.display()
+        ),
     )
 }
 

@@ -129,11 +129,12 @@ async fn somebody_else_who_pushed_first_loses_nothing() {
 /// More of them by `YARDARM_WRITER_ROUNDS`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_writers_on_fifty_flags_of_one_file_all_land_round_after_round() {
-    let rounds = std::env::var("YARDARM_WRITER_ROUNDS").map_or(2, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var_os("YARDARM_WRITER_ROUNDS");
+    let rounds = rounds.map_or(2, |rounds| rounds.to_str().unwrap().parse().unwrap());
     let world = Arc::new(Plan::of(Sender::Gitea).start().await);
-    let first: String = (0..50)
-        .map(|n| format!("  # number {n}\n  - {{key: f{n:02}, name: F, type: BOOLEAN_FLAG_TYPE, enabled: true}}\n"))
-        .collect();
+    let of_number =
+        |n| format!("  # number {n}\n  - {{key: f{n:02}, name: F, type: BOOLEAN_FLAG_TYPE, enabled: true}}\n");
+    let first = (0..50).map(of_number).collect::<Vec<_>>().concat();
     let mut expected = text(&world, "main", SHOP) + &first;
     world.push(&[(SHOP, &expected)]).await;
     for round in 0..rounds {
@@ -327,7 +328,8 @@ async fn commits_are_signed_as_configured_whichever_ids_the_repository_has() {
     let home = tempfile::tempdir().unwrap();
     let (key, allowed) = ssh_key(home.path());
     let signature = format!(
-        "signature: {{name: Yardarm, email: yardarm@example.com, enabled: true, type: ssh, key_path: {key:?}}}"
+        "signature: {{name: Yardarm, email: yardarm@example.com, enabled: true, type: ssh, key_path: '{}'}}",
+        key.display()
     );
     for sha256 in [false, true] {
         let plan = Plan::of(Sender::Gitea).storage(&signature);
