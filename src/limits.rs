@@ -251,6 +251,8 @@ pub const BRANCH_ENVIRONMENTS: usize = 256;
 pub const WRITE_QUEUE: usize = 256;
 /// Writes that go in one push: a chain of commits that a person still reads.
 pub const WRITE_BATCH: usize = 64;
+/// Commits of a branch that are put on top of its base one by one; a branch of more is merged.
+pub const REBASE_COMMITS: usize = 256;
 /// What a caller that met a full queue is told to wait, seconds.
 pub const WRITE_RETRY_AFTER: u32 = 5;
 /// Pushes that are tried when the branch moves each time meanwhile.

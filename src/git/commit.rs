@@ -41,6 +41,8 @@ pub struct NewCommit {
     pub author: Identity,
     /// Who made it.
     pub committer: Identity,
+    /// When it was written, if not [`Self::at`]: of a commit that is made once more on top of something else.
+    pub authored: Option<Timestamp>,
     /// When; of author and committer, UTC, whole seconds.
     pub at: Timestamp,
     /// Message.
@@ -109,7 +111,7 @@ impl Mirror {
         let mut commit = gix::objs::Commit {
             tree,
             parents: parents.into(),
-            author: signature(&new.author, new.at),
+            author: signature(&new.author, new.authored.unwrap_or(new.at)),
             committer: signature(&new.committer, new.at),
             encoding: None,
             message: message(&new.message).into(),

@@ -176,6 +176,34 @@ impl Mirror {
         if skipping && !found.more { Err(unknown()) } else { Ok(found) }
     }
 
+    /// The commits that `branch` has and `base` has not, along first parents, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCommit`], [`Error::Damaged`], [`Error::TooLarge`] if they are more than `limit`.
+    pub fn own(&self, branch: &str, base: &str, limit: usize) -> Result<Vec<Logged>, Error> {
+        let (repository, mut at, base) = self.both(branch, base)?;
+        let walk = Walk::new(&repository, &[]);
+        let mut found = Vec::new();
+        loop {
+            let parted = repository.merge_base(at, base).map_err(|error| damaged("its history", &error));
+            if self.note(parted)?.is_some_and(|parted| parted == at) {
+                break;
+            }
+            if found.len() == limit {
+                return Err(Error::TooLarge(format!("the branch has more than {limit} commits of its own")));
+            }
+            let logged = self.note(walk.logged(at))?;
+            let parent = logged.parents.first().and_then(|parent| known(&repository, parent));
+            found.push(logged);
+            match parent {
+                Some(parent) => at = parent,
+                None => break,
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
     fn both(&self, one: &str, two: &str) -> Result<(gix::Repository, ObjectId, ObjectId), Error> {
         let unknown = |commit: &str| Error::UnknownCommit(commit.to_owned());
         let repository = self.reader()?.ok_or_else(|| unknown(one))?;

@@ -36,7 +36,7 @@ pub use compact::Compaction;
 pub use error::Error;
 pub use history::{Difference, Distance, History};
 pub use mirror::Mirror;
-pub use push::{Push, PushError, Rejection, RejectionKind};
+pub use push::{OURS, Push, PushError, Rejection, RejectionKind};
 pub use sign::Signer;
 pub use standing::Standing;
 

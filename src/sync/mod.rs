@@ -79,7 +79,8 @@ pub trait Repository: Send + Sync {
         let _ = (branch, commit);
         Ok(())
     }
-    /// Whether a repository that has no commit may get its first one from here: it is nobody else's.
+    /// Whether it has no commit and may get its first one from here: it is on this machine, where nobody else's can come
+    /// to light later.
     fn may_begin(&self) -> bool {
         false
     }
@@ -111,6 +112,11 @@ pub trait Repository: Send + Sync {
     /// [`Mirror::history`].
     fn history(&self, tip: &str, paths: &[&str], from: Option<&str>, limit: usize) -> Result<History, git::Error> {
         let _ = (tip, paths, from, limit);
+        Err(read_only())
+    }
+    /// [`Mirror::own`].
+    fn own(&self, branch: &str, base: &str, limit: usize) -> Result<Vec<git::Logged>, git::Error> {
+        let _ = (branch, base, limit);
         Err(read_only())
     }
     /// [`Mirror::read_file`].
@@ -295,6 +301,9 @@ macro_rules! repository {
             ) -> Result<History, git::Error> {
                 self.mirror.history(tip, paths, from, limit)
             }
+            fn own(&self, branch: &str, base: &str, limit: usize) -> Result<Vec<git::Logged>, git::Error> {
+                self.mirror.own(branch, base, limit)
+            }
             fn read_file(
                 &self,
                 commit: &str,
@@ -317,7 +326,7 @@ repository!(
     Read,
     |of: &Self, request, _| of.look(request),
     |of: &Self, push, stop| of.mirror.advance(push, stop),
-    |of: &Self| of.own
+    |of: &Self| of.own || of.mirror.heads().is_ok_and(|heads| heads.is_empty())
 );
 
 /// Who is told how the work on a storage goes: the deliveries' records, the metrics. Must not block.

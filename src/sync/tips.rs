@@ -201,8 +201,8 @@ mod tests {
             let mut history = vec!["0".to_owned()];
             let mut tips = Tips::default();
             tips.fetched(0, &heads(&[("main", "0")]), never);
-            let mut fetches: [(Option<u64>, Option<String>); 2] = [(None, None), (None, None)];
-            let (mut planned, mut pushed): (Option<(String, String)>, Option<(String, String)>) = (None, None);
+            let mut fetches = [(None::<u64>, None::<String>), (None, None)];
+            let (mut planned, mut pushed) = (None::<(String, String)>, None::<(String, String)>);
             let mut made = 0;
             let mut served = 0;
             for step in steps {

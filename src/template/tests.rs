@@ -85,11 +85,11 @@ fn what_is_wrong_is_said_with_its_line() {
 
 #[test]
 fn no_template_runs_or_grows_without_end() {
-    let doubled: String = (0..60)
-        .map(|n| {
-            format!("{{{{define \"t{n}\"}}}}{{{{template \"t{}\"}}}}{{{{template \"t{}\"}}}}{{{{end}}}}", n + 1, n + 1)
-        })
-        .collect();
+    let double = |n: usize| {
+        let next = n + 1;
+        format!("{{{{define \"t{n}\"}}}}{{{{template \"t{next}\"}}}}{{{{template \"t{next}\"}}}}{{{{end}}}}")
+    };
+    let doubled = (0..60).map(double).collect::<Vec<_>>().concat();
     let doubled = format!("{doubled}{{{{define \"t60\"}}}}{{{{end}}}}{{{{template \"t0\"}}}}");
     let grown = format!("{{{{$x := \"aaaaaaaa\"}}}}{}{{{{len $x}}}}", "{{$x = print $x $x}}".repeat(60));
     let piped = format!("{{{{$x := \"aaaaaaaa\"}}}}{}{{{{len $x}}}}", "{{$x = $x | printf \"%s%[1]s\"}}".repeat(60));
@@ -105,7 +105,7 @@ fn no_template_runs_or_grows_without_end() {
         ("{{ printf \"%60000d\" 1 }}", "more than 16384 bytes"),
     ] {
         let error = rendered(text, "one").unwrap_err();
-        assert!(error.contains(why), "{}: {error}", &text[..text.len().min(60)]);
+        assert!(error.contains(why), "{}: {error}", text.chars().take(60).collect::<String>());
     }
     let many = format!("{{{{ print {} }}}}", "1 ".repeat(100));
     for text in [

@@ -2,7 +2,8 @@
 //!
 //! Their intents are on the disk. After each fetch they are looked for: a commit that is on its branch has landed; one
 //! that is not there once the remote cannot be working on it any more never will be, for it stands on a tip that the
-//! branch has left or that a new change will take. Nothing is pushed again: whoever asked was told that it is not known.
+//! branch has left or that a new change will take. What an earlier process left is said to be forgotten at the first
+//! fetch that does not find it; should the remote have been at work on it still, a later look corrects the record. Nothing is pushed again: whoever asked was told that it is not known.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -29,11 +30,15 @@ impl Watched {
         }
         let (watched, core) = (self.clone(), core.clone());
         let (mut fetches, share) = (share.fetches(), Arc::downgrade(share));
+        let forgotten = Arc::<Mutex<Vec<Pending>>>::default();
         tokio::spawn(async move {
             loop {
                 if *fetches.borrow_and_update() > 0 {
-                    let (core, share) = (core.clone(), share.clone());
-                    if spawn_blocking(move || look(&core, &share)).await.is_err() {
+                    let (core, share, forgotten) = (core.clone(), share.clone(), forgotten.clone());
+                    let looked = spawn_blocking(move || {
+                        look(&core, &share, &mut forgotten.lock().unwrap_or_else(PoisonError::into_inner));
+                    });
+                    if looked.await.is_err() {
                         tracing::error!("bug: looking for what became of writes panicked");
                     }
                 }
@@ -46,17 +51,22 @@ impl Watched {
     }
 }
 
-/// One look at everything that waits for one.
-fn look(core: &Core, share: &Weak<Share>) {
+/// One look at everything that waits for one, and at what was said to be `forgotten` while a remote may still have been
+/// working on it.
+fn look(core: &Core, share: &Weak<Share>, forgotten: &mut Vec<Pending>) {
     let Some(share) = share.upgrade() else { return };
     let Some(repository) = share.repository() else { return };
-    for Pending { event, tip, .. } in core.audit.pending(share.storage()) {
+    let settled = SignedDuration::try_from(limits::WRITE_SETTLED).unwrap_or(SignedDuration::MAX);
+    let said = std::mem::take(forgotten);
+    let waiting = core.audit.pending(share.storage()).into_iter().map(|pending| (pending, false));
+    for (pending, was_said) in waiting.chain(said.into_iter().map(|pending| (pending, true))) {
+        let Pending { event, tip, .. } = &pending;
         // A writer of this process is at it, or it is served and waits for the provider.
         if event.outcome == Outcome::BreakGlass || core.open().contains(&event.id) {
             continue;
         }
         let head = share.tip(&event.branch);
-        let landed = match (&head, &event.after, &tip) {
+        let landed = match (&head, &event.after, tip) {
             (head, None, None) => head.is_none(),
             (Some(head), after, tip) => after
                 .iter()
@@ -65,12 +75,17 @@ fn look(core: &Core, share: &Weak<Share>) {
             (None, ..) => false,
         };
         let now = core.clock.now();
-        let settled = SignedDuration::try_from(limits::WRITE_SETTLED).unwrap_or(SignedDuration::MAX);
-        if landed || now.duration_since(event.at) >= settled {
+        let is_over = now.duration_since(event.at) >= settled;
+        // Whoever pushed it is gone, and will not push it again.
+        let is_orphan = event.at < core.began;
+        if landed || (!was_said && (is_over || is_orphan)) {
             let (storage, revision) = (&event.storage, event.after.as_deref());
             tracing::warn!(%storage, environment = %event.environment, revision, by = %event.by.name, landed,
                 "it was found out what became of a write");
-            core.audit.record(records::found(event, landed, now));
+            core.audit.record(records::found(event.clone(), landed, now));
+        }
+        if !landed && !is_over && is_orphan {
+            forgotten.push(pending);
         }
     }
 }

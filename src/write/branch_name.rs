@@ -73,6 +73,6 @@ mod tests {
         assert_eq!(key("production", " flipt/production/x "), "x");
         assert_eq!(key("production", "flipt/staging/x"), "flipt/staging/x");
         assert_eq!(branch("production", "x"), "flipt/production/x");
-        assert_eq!(random(0x1234_21), "brisk-bowsprit-1234");
+        assert_eq!(random(0x0012_3421), "brisk-bowsprit-1234");
     }
 }

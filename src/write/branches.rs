@@ -87,7 +87,7 @@ impl Inner {
             }
             let tip = storage.tip(&from.branch)?;
             event.after = Some(tip.clone());
-            storage.move_branch(event, &branch, None, Some(&tip))?;
+            storage.move_branch(event, &branch, None, Some(&tip), false)?;
             let gone = || Refusal::Unknown(format!("the branch \"{branch}\" was made, and is gone already"));
             inner.branch_of(&from, &name).ok_or_else(gone)
         })
@@ -109,7 +109,7 @@ impl Inner {
             let branch = branch_name::branch(&from.name, &name);
             let tip: Arc<str> = storage.share.tip(&branch).ok_or_else(unknown)?.into();
             event.before = Some(tip.clone());
-            storage.move_branch(event, &branch, Some(&tip), None)
+            storage.move_branch(event, &branch, Some(&tip), None, false)
         })
         .await
     }
@@ -164,6 +164,7 @@ impl Storage {
         branch: &str,
         old: Option<&Arc<str>>,
         new: Option<&Arc<str>>,
+        rewrites: bool,
     ) -> Result<(), Refusal> {
         event.branch = branch.into();
         self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None }]);
@@ -171,6 +172,7 @@ impl Storage {
             branch: branch.to_owned(),
             old: old.map(ToString::to_string),
             new: new.map(ToString::to_string),
+            rewrites,
             deadline: limits::WRITE_PUSH_DEADLINE,
         };
         match self.repository.push(&push, &self.core.halt) {
@@ -189,6 +191,10 @@ impl Storage {
                 match (self.share.tip(branch), new) {
                     (None, None) => Ok(()),
                     (Some(tip), Some(new)) if *tip == **new => Ok(()),
+                    // Servers call it the same whether somebody was faster or they never take it.
+                    (Some(tip), Some(_)) if rewrites && old.is_some_and(|old| **old == *tip) => {
+                        Err(not_rewritten(branch))
+                    }
                     (Some(_), _) if old.is_none() => Err(Refusal::AlreadyExists(format!("branch \"{branch}\""))),
                     (tip, _) => Err(moved(branch, tip)),
                 }
@@ -205,6 +211,15 @@ impl Storage {
             }
         }
     }
+}
+
+/// The remote takes no branch that has lost a commit.
+fn not_rewritten(branch: &str) -> Refusal {
+    let message = format!(
+        "the remote lets nobody rewrite the branch \"{branch}\" (receive.denyNonFastForwards, or a rule that forbids \
+         force pushes); update it by a merge"
+    );
+    Refusal::Rejected { kind: git::RejectionKind::Protected, message }
 }
 
 /// Somebody has pushed to a branch while it was being removed or brought up to date.

@@ -16,6 +16,7 @@ pub mod history;
 pub mod message;
 pub mod plan;
 mod queue;
+mod rebase;
 mod round;
 mod settings;
 pub mod standing;

@@ -91,7 +91,8 @@ mod tests {
         for one in ["b1", "a2", "!", "a3", "b2"] {
             assert_eq!(queue.push(one), Ok(false));
         }
-        let take = || queue.take(|first, one| first[..1] == one[..1] && first != &"!", |one| *one == "!");
+        let take =
+            || queue.take(|first, one| first.chars().next() == one.chars().next() && first != &"!", |one| *one == "!");
         assert_eq!(take(), ["a1", "a2"]);
         assert_eq!(take(), ["b1"]);
         assert_eq!(take(), ["!"]);

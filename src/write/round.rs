@@ -39,7 +39,7 @@ pub(super) struct Round<'s> {
     /// What was read, by blob.
     pub(super) files: Vec<(Arc<str>, Format, Arc<SourceFile>)>,
     /// What is to be kept as declared, once there is time.
-    fresh: Vec<(Arc<str>, Arc<str>, Format, Vec<u8>, Arc<SourceFile>)>,
+    fresh: Vec<Fresh>,
     /// Commits that were made.
     pub(super) made: usize,
 }
@@ -114,6 +114,7 @@ impl<'s> Round<'s> {
             files: files.collect(),
             author: author_of(author, &rules.committer),
             committer: rules.committer.clone(),
+            authored: None,
             at,
             message: rules.wording.message(
                 &*self.storage.repository,
@@ -290,7 +291,7 @@ fn diff(texts: &Texts<'_, '_, '_>, directory: &str, planned: &Planned) -> Result
         let old = texts.find(path)?;
         diff.push_str(&text_diff::of_file(&below(directory, path), old.as_deref(), new.as_deref()));
         if diff.len() > limits::TEXT_DIFF_BYTES {
-            let cut = diff.floor_char_boundary(limits::TEXT_DIFF_BYTES);
+            let cut = (0..=limits::TEXT_DIFF_BYTES).rev().find(|at| diff.is_char_boundary(*at)).unwrap_or(0);
             diff.truncate(cut);
             diff.push_str("\n… and more\n");
             break;

@@ -3,6 +3,10 @@
 //! Edits are small: what both have at their beginning and their end is put aside first, and only what is left between is
 //! compared line by line. Where that is more than a person would read, it is shown as one replacement.
 
+use std::fmt::Write as _;
+
+use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
+
 use crate::limits;
 
 /// Lines of context around a change.
@@ -23,24 +27,16 @@ pub(super) fn of_file(path: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Str
     let (was, is) = (name("a", old.is_some()), name("b", new.is_some()));
     let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
     let (Ok(old), Ok(new)) = (std::str::from_utf8(old), std::str::from_utf8(new)) else {
-        text.push_str(&format!("Binary files {was} and {is} differ\n"));
+        let _ = writeln!(text, "Binary files {was} and {is} differ");
         return text;
     };
     if old.is_empty() && new.is_empty() {
         return text;
     }
-    text.push_str(&format!("--- {was}\n+++ {is}\n"));
+    let _ = writeln!(text, "--- {was}\n+++ {is}");
     let (old, new): (Vec<&str>, Vec<&str>) = (old.split_inclusive('\n').collect(), new.split_inclusive('\n').collect());
     hunks(&old, &new, &mut text);
     text
-}
-
-/// One line of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line<'t> {
-    Same(&'t str),
-    Old(&'t str),
-    New(&'t str),
 }
 
 fn hunks(old: &[&str], new: &[&str], text: &mut String) {
@@ -49,45 +45,49 @@ fn hunks(old: &[&str], new: &[&str], text: &mut String) {
     let tail = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(old, new)| old == new).count();
     let (old_mid, old_tail) = old_rest.split_at(old_rest.len() - tail);
     let (new_mid, _) = new_rest.split_at(new_rest.len() - tail);
-    let before = head.saturating_sub(CONTEXT);
-    let mut lines: Vec<Line<'_>> =
-        old.get(before..head).unwrap_or_default().iter().map(|line| Line::Same(line)).collect();
-    lines.extend(middle(old_mid, new_mid));
-    lines.extend(old_tail.iter().take(CONTEXT).map(|line| Line::Same(line)));
-
-    let (mut at_old, mut at_new, mut place) = (before, before, 0);
-    while let Some(first) = lines.iter().skip(place).position(|line| !matches!(line, Line::Same(_))) {
-        let start = place + first.saturating_sub(CONTEXT);
-        at_old += start - place;
-        at_new += start - place;
-        // A hunk goes on as long as changes are near each other.
-        let (mut end, mut same) = (place + first, 0);
-        for (n, line) in lines.iter().enumerate().skip(end) {
-            match line {
-                Line::Same(_) if same == CONTEXT * 2 => break,
-                Line::Same(_) => same += 1,
-                _ => (end, same) = (n + 1, 0),
-            }
-        }
-        let end = (end + CONTEXT).min(lines.len());
-        let hunk = lines.get(start..end).unwrap_or_default();
-        let olds = hunk.iter().filter(|line| !matches!(line, Line::New(_))).count();
-        let news = hunk.iter().filter(|line| !matches!(line, Line::Old(_))).count();
-        text.push_str(&format!("@@ -{} +{} @@\n", range(at_old, olds), range(at_new, news)));
-        for line in hunk {
-            let (sign, line) = match line {
-                Line::Same(line) => (' ', line),
-                Line::Old(line) => ('-', line),
-                Line::New(line) => ('+', line),
-            };
-            text.push(sign);
-            text.push_str(line);
-            if !line.ends_with('\n') {
-                text.push_str("\n\\ No newline at end of file\n");
-            }
-        }
-        (at_old, at_new, place) = (at_old + olds, at_new + news, end);
+    let mut steps = vec![DiffOp::Equal { old_index: 0, new_index: 0, len: head }];
+    for mut step in middle(old_mid, new_mid) {
+        let (DiffOp::Equal { old_index, new_index, .. }
+        | DiffOp::Delete { old_index, new_index, .. }
+        | DiffOp::Insert { old_index, new_index, .. }
+        | DiffOp::Replace { old_index, new_index, .. }) = &mut step;
+        (*old_index, *new_index) = (*old_index + head, *new_index + head);
+        steps.push(step);
     }
+    let ends = (head + old_mid.len(), head + new_mid.len());
+    steps.push(DiffOp::Equal { old_index: ends.0, new_index: ends.1, len: old_tail.len() });
+    for hunk in group_diff_ops(steps, CONTEXT) {
+        let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else { continue };
+        let (olds, news) =
+            (first.old_range().start..last.old_range().end, first.new_range().start..last.new_range().end);
+        let _ = writeln!(text, "@@ -{} +{} @@", range(olds.start, olds.len()), range(news.start, news.len()));
+        for step in &hunk {
+            if let DiffOp::Equal { .. } = step {
+                lines(' ', old.get(step.old_range()), text);
+            } else {
+                lines('-', old.get(step.old_range()), text);
+                lines('+', new.get(step.new_range()), text);
+            }
+        }
+    }
+}
+
+fn lines(sign: char, lines: Option<&[&str]>, text: &mut String) {
+    for line in lines.unwrap_or_default() {
+        text.push(sign);
+        text.push_str(line);
+        if !line.ends_with('\n') {
+            text.push_str("\n\\ No newline at end of file\n");
+        }
+    }
+}
+
+/// The steps from one to the other, the fewest where that is affordable.
+fn middle(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
+    if old.len().saturating_mul(new.len()) > limits::TEXT_DIFF_CELLS {
+        return vec![DiffOp::Replace { old_index: 0, old_len: old.len(), new_index: 0, new_len: new.len() }];
+    }
+    capture_diff_slices(Algorithm::Myers, old, new)
 }
 
 /// Lines as a hunk's head numbers them.
@@ -96,48 +96,6 @@ fn range(skipped: usize, lines: usize) -> String {
         0 => format!("{skipped},0"),
         1 => (skipped + 1).to_string(),
         _ => format!("{},{lines}", skipped + 1),
-    }
-}
-
-/// The longest common subsequence, where that is affordable.
-fn middle<'t>(old: &[&'t str], new: &[&'t str]) -> Vec<Line<'t>> {
-    let all = || old.iter().map(|line| Line::Old(line)).chain(new.iter().map(|line| Line::New(line))).collect();
-    if old.is_empty() || new.is_empty() || old.len().saturating_mul(new.len()) > limits::TEXT_DIFF_CELLS {
-        return all();
-    }
-    // lengths[i][j]: of what is common to old[i..] and new[j..].
-    let width = new.len() + 1;
-    let mut lengths = vec![0_u32; (old.len() + 1) * width];
-    let at = |lengths: &[u32], i: usize, j: usize| lengths.get(i * width + j).copied().unwrap_or_default();
-    for (i, one) in old.iter().enumerate().rev() {
-        for (j, other) in new.iter().enumerate().rev() {
-            let length = if one == other {
-                at(&lengths, i + 1, j + 1) + 1
-            } else {
-                at(&lengths, i + 1, j).max(at(&lengths, i, j + 1))
-            };
-            if let Some(cell) = lengths.get_mut(i * width + j) {
-                *cell = length;
-            }
-        }
-    }
-    let (mut lines, mut i, mut j) = (Vec::with_capacity(old.len() + new.len()), 0, 0);
-    loop {
-        match (old.get(i), new.get(j)) {
-            (Some(one), Some(other)) if one == other => {
-                lines.push(Line::Same(one));
-                (i, j) = (i + 1, j + 1);
-            }
-            (Some(one), other) if other.is_none() || at(&lengths, i + 1, j) >= at(&lengths, i, j + 1) => {
-                lines.push(Line::Old(one));
-                i += 1;
-            }
-            (_, Some(other)) => {
-                lines.push(Line::New(other));
-                j += 1;
-            }
-            (_, None) => return lines,
-        }
     }
 }
 

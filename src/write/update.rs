@@ -1,4 +1,5 @@
-//! A branch takes up what its base has got since: a merge commit, made without a work tree.
+//! A branch takes up what its base has got since: a merge commit, made without a work tree, or its own commits once more
+//! on top of the base ([`rebase`](super::rebase)), each put there as such a merge.
 //!
 //! What only one side has changed is taken from it. A flag file that both have changed is merged by resource, and within a
 //! resource by field; what comes of it is edited into the base's text, so that nobody's comments are lost. Anything else
@@ -12,11 +13,10 @@ use jiff::Timestamp;
 use super::round::{author_of, unreadable};
 use super::writer::Storage;
 use super::writers::{Conflicts, Strategy, Updated};
-use super::{By, Conflict, Refusal};
+use super::{By, Conflict, Refusal, rebase};
 use crate::audit::Event;
 use crate::flags::document;
 use crate::flags::edit::{self, Edit};
-
 use crate::flags::resource::view::File;
 use crate::flags::resource::{Kind, Resource, merge};
 use crate::flags::snapshot;
@@ -46,12 +46,18 @@ pub(super) fn update(
     }
     if parted.as_deref() == Some(&*ours) {
         event.after = Some(theirs.clone());
-        storage.move_branch(event, &branch.branch, Some(&ours), Some(&theirs))?;
+        storage.move_branch(event, &branch.branch, Some(&ours), Some(&theirs), false)?;
         return Ok(Ok(updated(&theirs, true)));
     }
     if strategy == Strategy::Rebase {
-        let message = "a rebase would rewrite a branch that others may have, which is never pushed; take a merge";
-        return Err(Refusal::Invalid { message: message.to_owned(), problems: Vec::new() });
+        let new = match rebase::onto(storage, branch, &ours, &theirs, at)? {
+            Ok(new) => new,
+            Err(conflicts) => return Ok(Err(conflicts)),
+        };
+        check(storage, base, branch, &new)?;
+        event.after = Some(new.clone());
+        storage.move_branch(event, &branch.branch, Some(&ours), Some(&new), true)?;
+        return Ok(Ok(updated(&new, true)));
     }
     let merged = Merge { storage, parted: parted.as_deref(), ours: &ours, theirs: &theirs }.files()?;
     let files = match merged {
@@ -64,6 +70,7 @@ pub(super) fn update(
         files,
         author: author_of(by, &rules.committer),
         committer: rules.committer.clone(),
+        authored: None,
         at,
         message: format!("Merge branch '{}' into {}", base.branch, branch.branch),
         signer: rules.signer.clone(),
@@ -72,7 +79,7 @@ pub(super) fn update(
     check(storage, base, branch, &committed.id)?;
     let new: Arc<str> = committed.id.into();
     event.after = Some(new.clone());
-    storage.move_branch(event, &branch.branch, Some(&ours), Some(&new))?;
+    storage.move_branch(event, &branch.branch, Some(&ours), Some(&new), false)?;
     Ok(Ok(updated(&new, true)))
 }
 
@@ -95,19 +102,20 @@ fn check(
     Err(Refusal::Invalid { message, problems })
 }
 
-struct Merge<'s> {
-    storage: &'s Storage,
-    parted: Option<&'s str>,
-    ours: &'s str,
-    theirs: &'s str,
+/// Two commits and where they parted.
+pub(super) struct Merge<'s> {
+    pub(super) storage: &'s Storage,
+    pub(super) parted: Option<&'s str>,
+    pub(super) ours: &'s str,
+    pub(super) theirs: &'s str,
 }
 
 /// Path, and the bytes that it gets.
-type Files = Vec<(String, Option<Vec<u8>>)>;
+pub(super) type Files = Vec<(String, Option<Vec<u8>>)>;
 
 impl Merge<'_> {
     /// What has to be written on top of the base's files.
-    fn files(&self) -> Result<Result<Files, Conflicts>, Refusal> {
+    pub(super) fn files(&self) -> Result<Result<Files, Conflicts>, Refusal> {
         let changed = |to: &str| self.storage.repository.changed_paths(self.parted, to).map_err(|e| unreadable(&e));
         let theirs: BTreeMap<String, Difference> =
             changed(self.theirs)?.into_iter().map(|of| (of.path.clone(), of)).collect();

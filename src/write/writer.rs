@@ -50,6 +50,8 @@ pub(super) struct Core {
     pub(super) planner: Planner,
     /// Breaks off whatever waits for a network.
     pub(super) halt: Arc<AtomicBool>,
+    /// When this process began: what was asked for before, nobody is working on.
+    pub(super) began: Timestamp,
     /// Records whose end this process is still working on.
     pub(super) open: Mutex<HashSet<Arc<str>>>,
     /// How long an outcome is looked for while somebody waits.
@@ -143,7 +145,7 @@ impl Storage {
         self.share.tip(branch).map(Into::into).ok_or_else(|| self.no_branch(branch))
     }
 
-    /// Whether the storage may get its first commit from here: it is of this process alone.
+    /// Whether the storage may get its first commit from here: it is on this machine.
     pub(super) fn may_begin(&self) -> bool {
         self.repository.may_begin() && self.share.heads().is_empty()
     }
@@ -186,6 +188,7 @@ impl Storage {
                 branch: target.environment.branch.to_string(),
                 old: round.old.as_deref().map(str::to_owned),
                 new: Some(tip.to_string()),
+                rewrites: false,
                 deadline: limits::WRITE_PUSH_DEADLINE,
             };
             match self.push(&push) {
@@ -201,7 +204,9 @@ impl Storage {
                     let branch = &target.environment.branch;
                     tracing::info!(storage = %self.share.storage(), branch = %branch, why = %rejection,
                         "a push of several writes was refused: each goes alone");
-                    wishes.into_iter().for_each(|wish| self.write(vec![wish]));
+                    for wish in wishes {
+                        self.write(vec![wish]);
+                    }
                     return;
                 }
                 Err(PushError::Rejected(git::Rejection { kind, message })) => {
@@ -237,7 +242,7 @@ impl Storage {
                 let refusal = Refusal::Unavailable { message, retry_after: 1 };
                 return self.fail(wishes, verdicts, &refusal);
             }
-            std::thread::sleep(pause(tries));
+            self.rest(pause(tries));
         }
     }
 
@@ -263,7 +268,18 @@ impl Storage {
                 tracing::error!(storage = %self.share.storage(), %lost, %error, "nobody knows whether a push has arrived");
                 return Err(unknown(lost));
             }
-            std::thread::sleep(pause(tries + 2));
+            self.rest(pause(tries + 2));
+        }
+    }
+
+    /// Lets time pass before another try, but for a process that ends.
+    fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            if self.core.halt.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::park_timeout(left.min(limits::NET_STOP_LOOK));
         }
     }
 
@@ -326,7 +342,9 @@ impl Storage {
     }
 
     pub(super) fn refuse(&self, wishes: Vec<Wish>, refusal: &Refusal) {
-        wishes.into_iter().for_each(|wish| self.core.end(wish, Err(refusal.clone())));
+        for wish in wishes {
+            self.core.end(wish, Err(refusal.clone()));
+        }
     }
 }
 

@@ -150,6 +150,7 @@ impl Writers {
             environments,
             board,
             audit,
+            began: clock.now(),
             clock,
             settings: ArcSwap::from_pointee(Settings::of(config)),
             views: super::views::Views::default(),

@@ -17,6 +17,7 @@ pub(crate) fn change(parent: Option<&str>, files: &[(&str, Option<&[u8]>)]) -> N
         files: files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.map(<[u8]>::to_vec))).collect(),
         author: ada,
         committer: yardarm,
+        authored: None,
         at: Timestamp::from_second(1_700_000_100).unwrap(),
         message: "Turn the banner on\n\nBecause.".to_owned(),
         signer: None,

@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) fn moving(branch: &str, old: Option<&str>, new: Option<&str>) -> Push {
     let hex = |id: Option<&str>| id.map(str::to_owned);
-    Push { branch: branch.to_owned(), old: hex(old), new: hex(new), deadline: LONG }
+    Push { branch: branch.to_owned(), old: hex(old), new: hex(new), rewrites: false, deadline: LONG }
 }
 
 pub(crate) fn push(mirror: &Mirror, remote: &Remote, push: &Push, with: PushWith) -> Result<(), PushError> {
@@ -253,5 +253,34 @@ fn a_large_file_goes_whole() {
         push(&mirror, &remote, &moving("main", Some(&tip), Some(&new)), with).unwrap();
         assert_eq!(repository.git(["cat-file", "-s", &format!("{new}:large.bin")]).unwrap().trim(), "6291456");
         fsck(repository.path());
+    }
+}
+
+#[test]
+fn only_a_branch_of_ours_can_be_made_to_forget_a_commit_and_only_the_one_that_was_seen() {
+    const OURS: &str = "flipt/production/x";
+    for with in BOTH {
+        let (server, home) = (Server::start(), tempfile::tempdir().unwrap());
+        let (repository, tip) = flags(&server, "flags.git");
+        repository.set_branch(OURS, &tip).unwrap();
+        let mirror = mirror(home.path());
+        for remote in [server.remote("flags.git"), remote(&repository.path().display().to_string())] {
+            fetch(&mirror, &remote, &["main", "flipt/*"]).unwrap();
+            let seen = repository.tip(OURS).unwrap().unwrap();
+            let (gone, left) = (edit(&mirror, &seen, "gone: 1\n"), edit(&mirror, &seen, &remote.url));
+            push(&mirror, &remote, &moving(OURS, Some(&seen), Some(&gone)), with).unwrap();
+            let rewriting =
+                |branch: &str, old: &str, new: &str| Push { rewrites: true, ..moving(branch, Some(old), Some(new)) };
+            let error = push(&mirror, &remote, &moving(OURS, Some(&gone), Some(&left)), with).unwrap_err();
+            assert!(error.to_string().contains("does not stand on"), "{error}");
+            let error = push(&mirror, &remote, &rewriting("main", &gone, &left), with).unwrap_err();
+            assert!(error.to_string().contains("no branch that may be rewritten"), "{error}");
+            let error = push(&mirror, &remote, &rewriting(OURS, &seen, &left), with).unwrap_err();
+            assert!(matches!(error, PushError::Stale { .. }), "{error}");
+            assert_eq!(repository.tip(OURS).unwrap().as_ref(), Some(&gone), "{with:?}");
+            push(&mirror, &remote, &rewriting(OURS, &gone, &left), with).unwrap();
+            assert_eq!(repository.tip(OURS).unwrap().as_ref(), Some(&left), "{with:?}");
+            fsck(repository.path());
+        }
     }
 }

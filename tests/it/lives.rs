@@ -139,5 +139,5 @@ async fn the_demonstration_does_what_it_says() {
     for sender in Sender::ALL {
         assert!(text.contains(sender.title()), "{text}");
     }
-    assert!(text.contains("12 of 12 as they should be"), "{text}");
+    assert!(text.contains("14 of 14 as they should be"), "{text}");
 }

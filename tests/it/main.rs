@@ -36,7 +36,10 @@ mod writes;
 mod contents;
 mod deliveries;
 mod intake;
+mod killed;
 mod lives;
+mod lost_updates;
+mod own_places;
 mod past;
 #[path = "../reference/mod.rs"]
 mod reference;

@@ -148,7 +148,7 @@ async fn the_audit_says_what_was_done_and_what_was_refused_and_survives_a_restar
     let lines = std::fs::read_to_string(&file).unwrap();
     assert_eq!(
         lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect::<Vec<_>>(),
-        [before.clone()]
+        std::slice::from_ref(&before)
     );
     world.start_daemon().await;
     assert_eq!(told(&world, "/api/v2/audit").await["events"], json!([before]));

@@ -7,6 +7,7 @@ use yardarm::auth::Method;
 use yardarm::demo::dialect::Sender;
 use yardarm::demo::forge::{Fault, Kind as Requests};
 use yardarm::demo::outside::Form;
+use yardarm::flags::edit::{self, Edit};
 use yardarm::flags::resource::{Flag, Resource};
 use yardarm::flags::snapshot::FlagKind;
 use yardarm::write::writers::Strategy;
@@ -14,11 +15,11 @@ use yardarm::write::{By, Change, Outcome, Refusal, Request, What};
 
 use crate::world::{ENVIRONMENT, NAMESPACE, Plan, SHOP, World, features, served};
 
-fn by(name: &str) -> By {
+pub(crate) fn by(name: &str) -> By {
     By { name: name.into(), method: Method::Token, person: None, address: None }
 }
 
-fn flag(key: &str, name: &str) -> Resource {
+pub(crate) fn flag(key: &str, name: &str) -> Resource {
     Resource::Flag(Flag {
         key: key.to_owned(),
         name: name.to_owned(),
@@ -33,7 +34,7 @@ fn flag(key: &str, name: &str) -> Resource {
     })
 }
 
-fn request(world: &World, environment: &str, what: What) -> Request {
+pub(crate) fn request(world: &World, environment: &str, what: What) -> Request {
     Request {
         environment: world.daemon().environments().get(environment).expect("the environment is there"),
         changes: vec![Change { namespace: NAMESPACE.to_owned(), what, revision: None }],
@@ -47,16 +48,16 @@ fn request(world: &World, environment: &str, what: What) -> Request {
     }
 }
 
-async fn put(world: &World, environment: &str, key: &str, name: &str) -> Result<Outcome, Refusal> {
+pub(crate) async fn put(world: &World, environment: &str, key: &str, name: &str) -> Result<Outcome, Refusal> {
     world.daemon().writers().change(request(world, environment, What::Put(flag(key, name)))).await
 }
 
 /// A file of a branch of the remote.
-fn text(world: &World, branch: &str, path: &str) -> String {
+pub(crate) fn text(world: &World, branch: &str, path: &str) -> String {
     world.forge.repository().git(["show", &format!("{branch}:{path}")]).unwrap()
 }
 
-fn subjects(world: &World, branch: &str) -> Vec<String> {
+pub(crate) fn subjects(world: &World, branch: &str) -> Vec<String> {
     let log = world.forge.repository().git(["log", "--format=%s", branch]).unwrap();
     log.lines().map(str::to_owned).collect()
 }
@@ -123,23 +124,40 @@ async fn somebody_else_who_pushed_first_loses_nothing() {
     world.end().await;
 }
 
+/// More of them by `YARDARM_WRITER_ROUNDS`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_writers_on_fifty_flags_of_one_file_all_land() {
+async fn fifty_writers_on_fifty_flags_of_one_file_all_land_round_after_round() {
+    let rounds = std::env::var("YARDARM_WRITER_ROUNDS").map_or(2, |rounds| rounds.parse().unwrap());
     let world = Arc::new(Plan::of(Sender::Gitea).start().await);
-    let writers: Vec<_> = (0..50)
-        .map(|n| {
-            let world = world.clone();
-            tokio::spawn(async move { put(&world, ENVIRONMENT, &format!("f{n:02}"), "F").await })
-        })
+    let first: String = (0..50)
+        .map(|n| format!("  # number {n}\n  - {{key: f{n:02}, name: F, type: BOOLEAN_FLAG_TYPE, enabled: true}}\n"))
         .collect();
-    for writer in writers {
-        assert!(writer.await.unwrap().unwrap().made);
+    let mut expected = text(&world, "main", SHOP) + &first;
+    world.push(&[(SHOP, &expected)]).await;
+    for round in 0..rounds {
+        let writers: Vec<_> = (0..50)
+            .map(|n| {
+                let world = world.clone();
+                let name = format!("round {round}");
+                tokio::spawn(async move { put(&world, ENVIRONMENT, &format!("f{n:02}"), &name).await })
+            })
+            .collect();
+        // Somebody else is at it as well, by hand.
+        let elsewhere = format!("namespace: other\n# {round}\n");
+        world.commit("main", &[("other/features.yaml", &elsewhere)]);
+        for writer in writers {
+            assert!(writer.await.unwrap().unwrap().made, "round {round}");
+        }
+        for n in 0..50 {
+            let edit = [Edit::Put(flag(&format!("f{n:02}"), &format!("round {round}")))];
+            let edited = edit::apply(Some(expected.as_bytes()), NAMESPACE, &edit).unwrap();
+            expected = String::from_utf8(edited.bytes).unwrap();
+        }
+        assert_eq!(text(&world, "main", SHOP), expected, "round {round}: as if one after the other");
+        assert_eq!(text(&world, "main", "other/features.yaml"), elsewhere);
     }
-    let now = text(&world, "main", SHOP);
-    for n in 0..50 {
-        assert_eq!(now.matches(&format!("key: f{n:02}\n")).count(), 1, "{now}");
-    }
-    assert_eq!(subjects(&world, "main").len(), 51);
+    assert_eq!(expected.matches("# number ").count(), 50);
+    assert_eq!(subjects(&world, "main").len(), 2 + rounds * 51, "nobody's commit is gone");
     let environment = world.daemon().environments().get(ENVIRONMENT).unwrap();
     assert_eq!(environment.load().flags.namespaces[NAMESPACE].flags_by_key().len(), 51);
     Arc::into_inner(world).unwrap().end().await;
@@ -217,5 +235,76 @@ async fn a_branch_is_made_written_to_brought_up_to_date_and_removed() {
     let configured = writers.delete_branch(&base, ENVIRONMENT, by("ada")).await.unwrap_err();
     assert!(matches!(configured, Refusal::UnknownEnvironment(_)), "{configured:?}");
     assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "first");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_is_put_on_top_of_its_base_commit_by_commit_or_not_at_all() {
+    const TOPIC: &str = "flipt/production/topic";
+    let world = Plan::of(Sender::Gitea).start().await;
+    let writers = world.daemon().writers().clone();
+    let base = world.daemon().environments().get(ENVIRONMENT).unwrap();
+    let rebase = || writers.update_branch(&base, "topic", Strategy::Rebase, by("ada"));
+    writers.create_branch(&base, "topic", by("ada")).await.unwrap();
+    put(&world, "topic", "ours", "Ours").await.unwrap();
+    let message = Some("Same as the base\n\nIt has a reason.".to_owned());
+    let both = Request { message, ..request(&world, "topic", What::Put(flag("both", "Both"))) };
+    world.daemon().writers().change(both).await.unwrap();
+    put(&world, "topic", "last", "Last").await.unwrap();
+    let authored = |branch: &str| {
+        let log = world.forge.repository().git(["log", "--reverse", "--format=%an %at %s", branch]).unwrap();
+        log.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = authored(TOPIC);
+    // The base gets a comment and the flag that the second commit adds.
+    put(&world, ENVIRONMENT, "both", "Both").await.unwrap();
+    let commented = format!("# of the base\n{}", text(&world, "main", SHOP));
+    world.push(&[(SHOP, &commented)]).await;
+
+    let updated = rebase().await.unwrap().unwrap();
+    assert_eq!((updated.made, updated.branch.ahead, updated.branch.behind), (true, 2, 0), "what is there is left out");
+    let now = text(&world, TOPIC, SHOP);
+    assert!(now.starts_with("# of the base\n") && now.contains("key: ours") && now.contains("key: last"), "{now}");
+    let after = authored(TOPIC);
+    assert_eq!(after.len(), 5, "{after:?}");
+    assert_eq!(after[3..], [before[1].clone(), before[3].clone()], "author, date and message are as they were");
+    let tip = world.forge.repository().tip(TOPIC).unwrap();
+    assert_eq!(world.daemon().environments().get("topic").unwrap().load().commit.as_deref(), tip.as_deref());
+    assert!(!rebase().await.unwrap().unwrap().made, "there is nothing to do");
+
+    // One that does not go there stops all of them.
+    put(&world, "topic", "fine", "Fine").await.unwrap();
+    put(&world, "topic", "both", "Mine").await.unwrap();
+    put(&world, ENVIRONMENT, "both", "Theirs").await.unwrap();
+    let tip = world.forge.repository().tip(TOPIC).unwrap();
+    let conflicts = rebase().await.unwrap().unwrap_err();
+    assert_eq!((conflicts.conflicts.len(), &*conflicts.conflicts[0].key), (1, "both"));
+    assert!(conflicts.conflicts[0].message.contains("update flag shop/both"), "{conflicts:?}");
+    assert_eq!(world.forge.repository().tip(TOPIC).unwrap(), tip);
+    put(&world, ENVIRONMENT, "both", "Both").await.unwrap();
+
+    // A remote that never takes such a push is told from somebody who was faster.
+    world.forge.repository().git(["config", "receive.denyNonFastForwards", "true"]).unwrap();
+    let refused = rebase().await.unwrap_err();
+    assert!(matches!(&refused, Refusal::Rejected { message, .. } if message.contains("by a merge")), "{refused:?}");
+    assert_eq!(world.forge.repository().tip(TOPIC).unwrap(), tip);
+    world.forge.repository().git(["config", "receive.denyNonFastForwards", "false"]).unwrap();
+
+    // Somebody else's commit that was not seen is not lost.
+    let theirs = text(&world, TOPIC, SHOP).replace("name: Fine", "name: Finer");
+    let pushed = world.commit(TOPIC, &[(SHOP, &theirs)]);
+    let refused = rebase().await.unwrap_err();
+    assert!(matches!(refused, Refusal::Conflict(_)), "{refused:?}");
+    assert_eq!(world.forge.repository().tip(TOPIC).unwrap(), pushed.after);
+    rebase().await.unwrap().unwrap();
+    assert!(text(&world, TOPIC, SHOP).contains("name: Finer"));
+    assert_eq!(text(&world, "main", SHOP).matches("Finer").count(), 0);
+
+    // What was merged is not put there once more.
+    put(&world, ENVIRONMENT, "more", "More").await.unwrap();
+    writers.update_branch(&base, "topic", Strategy::Merge, by("ada")).await.unwrap().unwrap();
+    put(&world, ENVIRONMENT, "more", "Most").await.unwrap();
+    let refused = rebase().await.unwrap_err();
+    assert!(matches!(&refused, Refusal::Invalid { message, .. } if message.contains("merge commits")), "{refused:?}");
     world.end().await;
 }

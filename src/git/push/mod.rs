@@ -38,9 +38,15 @@ pub struct Push {
     pub old: Option<String>,
     /// Where it goes, hex; `None`: it goes away.
     pub new: Option<String>,
+    /// The branch may go where its old commit is not in the history: it was made anew on top of something else. Only
+    /// a branch below [`OURS`] can; the old id is checked as ever, so nobody's commit gets lost that was not seen.
+    pub rewrites: bool,
     /// Total time for the whole conversation.
     pub deadline: Duration,
 }
+
+/// Where the branches of branch environments are: no other branch is ever made to forget a commit.
+pub const OURS: &str = "flipt/";
 
 /// Why a push did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -183,7 +189,11 @@ impl Mirror {
                 self.root(&old.to_string())?;
                 self.root(&new.to_string())?;
                 let base = repository.merge_base(old, new).map_err(|error| damaged("its history", &error))?;
-                if base.is_none_or(|base| base != old) {
+                if push.rewrites {
+                    if !push.branch.starts_with(OURS) {
+                        return Err(Error::Bug(format!("{:?} is no branch that may be rewritten", push.branch)));
+                    }
+                } else if base.is_none_or(|base| base != old) {
                     return Err(Error::Bug(format!("{new} does not stand on {old}, which it would overwrite")));
                 }
             }

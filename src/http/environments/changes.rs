@@ -89,7 +89,7 @@ fn of_namespace(fields: &Fields, action: &str, key: &str, payload: Option<Value>
         };
         let mut head = Fields::of(object, "payload.".to_owned(), &["key", "name", "description", "protected"])?;
         let (name, description) = (head.text("name")?, head.text("description")?);
-        namespaces::read(key, name, description)
+        namespaces::read(key, &name, &description)
     };
     match action {
         "create" => Ok(What::CreateNamespace(head()?)),

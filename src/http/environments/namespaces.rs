@@ -91,7 +91,7 @@ async fn put(state: &Data<State>, request: &HttpRequest, sent: Body, verb: Verb)
     let revision = options::revision(request, fields.text("revision")?)?;
     let options = Options::take(&mut fields)?;
     let environment = access::environment(state, &pass, action(&options), &name, &key)?;
-    let head = read(&key, name_of, description)?;
+    let head = read(&key, &name_of, &description)?;
     let asked = Asked::Namespace { verb: verb.word(), key: &key };
     let what = match verb {
         Verb::Create => What::CreateNamespace(head.clone()),
@@ -102,7 +102,7 @@ async fn put(state: &Data<State>, request: &HttpRequest, sent: Body, verb: Verb)
     let by = by(state, &pass, request);
     let outcome = carried_out(state, environment, by, vec![change], revision, options, asked).await?;
     let answer = json!({ "namespace": shown(&head), "revision": outcome.commit });
-    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, &asking)))
+    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, asking)))
 }
 
 async fn deleted(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
@@ -121,12 +121,12 @@ async fn deleted(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespo
     let by = by(state, &pass, request);
     let outcome: Outcome = carried_out(state, environment, by, vec![change], revision, options, asked).await?;
     let answer = json!({ "revision": outcome.commit });
-    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, &asking)))
+    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, asking)))
 }
 
 /// A namespace of a request. One without a name has its key, as in a file.
-pub(super) fn read(key: &str, name: String, description: String) -> Result<Namespace, Failure> {
-    let name = if name.is_empty() { key.to_owned() } else { name };
+pub(super) fn read(key: &str, name: &str, description: &str) -> Result<Namespace, Failure> {
+    let name = if name.is_empty() { key } else { name };
     let read = payload::namespace(&json!({ "key": key, "name": name, "description": description }));
     read.map_err(|error| Failure::invalid(error.to_string()))
 }

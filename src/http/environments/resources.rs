@@ -126,7 +126,7 @@ async fn put(state: &Data<State>, request: &HttpRequest, sent: Body, verb: Verb)
     let outcome = carried_out(state, environment, by, vec![change], revision, options, asked).await?;
     let stored = outcome.written.first().and_then(|written| written.resource.as_ref()).unwrap_or(&resource);
     let answer = json!({ "resource": tip::shown(&namespace, stored), "revision": outcome.commit });
-    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, &asking)))
+    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, asking)))
 }
 
 async fn deleted(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
@@ -147,5 +147,5 @@ async fn deleted(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespo
     let by = by(state, &pass, request);
     let outcome = carried_out(state, environment, by, vec![change], revision, options, asked).await?;
     let answer = json!({ "revision": outcome.commit });
-    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, &asking)))
+    Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, asking)))
 }

@@ -12,7 +12,7 @@ fn told(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
-fn list(of: Value) -> Value {
+fn list(of: &Value) -> Value {
     json!({ "type": "array", "items": of })
 }
 
@@ -48,7 +48,7 @@ fn with_options(required: &[&str], properties: Value) -> Value {
 /// All of them.
 pub(in crate::http) const SCHEMAS: Schemas = &[
     ("EnvironmentList", || {
-        let environments = list(schema("Environment"));
+        let environments = list(&schema("Environment"));
         json!({ "type": "object", "required": ["environments"], "properties": { "environments": environments } })
     }),
     ("Environment", || {
@@ -89,7 +89,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
         json!({
             "type": "object",
             "required": ["items", "revision"],
-            "properties": { "items": list(schema("Namespace")), "revision": schema("Revision") },
+            "properties": { "items": list(&schema("Namespace")), "revision": schema("Revision") },
         })
     }),
     ("Revision", || told("A commit of the branch, hex; empty where there is none yet.")),
@@ -143,7 +143,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
         json!({
             "type": "object",
             "required": ["resources", "revision"],
-            "properties": { "resources": list(schema("Resource")), "revision": schema("Revision") },
+            "properties": { "resources": list(&schema("Resource")), "revision": schema("Revision") },
         })
     }),
     ("ResourceAnswer", || {
@@ -247,7 +247,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
                 "dryRun": { "type": "boolean" },
                 "branch": told("Where it was done."),
                 "environment": told("The environment of that branch."),
-                "resources": list(json!({
+                "resources": list(&json!({
                     "type": "object",
                     "required": ["namespace", "key", "type", "revision", "merged"],
                     "properties": {
@@ -259,7 +259,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
                         "merged": { "type": "boolean", "description": "Somebody else had changed other fields of it; both are in it." },
                     },
                 })),
-                "rewritten": list(json!({
+                "rewritten": list(&json!({
                     "type": "object",
                     "description": "What could not be edited in place and lost its comments and its form.",
                     "required": ["file", "what", "why"],
@@ -278,7 +278,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
     }),
     (
         "BranchList",
-        || json!({ "type": "object", "required": ["branches"], "properties": { "branches": list(schema("Branch")) } }),
+        || json!({ "type": "object", "required": ["branches"], "properties": { "branches": list(&schema("Branch")) } }),
     ),
     ("Branch", || branch(&[], json!({}))),
     ("UpdatedBranch", || {
@@ -346,7 +346,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
                 "base": version,
                 "ours": version,
                 "theirs": version,
-                "overlaps": list(told("A field that both have changed: `rules[1].distributions`.")),
+                "overlaps": list(&told("A field that both have changed: `rules[1].distributions`.")),
                 "resourceRevision": { "type": ["string", "null"], "description": "Its revision now." },
                 "revision": schema("Revision"),
             })),

@@ -85,7 +85,7 @@ impl From<&Change> for Named {
 
 /// Adds to an answer of Flipt's what only our callers know, where they asked for it or have to know it: that the change
 /// was joined with somebody else's, that comments were lost, that it is not pushed yet.
-pub(super) fn with_outcome(mut answer: Value, told: &Outcome, named: &[Named], asked: &Asking) -> Value {
+pub(super) fn with_outcome(mut answer: Value, told: &Outcome, named: &[Named], asked: Asking) -> Value {
     let noteworthy = told.break_glass || !told.rewritten.is_empty() || told.written.iter().any(|one| one.merged);
     if let (true, Some(answer)) = (asked.ours || noteworthy, answer.as_object_mut()) {
         answer.insert("outcome".to_owned(), outcome(told, named, asked.dry_run));

@@ -24,8 +24,7 @@ pub(super) struct World {
     pub(super) storage: Storage,
     pub(super) writers: Arc<Writers>,
     pub(super) log: Arc<Log>,
-    /// Steps that were made; the writer ends at the one that is to fail.
-    pub(super) steps: Arc<Mutex<Vec<Step>>>,
+    /// The writer ends at this step.
     pub(super) ends_at: Arc<Mutex<Option<Step>>>,
 }
 
@@ -41,11 +40,10 @@ impl World {
 
     pub(super) async fn with(fake: Fake, config: Config, log: Arc<Log>) -> Self {
         let storage = Storage::with(fake, crate::store::Store::none(), config);
-        let (steps, ends_at) = (Arc::<Mutex<Vec<Step>>>::default(), Arc::<Mutex<Option<Step>>>::default());
+        let ends_at = Arc::<Mutex<Option<Step>>>::default();
         let fault: Fault = {
-            let (steps, ends_at) = (steps.clone(), ends_at.clone());
+            let ends_at = ends_at.clone();
             Arc::new(move |step| {
-                steps.lock().unwrap().push(step);
                 let ends = *ends_at.lock().unwrap() == Some(step);
                 assert!(!ends, "provoked at {step:?}");
             })
@@ -58,7 +56,7 @@ impl World {
             clock: storage.clock.clone(),
         };
         let writers = Arc::new(Writers::with(seams, &storage.config, plan, PATIENCE, fault));
-        let world = Self { storage, writers, log, steps, ends_at };
+        let world = Self { storage, writers, log, ends_at };
         world.storage.told("fetch ok", 1).await;
         world
     }

@@ -264,8 +264,8 @@ fn a_shutdown_ends_every_stream_in_order() {
     event.until("\n\n");
     let stopped = server.stop();
     assert_eq!((line.chunk(), event.chunk()), (None, None));
+    // Whether the port is free again cannot be asked: another test may have it by now.
     server.runtime.block_on(stopped).unwrap();
-    assert!(std::net::TcpStream::connect(server.address).is_err());
 }
 
 #[test]
