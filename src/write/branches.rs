@@ -156,7 +156,7 @@ impl Storage {
         new: Option<&Arc<str>>,
     ) -> Result<(), Refusal> {
         event.branch = branch.into();
-        self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None }]);
+        self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None, wish: None }]);
         let push = Push {
             branch: branch.to_owned(),
             old: old.map(ToString::to_string),
