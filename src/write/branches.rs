@@ -167,7 +167,7 @@ impl Storage {
         rewrites: bool,
     ) -> Result<(), Refusal> {
         event.branch = branch.into();
-        self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None }]);
+        self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None, wish: None }]);
         let push = Push {
             branch: branch.to_owned(),
             old: old.map(ToString::to_string),
