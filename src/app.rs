@@ -301,6 +301,10 @@ impl Daemon {
             line += "; failing: ";
             line += &failing.join(", ");
         }
+        if let Some(told) = self.http.writers.glass() {
+            line += "; BROKEN GLASS: ";
+            line += &told.line;
+        }
         if let Some(failure) = self.trust.health().and_then(|health| health.failure) {
             line += "; the keys of JWTs cannot be fetched: ";
             line += &failure;

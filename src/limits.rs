@@ -417,6 +417,23 @@ pub const BREAK_GLASS_EXPIRES_MIN: Duration = Duration::from_secs(60);
 /// At most this: what was not pushed in a week never will be.
 pub const BREAK_GLASS_EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// A change that waits for the provider, on the disk beside its record: a value of the store holds both.
+pub const GLASS_WISH_BYTES: usize = 20 * 1024;
+/// Changes of one storage that wait for the provider. Each is looked at once a second, and nobody can oversee more.
+pub const GLASS_WAITING: usize = 100;
+/// How often what waits is looked at.
+pub const GLASS_LOOK: Duration = Duration::from_secs(1);
+/// How often it is tried to push what waits, whether or not a fetch has succeeded.
+pub const GLASS_TRY: Duration = Duration::from_secs(15);
+/// How often the log says that the glass is still broken.
+pub const GLASS_REMINDER: Duration = Duration::from_secs(600);
+
+/// How long the status tells of changes behind glass that were given up: whoever made them is back from a
+/// weekend and a holiday.
+pub const GLASS_TOLD: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// At most so many of an environment; the audit has all of them.
+pub const GLASS_GIVEN_UP: usize = 20;
+
 /// A template of a commit or a proposal. One is parsed for each message, and a repository may bring its own.
 pub const TEMPLATE_BYTES: usize = 16 * 1024;
 /// What a template may come to; providers cut a proposal's body at 64 kB.

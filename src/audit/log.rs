@@ -257,7 +257,7 @@ pub(super) mod tests {
     }
 
     fn pending(id: u32) -> Pending {
-        Pending { event: event(id, Outcome::Intended), tip: Some("c1".into()), until: None }
+        Pending { event: event(id, Outcome::Intended), tip: Some("c1".into()), until: None, wish: None }
     }
 
     fn outcomes(log: &Log) -> Vec<(String, Outcome)> {

@@ -185,6 +185,9 @@ pub struct Pending {
     pub tip: Option<Arc<str>>,
     /// Until when it may be served without having been pushed; only of a broken glass.
     pub until: Option<Timestamp>,
+    /// The request in the writer's own words, to be made once more; likewise.
+    #[serde(default)]
+    pub wish: Option<serde_json::Value>,
 }
 
 /// Takes records. Cheap to call, but where it says that it blocks.

@@ -11,6 +11,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use gix::ObjectId;
 use gix::objs::tree::EntryMode;
 use gix::objs::{CommitRef, Kind, TreeRefIter};
+use gix::traverse::commit::simple::CommitTimeOrder;
 use jiff::Timestamp;
 
 use super::commit::{Identity, Logged};
@@ -93,6 +94,33 @@ impl Mirror {
             Ok(number)
         };
         Ok(Distance { ahead: self.note(count(branch, base))?, behind: self.note(count(base, branch))? })
+    }
+
+    /// The commits of `branch` that `base` has not, newest first: those behind `from`, if it is given, and at most
+    /// `limit`. Both are commits, hex.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCommit`] of one of the two, or of a `from` that is not among them; [`Error::Damaged`].
+    pub fn beyond(&self, branch: &str, base: &str, from: Option<&str>, limit: usize) -> Result<History, Error> {
+        let (repository, branch, base) = self.both(branch, base)?;
+        let odd = |error: gix::Error| damaged("its history", &error);
+        let newest = gix::revision::walk::Sorting::ByCommitTime(CommitTimeOrder::NewestFirst);
+        let walk = repository.rev_walk([branch]).with_hidden([base]).sorting(newest).all();
+        let reader = Walk::new(&repository, &[]);
+        let (mut found, mut skipping) = (History::default(), from.is_some());
+        for (number, commit) in self.note(walk.map_err(odd))?.enumerate() {
+            let id = self.note(commit.map_err(odd))?.id;
+            if found.commits.len() == limit || number == limits::GIT_WALK {
+                found.more = true;
+                break;
+            }
+            if skipping {
+                skipping = from.is_some_and(|from| id.to_string() != from);
+            } else {
+                found.commits.push(self.note(reader.logged(id))?);
+            }
+        }
+        if skipping && !found.more { Err(Error::UnknownCommit(from.unwrap_or_default().to_owned())) } else { Ok(found) }
     }
 
     /// Files that are not alike in two commits, in the order of their paths; without a first one, all of the second.

@@ -8,6 +8,7 @@ use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
+use super::BREAK_GLASS;
 use crate::config;
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "OPTIONS"];
@@ -53,7 +54,14 @@ pub(super) fn decorate(cors: &config::Cors, origin: Option<&str>, headers: &mut 
             }
         }
         let exposed = if headers.contains_key(header::RETRY_AFTER) { EXPOSED_WITH_PAUSE } else { EXPOSED };
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+        let exposed = if headers.contains_key(BREAK_GLASS) {
+            HeaderValue::from_str(&format!("{exposed}, X-Yardarm-Break-Glass"))
+        } else {
+            Ok(HeaderValue::from_static(exposed))
+        };
+        if let Ok(exposed) = exposed {
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
     }
 }
 

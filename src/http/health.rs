@@ -1,6 +1,8 @@
 //! Whether the process lives, whether it can serve, and what it counts. None of it asks for a credential: probes and
 //! scrapers have none, and none of it shows a flag.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use actix_web::{HttpResponse, http::StatusCode};
 use jiff::Timestamp;
@@ -23,8 +25,16 @@ pub(super) fn about_health() -> Operation {
 /// `GET /metrics`
 pub(super) async fn scrape(state: Data<State>) -> HttpResponse {
     let storages = state.board.all(state.clock.now());
-    let text = state.metrics.encode(&storages, state.environments.streams().open());
+    let text = state.metrics.encode(&storages, state.environments.streams().open(), &waiting(&state));
     HttpResponse::Ok().content_type(metrics::CONTENT_TYPE).body(text)
+}
+
+/// Changes that wait behind glass, by environment: a zero for the others, so that the series is there.
+fn waiting(state: &State) -> Vec<(Arc<str>, usize)> {
+    let told = state.writers.glass();
+    let all = told.iter().flat_map(|told| &told.broken);
+    let waits = |name: &str| all.clone().find(|broken| *broken.environment == *name).map_or(0, |broken| broken.changes);
+    state.environments.all().iter().map(|e| (e.name.clone(), waits(&e.name))).collect()
 }
 
 pub(super) fn about_scrape() -> Operation {

@@ -41,6 +41,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::http::header::HeaderName;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use arc_swap::ArcSwap;
@@ -58,6 +59,9 @@ use crate::serve::Environments;
 use crate::sync::status::Board;
 use crate::telemetry::metrics::Metrics;
 use crate::write::writers::Writers;
+
+/// The header of every answer while something is served that the provider does not have.
+pub(crate) const BREAK_GLASS: HeaderName = HeaderName::from_static("x-yardarm-break-glass");
 
 /// Everything that handlers look at. Shared by all workers and all listeners.
 pub struct State {

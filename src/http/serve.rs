@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{RequestHead, Server, ServerHandle, Service, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::web::ServiceConfig;
 use actix_web::{App, HttpResponse, HttpServer};
 use futures_util::future::{Either, ready};
@@ -18,11 +18,12 @@ use tokio::task::JoinHandle;
 
 use super::certificate::Certificate;
 use super::unread::Chunked;
-use super::{State, cors, routes, webhooks};
+use super::{BREAK_GLASS, State, cors, routes, webhooks};
 use crate::config;
 use crate::fault::Class;
 use crate::limits;
 use crate::serve::streams::ROWS;
+use crate::write::glass::Told;
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -237,6 +238,7 @@ fn app<R: Fn(&mut ServiceConfig)>(
         let preflight = cors.as_ref().and_then(|cors| cors::preflight(cors, request.head()));
         let answer = ambiguous(request.head()).or(preflight);
         let is_early = answer.is_some();
+        let writers = state.writers.clone();
         let origin = cors.as_ref().and_then(|_| request.headers().get(header::ORIGIN).cloned());
         let response = match answer {
             Some(answer) => Either::Left(ready(Ok(request.into_response(answer)))),
@@ -244,6 +246,9 @@ fn app<R: Fn(&mut ServiceConfig)>(
         };
         async move {
             let mut response = response.await?;
+            if let Some(told) = writers.glass() {
+                warn(&told, response.headers_mut());
+            }
             if let Some(cors) = cors.filter(|_| !is_early) {
                 let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
                 cors::decorate(&cors, origin, response.headers_mut());
@@ -254,6 +259,13 @@ fn app<R: Fn(&mut ServiceConfig)>(
             })
         }
     })
+}
+
+/// Says in every answer that something is served which the provider does not have.
+fn warn(told: &Told, headers: &mut HeaderMap) {
+    if let Ok(line) = HeaderValue::from_str(&told.line) {
+        headers.insert(BREAK_GLASS, line);
+    }
 }
 
 /// A request that says both how long its body is and that it comes in chunks. A proxy in front may have believed the

@@ -1,5 +1,7 @@
 //! `GET /api/v2/storages` and below: what each storage is doing, and what became of each delivery.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -8,8 +10,12 @@ use super::auth::{self, Need};
 use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::{State, select};
+use crate::audit::Event;
+use crate::audit::log::Filter;
+use crate::flags::problem::{Problem, Severity};
 use crate::ingest::Outcome;
 use crate::limits;
+use crate::write::glass;
 use crate::write::standing::Standing;
 
 /// `GET /api/v2/storages`
@@ -149,13 +155,38 @@ pub(super) const SCHEMAS: Schemas = &[
                     "description": "Why the message of the last commit is not what a template says.",
                     "items": { "type": "string" },
                 },
-                "breakGlass": {
-                    "type": "object",
-                    "required": ["enabled", "waiting", "until"],
-                    "properties": {
-                        "enabled": { "type": "boolean", "description": "It can be changed while the provider is down." },
-                        "waiting": { "type": "integer", "minimum": 0, "description": "Changes that are served and not pushed yet." },
-                        "until": { "type": ["string", "null"], "format": "date-time", "description": "When the first of them ends to be served." },
+                "breakGlass": schema("BreakGlass"),
+            },
+        })
+    }),
+    ("BreakGlass", || {
+        json!({
+            "type": "object",
+            "required": ["enabled", "waiting", "until", "since", "by", "reason", "givenUp"],
+            "properties": {
+                "enabled": { "type": "boolean", "description": "It can be changed while the provider is down." },
+                "waiting": { "type": "integer", "minimum": 0, "description": "Changes that are served and not pushed yet." },
+                "until": { "type": ["string", "null"], "format": "date-time", "description": "When the first of them ends to be served." },
+                "since": { "type": ["string", "null"], "format": "date-time", "description": "When the first of them was made." },
+                "by": { "type": ["string", "null"], "description": "Who made it." },
+                "reason": { "type": ["string", "null"], "description": "Why." },
+                "givenUp": {
+                    "type": "array",
+                    "description": "What was served and could not be pushed after all: done once more by a person, or not at all.",
+                    "items": {
+                        "type": "object",
+                        "required": ["id", "at", "by", "reason", "settled", "code", "message", "changes", "commit"],
+                        "properties": {
+                            "id": { "type": "string", "description": "Of its record." },
+                            "at": { "type": "string", "format": "date-time" },
+                            "by": { "type": "string" },
+                            "reason": { "type": ["string", "null"] },
+                            "settled": { "type": ["string", "null"], "format": "date-time" },
+                            "code": { "enum": [glass::CONFLICT, glass::EXPIRED] },
+                            "message": { "type": "string" },
+                            "changes": { "type": "array", "items": { "type": "object" } },
+                            "commit": { "type": ["string", "null"] },
+                        },
                     },
                 },
             },
@@ -220,8 +251,8 @@ pub(super) const SCHEMAS: Schemas = &[
 
 /// A storage, with what is to be said of writing to its environments.
 fn with_writing(state: &State, storage: &crate::sync::status::Storage) -> Value {
-    let mut told = json!(storage);
-    let environments = told.get_mut("environments").and_then(Value::as_array_mut);
+    let mut whole = json!(storage);
+    let environments = whole.get_mut("environments").and_then(Value::as_array_mut);
     for environment in environments.into_iter().flatten().filter_map(Value::as_object_mut) {
         let name = environment.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let standing = match state.environments.get(&name) {
@@ -229,14 +260,66 @@ fn with_writing(state: &State, storage: &crate::sync::status::Storage) -> Value 
             None => Standing::default(),
         };
         let last = state.audit.last_write(&storage.name, &name);
-        let glass = json!({ "enabled": standing.break_glass, "waiting": standing.waiting, "until": standing.until });
+        let broken = state.writers.glass();
+        let broken = broken.iter().flat_map(|told| &told.broken).find(|broken| *broken.environment == *name);
+        let given_up = given_up(state, &storage.name, &name);
+        let told = json!({
+            "enabled": standing.break_glass,
+            "waiting": standing.waiting,
+            "until": standing.until,
+            "since": broken.map(|broken| broken.since),
+            "by": broken.map(|broken| &broken.by),
+            "reason": broken.map(|broken| &broken.reason),
+            "givenUp": given_up.iter().map(|event| of_given_up(event)).collect::<Vec<_>>(),
+        });
+        if let Some(problems) = environment.get_mut("problems").and_then(Value::as_array_mut) {
+            problems.extend(given_up.iter().map(|event| json!(problem(event))));
+        }
         environment.insert("protected".to_owned(), standing.protected.into());
         environment.insert("readOnly".to_owned(), json!(standing.read_only));
         environment.insert("lastWrite".to_owned(), json!(last));
         environment.insert("templateWarnings".to_owned(), standing.warnings.into());
-        environment.insert("breakGlass".to_owned(), glass);
+        environment.insert("breakGlass".to_owned(), told);
     }
-    told
+    whole
+}
+
+/// Changes of an environment that were served behind glass and could not be pushed after all, newest first, for as long
+/// as somebody may have to do them again.
+fn given_up(state: &State, storage: &str, environment: &str) -> Vec<Arc<Event>> {
+    let from = state.clock.now().checked_sub(limits::GLASS_TOLD).ok();
+    let outcome = Some(crate::audit::Outcome::Forgotten);
+    let filter = Filter { environment: Some(environment.to_owned()), outcome, from, ..Filter::default() };
+    let is_one = |event: &Event| *event.storage == *storage && event.break_glass.is_some() && event.refusal.is_some();
+    state.audit.list(&filter, &is_one, limits::GLASS_GIVEN_UP).0
+}
+
+fn of_given_up(event: &Event) -> Value {
+    let refusal = event.refusal.as_ref();
+    json!({
+        "id": event.id, "at": event.at, "by": event.by.name, "reason": event.break_glass, "settled": event.settled,
+        "code": refusal.map(|refused| &refused.code), "message": refusal.map(|refused| &refused.message),
+        "changes": event.changes, "commit": event.after,
+    })
+}
+
+/// The same as a problem of the environment.
+fn problem(event: &Event) -> Problem {
+    let one = |c: &crate::audit::Changed| format!("{} {} {}/{}", c.verb, c.kind, c.namespace, c.key);
+    let changes = event.changes.iter().map(one).collect::<Vec<_>>().join(", ");
+    let refusal = event.refusal.as_ref();
+    let expired = refusal.is_some_and(|refused| *refused.code == *glass::EXPIRED);
+    let (by, why) = (&event.by.name, refusal.map_or("", |refused| &*refused.message));
+    Problem {
+        severity: Severity::Error,
+        code: if expired { glass::EXPIRED } else { glass::CONFLICT },
+        file: "".into(),
+        at: None,
+        key_path: String::new(),
+        namespace: event.changes.first().map(|change| change.namespace.clone()),
+        message: format!("what \"{by}\" changed behind glass at {} was given up ({changes}): {why}", event.at),
+        help: "look at the audit; if it is still wanted, do it once more".to_owned(),
+    }
 }
 
 /// A storage is no environment's own: who may see it may see all.

@@ -294,7 +294,7 @@ fn write(id: u32, outcome: audit::Outcome) -> audit::Event {
 #[test]
 fn a_write_is_found_again_until_its_end_is_on_the_disk() {
     use audit::Outcome::{Accepted, Intended, Refused, Unknown};
-    let intent = |id| audit::Pending { event: write(id, Intended), tip: Some("c1".into()), until: None };
+    let intent = |id| audit::Pending { event: write(id, Intended), tip: Some("c1".into()), until: None, wish: None };
     let directory = tempfile::tempdir().unwrap();
     let (store, ..) = Store::open(directory.path());
     store.put_pending(vec![intent(1), intent(2), intent(3)]);

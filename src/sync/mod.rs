@@ -99,6 +99,11 @@ pub trait Repository: Send + Sync {
         let _ = (branch, base);
         Ok(Distance::default())
     }
+    /// [`Mirror::beyond`].
+    fn beyond(&self, branch: &str, base: &str, from: Option<&str>, limit: usize) -> Result<History, git::Error> {
+        let _ = (branch, base, from, limit);
+        Err(read_only())
+    }
     /// [`Mirror::changed_paths`].
     fn changed_paths(&self, from: Option<&str>, to: &str) -> Result<Vec<Difference>, git::Error> {
         let _ = (from, to);
@@ -274,6 +279,15 @@ macro_rules! repository {
             }
             fn distance(&self, branch: &str, base: &str) -> Result<Distance, git::Error> {
                 self.mirror.distance(branch, base)
+            }
+            fn beyond(
+                &self,
+                branch: &str,
+                base: &str,
+                from: Option<&str>,
+                limit: usize,
+            ) -> Result<History, git::Error> {
+                self.mirror.beyond(branch, base, from, limit)
             }
             fn changed_paths(&self, from: Option<&str>, to: &str) -> Result<Vec<Difference>, git::Error> {
                 self.mirror.changed_paths(from, to)

@@ -5,6 +5,8 @@
 //! lock, which is held while commits are read, assembled and published, and never while the network is asked. A reload
 //! that keeps a storage's remote keeps this, too.
 
+mod cover;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -13,6 +15,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::cover::Known;
 use super::Repository;
 use super::followed::Followed;
 use super::shared_slot::Slot;
@@ -31,6 +34,8 @@ pub struct Share {
     followed: Mutex<Followed>,
     /// Changed only by whoever holds `followed`, and read by anybody at any time.
     tips: Mutex<Tips>,
+    /// Commits that are served of branches before the remote has them. Changed only by whoever holds `followed`.
+    covers: Mutex<BTreeMap<String, String>>,
     /// Commits that were pushed from here lately.
     written: Mutex<HashMap<String, Instant>>,
     slot: Arc<Slot>,
@@ -70,6 +75,7 @@ impl Share {
             repository: RwLock::default(),
             followed: Mutex::new(followed),
             tips: Mutex::default(),
+            covers: Mutex::default(),
             written: Mutex::default(),
             slot,
             fetches: watch::Sender::new(0),
@@ -152,7 +158,7 @@ impl Share {
                 tracing::warn!(storage = %self.storage, branch, %error, "a branch of the mirror could not be moved");
             }
         }
-        let live_at = followed.follow(repository, &heads, from_disk);
+        let live_at = followed.follow(repository, &self.covered(repository, &heads), from_disk);
         if live_at.is_ok() && !from_disk {
             self.fetches.send_modify(|fetches| *fetches += 1);
         }
@@ -160,7 +166,7 @@ impl Share {
     }
 
     /// Takes a push that has succeeded, and makes the environments of its branch equal to it: since when, or nothing if
-    /// something newer of the branch is known already.
+    /// something newer of the branch is known already. What covered the branch is on it now.
     ///
     /// # Errors
     /// [`git::Error`] if what was pushed cannot be read; another look is asked for then.
@@ -170,7 +176,12 @@ impl Share {
         let is_newest = tips.wrote(pushed.branch, pushed.old, pushed.new);
         let heads = tips.known().clone();
         drop(tips);
+        let was_covered = self.covers().remove(pushed.branch).is_some();
+        let heads = self.covered(repository, &heads);
         if !is_newest {
+            if was_covered {
+                followed.follow_branch(repository, &heads, pushed.branch, pushed.checked)?;
+            }
             return Ok(None);
         }
         if let Some(new) = pushed.new {

@@ -292,13 +292,14 @@ impl Metrics {
         lane.took(took);
     }
 
-    /// Everything as Prometheus reads it, with what `storages` and the number of open streams say now.
+    /// Everything as Prometheus reads it, with what `storages`, the number of open streams and the
+    /// changes that wait behind glass, by environment, say now.
     #[must_use]
-    pub fn encode(&self, storages: &[Storage], streams: usize) -> String {
+    pub fn encode(&self, storages: &[Storage], streams: usize, waiting: &[(Arc<str>, usize)]) -> String {
         let mut text = String::with_capacity(16 * 1024);
         // Formatting into a string does not fail.
         let _ = encode_registry(&mut text, &self.registry);
-        let _ = encode_registry(&mut text, &gauges(storages, streams));
+        let _ = encode_registry(&mut text, &gauges(storages, streams, waiting));
         let trust = *self.trust.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = encode_registry(&mut text, &trust.gauges());
         let _ = encode_eof(&mut text);
@@ -353,7 +354,7 @@ impl Trust {
 }
 
 /// What is true at the moment of a scrape.
-fn gauges(storages: &[Storage], streams: usize) -> Registry {
+fn gauges(storages: &[Storage], streams: usize, waiting: &[(Arc<str>, usize)]) -> Registry {
     let mut registry = Registry::default();
     let in_progress: Gauge = Gauge::default();
     in_progress.set(i64::try_from(streams).unwrap_or(i64::MAX));
@@ -387,6 +388,11 @@ fn gauges(storages: &[Storage], streams: usize) -> Registry {
             }
         }
     }
+    let glass: Family<OfEnvironment, Gauge> = Family::default();
+    for (environment, changes) in waiting {
+        glass.get_or_create(&OfEnvironment { environment: environment.to_string() }).set(count(*changes));
+    }
+    registry.register("yardarm_break_glass", "Changes that are served and not pushed yet", glass);
     let since = "Time since the last fetch that succeeded";
     registry.register_with_unit("yardarm_storage_staleness", since, Unit::Seconds, staleness);
     registry.register("yardarm_storage_failing", "Whether the last fetch failed", failing);
@@ -548,7 +554,7 @@ mod tests {
         metrics.missed_delivery("flags");
         metrics.live("flags", Duration::from_millis(40));
         metrics.evaluation(&"prod".into(), &"default".into(), Reason::Match, Duration::from_micros(30));
-        let text = metrics.encode(&[], 3);
+        let text = metrics.encode(&[], 3, &[("production".into(), 2)]);
         for line in [
             r#"yardarm_deliveries_total{storage="flags",provider="gitea",outcome="accepted"} 1"#,
             r#"yardarm_deliveries_total{storage="",provider="gitea",outcome="unknown-endpoint"} 1"#,
@@ -560,6 +566,7 @@ mod tests {
             r#"flipt_evaluations_results_total{flipt_environment="prod",flipt_namespace="default",flipt_reason="MATCH_EVALUATION_REASON"} 1"#,
             r#"flipt_evaluations_latency_milliseconds_bucket{le="0.05",flipt_environment="prod",flipt_namespace="default"} 1"#,
             "flipt_evaluations_streams_in_progress 3",
+            r#"yardarm_break_glass{environment="production"} 2"#,
             "# EOF",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
@@ -572,7 +579,7 @@ mod tests {
         for n in 0..limits::METRIC_NAMESPACES + 50 {
             metrics.lane(&"prod".into(), &n.to_string().into()).snapshot();
         }
-        let text = metrics.encode(&[], 0);
+        let text = metrics.encode(&[], 0, &[]);
         assert!(text.contains(
             "flipt_evaluations_snapshot_requests_total{flipt_environment=\"other\",flipt_namespace=\"other\"} 50\n"
         ));

@@ -23,10 +23,11 @@ pub(super) struct Watched(Mutex<HashSet<usize>>);
 
 impl Watched {
     /// Looks at a storage after each of its fetches for as long as it is there. Must be called within a runtime.
-    pub(super) fn watch(self: &Arc<Self>, core: &Arc<Core>, share: &Arc<Share>) {
+    /// False if somebody does already.
+    pub(super) fn watch(self: &Arc<Self>, core: &Arc<Core>, share: &Arc<Share>) -> bool {
         let place = Arc::as_ptr(share) as usize;
         if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
-            return;
+            return false;
         }
         let (watched, core) = (self.clone(), core.clone());
         let (mut fetches, share) = (share.fetches(), Arc::downgrade(share));
@@ -48,6 +49,7 @@ impl Watched {
             }
             watched.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
         });
+        true
     }
 }
 

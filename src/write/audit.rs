@@ -93,7 +93,7 @@ pub fn done(event: Event, outcome: &Outcome, at: Timestamp) -> Event {
             _ => End::Nothing,
         },
         after: if outcome.made { Some(outcome.commit.clone()) } else { event.after },
-        settled: Some(at),
+        settled: (!outcome.break_glass).then_some(at),
         ..event
     };
     for (changed, written) in event.changes.iter_mut().zip(&outcome.written) {

@@ -20,7 +20,9 @@ impl Inner {
     pub(super) fn branches(&self, base: &serve::Environment) -> Result<Vec<Branch>, Refusal> {
         let storage = self.storage(&base.storage)?;
         let heads = storage.share.heads();
-        let Some(tip) = heads.get(&*base.branch) else { return Ok(Vec::new()) };
+        let Some(tip) = heads.get(&*base.branch) else {
+            return if storage.may_begin() { Ok(Vec::new()) } else { Err(storage.no_branch(&base.branch)) };
+        };
         let mut branches: Vec<Branch> = Vec::new();
         for environment in self.core.environments.all().iter().filter(|e| e.base.as_ref() == Some(&base.name)) {
             if let Some(commit) = heads.get(&*environment.branch) {
@@ -100,7 +102,7 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let (from, name) = (base.clone(), branch_name::key(&base.name, key).to_owned());
         self.on_branch(base, Kind::DeleteBranch, &name.clone(), by, move |storage, event| {
-            let unknown = || Refusal::UnknownEnvironment(name.clone());
+            let unknown = || storage.no_environment(&name);
             if from.base.is_some() || branch_name::fault(&name).is_some() {
                 return Err(unknown());
             }
@@ -123,7 +125,7 @@ impl Inner {
         let author = by.clone();
         let at = self.core.clock.now();
         self.on_branch(base, Kind::UpdateBranch, &name.clone(), by, move |storage, event| {
-            let environment = inner.branch_of(&from, &name).ok_or(Refusal::UnknownEnvironment(name))?;
+            let environment = inner.branch_of(&from, &name).ok_or_else(|| storage.no_environment(&name))?;
             super::update::update(storage, event, &from, &environment, strategy, &author, at)
         })
         .await
@@ -147,6 +149,14 @@ impl Storage {
         }
     }
 
+    /// Why there is no such branch environment: before the first fetch nobody can say that there is none.
+    pub(super) fn no_environment(&self, key: &str) -> Refusal {
+        if self.share.heads().is_empty() && !self.repository.may_begin() {
+            return self.no_branch(key);
+        }
+        Refusal::UnknownEnvironment(key.to_owned())
+    }
+
     /// Moves, makes or removes a branch as a whole, and serves what comes of it.
     pub(super) fn move_branch(
         &self,
@@ -157,7 +167,7 @@ impl Storage {
         rewrites: bool,
     ) -> Result<(), Refusal> {
         event.branch = branch.into();
-        self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None }]);
+        self.core.audit.intend(vec![Pending { event: event.clone(), tip: new.cloned(), until: None, wish: None }]);
         let push = Push {
             branch: branch.to_owned(),
             old: old.map(ToString::to_string),

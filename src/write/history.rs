@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::round::unreadable;
 use super::writer::Storage;
 use super::writers::{Tip, Writers};
-use super::{Change, Conflict, Refusal, What};
+use super::{Change, Conflict, Refusal, What, branch_name};
 use crate::flags::resource::view::View;
 use crate::flags::resource::{Kind, Resource, merge, revision};
 use crate::git::{self, Logged};
@@ -109,6 +109,39 @@ impl Writers {
             return Err(unknown(named));
         }
         Ok(page)
+    }
+
+    /// The commits of a branch environment that its base has not, newest first: behind `from`, if it is given, at most
+    /// `limit`. Blocks, and makes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownEnvironment`] if this base has no such branch; [`Refusal::Invalid`] of a `from` that is not
+    /// among them; else as [`Self::tip`].
+    pub fn commits(
+        &self,
+        base: &serve::Environment,
+        key: &str,
+        from: Option<&str>,
+        limit: usize,
+    ) -> Result<git::History, Refusal> {
+        let inner = self.inner()?;
+        let environment = inner.branch_of(base, branch_name::key(&base.name, key));
+        let environment = environment.ok_or_else(|| match inner.storage(&base.storage) {
+            Ok(storage) => storage.no_environment(key),
+            Err(refusal) => refusal,
+        })?;
+        let (storage, tip) = self.place(&environment)?;
+        let parted = storage.tip(&base.branch)?;
+        storage.repository.beyond(&tip, &parted, from, limit).map_err(|error| match error {
+            git::Error::UnknownCommit(commit) => Refusal::Invalid {
+                message: format!(
+                    "commit {commit} is not among those that \"{}\" has and its base has not",
+                    environment.name
+                ),
+                problems: Vec::new(),
+            },
+            error => unreadable(&error),
+        })
     }
 
     /// The change that brings a resource back, to be made on top of the tip; and the tip. Blocks.

@@ -12,6 +12,7 @@ mod aftermath;
 pub mod audit;
 mod branch_name;
 mod branches;
+pub mod glass;
 pub mod history;
 pub mod message;
 pub mod plan;

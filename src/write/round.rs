@@ -42,6 +42,8 @@ pub(super) struct Round<'s> {
     fresh: Vec<Fresh>,
     /// Commits that were made.
     pub(super) made: usize,
+    /// A commit that was served of the branch and never was on it: callers may have seen it, and what it stands on.
+    pub(super) lineage: Option<Arc<str>>,
 }
 
 #[derive(Clone)]
@@ -63,7 +65,16 @@ impl<'s> Round<'s> {
             (None, None) => return Err(storage.no_branch(branch)),
         };
         let (states, files, fresh) = (HashMap::new(), Vec::new(), Vec::new());
-        Ok(Self { storage, old, tip, states, files, fresh, made: 0 })
+        Ok(Self { storage, old, tip, states, files, fresh, made: 0, lineage: None })
+    }
+
+    /// A chain that begins with what is served of the branch, which the remote may not have.
+    pub(super) fn behind(storage: &'s Storage, target: &Target) -> Result<Self, Refusal> {
+        let mut round = Self::begin(storage, target)?;
+        if let Some(cover) = storage.share.cover_of(&target.environment.branch) {
+            round.tip = Some(cover.into());
+        }
+        Ok(round)
     }
 
     /// Plans a wish on top of the chain, checks what comes of it, and makes its commit.
@@ -276,8 +287,12 @@ impl Look for Texts<'_, '_, '_> {
         if tip.len() != commit.len() || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(None);
         }
-        match round.storage.repository.contains(tip, &commit.to_ascii_lowercase()) {
-            Ok(true) => self.here.view(Some(&commit.to_ascii_lowercase())).map(Some),
+        let commit = commit.to_ascii_lowercase();
+        let repository = &round.storage.repository;
+        let served = || round.lineage.as_ref().is_some_and(|tip| repository.contains(tip, &commit).unwrap_or(false));
+        match repository.contains(tip, &commit) {
+            Ok(false) if served() => self.here.view(Some(&commit)).map(Some),
+            Ok(true) => self.here.view(Some(&commit)).map(Some),
             Ok(false) | Err(git::Error::UnknownCommit(_)) => Ok(None),
             Err(error) => Err(unreadable(&error)),
         }

@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use super::glass::{Glass, is_down};
 use super::plan::{Look, Planned};
 use super::round::{Round, Target};
 use super::settings::{self, Settings};
@@ -47,6 +48,8 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: ArcSwap<Settings>,
     pub(super) views: Views,
+    /// What everybody is told of changes that wait for the provider.
+    pub(super) glass: Arc<Glass>,
     pub(super) planner: Planner,
     /// Breaks off whatever waits for a network.
     pub(super) halt: Arc<AtomicBool>,
@@ -162,6 +165,9 @@ impl Storage {
     /// Does all of `wishes`, which are of one branch, or says to each why not.
     pub(super) fn write(&self, mut wishes: Vec<Wish>) {
         let Some(target) = wishes.first().map(|wish| wish.target.clone()) else { return };
+        if !self.is_mended(&target.environment.branch, &mut wishes) {
+            return;
+        }
         let (mut sent, mut tries): (Vec<Sent>, u32) = (Vec::new(), 0);
         loop {
             (self.core.fault)(Step::Begun);
@@ -212,12 +218,21 @@ impl Storage {
                 Err(PushError::Rejected(git::Rejection { kind, message })) => {
                     return self.fail(wishes, verdicts, &Refusal::Rejected { kind, message });
                 }
+                Err(PushError::Failed(error)) if is_down(&error) => {
+                    return self.cut_off(wishes, verdicts, &unreachable(&error));
+                }
                 Err(PushError::Failed(error)) => {
                     return self.fail(wishes, verdicts, &unreachable(&error));
                 }
                 Err(PushError::Stale { .. }) => {
                     tries += 1;
                     let fetched = self.share.fetch(&*self.repository, &self.core.halt);
+                    if let Err(error) = &fetched
+                        && sent.is_empty()
+                        && is_down(error)
+                    {
+                        return self.cut_off(wishes, verdicts, &unreachable(error));
+                    }
                     if let Err(error) = fetched {
                         let refusal = if sent.is_empty() { unreachable(&error) } else { unknown(&error) };
                         return self.fail(wishes, verdicts, &refusal);
@@ -248,7 +263,7 @@ impl Storage {
 
     /// What would be done.
     pub(super) fn look_only(&self, target: &Target, request: &Request, at: Timestamp) -> Result<Outcome, Refusal> {
-        let mut round = Round::begin(self, target)?;
+        let mut round = Round::behind(self, target)?;
         round.add(target, request, &request.by, at)
     }
 
@@ -292,6 +307,7 @@ impl Storage {
                 event: Event { branch: wish.target.environment.branch.clone(), ..wish.event.clone() },
                 tip: Some(tip.clone()),
                 until: None,
+                wish: None,
             })
             .collect();
         self.core.open().extend(pending.iter().map(|pending| pending.event.id.clone()));
@@ -319,7 +335,7 @@ impl Storage {
         }
     }
 
-    fn answer(&self, wishes: Vec<Wish>, verdicts: Vec<Result<Outcome, Refusal>>, live: Option<Timestamp>) {
+    pub(super) fn answer(&self, wishes: Vec<Wish>, verdicts: Vec<Result<Outcome, Refusal>>, live: Option<Timestamp>) {
         for (wish, verdict) in wishes.into_iter().zip(verdicts) {
             let verdict = verdict.map(|outcome| {
                 // What was so already is served since earlier, as far as anybody can say.
@@ -328,6 +344,19 @@ impl Storage {
             });
             self.core.end(wish, verdict);
         }
+    }
+
+    /// The provider is down: what needs no push is answered, what may break the glass does, the others are told.
+    fn cut_off(&self, wishes: Vec<Wish>, verdicts: Vec<Result<Outcome, Refusal>>, refusal: &Refusal) {
+        let mut made = Vec::new();
+        for (wish, verdict) in wishes.into_iter().zip(verdicts) {
+            if matches!(&verdict, Ok(outcome) if outcome.made) {
+                made.push(wish);
+            } else {
+                self.answer(vec![wish], vec![verdict], None);
+            }
+        }
+        self.behind_glass(made, refusal);
     }
 
     /// Tells those whose commit did not get there; what the others were told stands.

@@ -154,6 +154,7 @@ impl Writers {
             clock,
             settings: ArcSwap::from_pointee(Settings::of(config)),
             views: super::views::Views::default(),
+            glass: Arc::default(),
             planner,
             patience,
             halt: Arc::default(),
@@ -185,8 +186,12 @@ impl Writers {
     /// Must be called within a runtime, after every change of the workers.
     pub fn look_after(&self) {
         let Some(inner) = &self.inner else { return };
+        inner.core.show_glass();
         for share in inner.core.settings.load().storages().filter_map(|name| inner.workers.share(name)) {
-            inner.watched.watch(&inner.core, &share);
+            if inner.watched.watch(&inner.core, &share) {
+                super::glass::recall(&inner.core, &share);
+                super::glass::watch(inner, &share);
+            }
         }
     }
 
@@ -216,7 +221,7 @@ impl Writers {
     pub fn tip(&self, environment: &serve::Environment) -> Result<Tip, Refusal> {
         let inner = self.inner()?;
         let storage = inner.storage(&environment.storage)?;
-        let Some(commit) = storage.share.tip(&environment.branch) else {
+        let Some(commit) = storage.share.shown(&environment.branch) else {
             if storage.may_begin() {
                 return Ok(Tip { commit: "".into(), view: Arc::default() });
             }
@@ -292,6 +297,12 @@ impl Writers {
         by: By,
     ) -> Result<Result<Updated, Conflicts>, Refusal> {
         self.inner()?.update_branch(base, key, strategy, &by).await
+    }
+
+    /// What is to be told of changes that are served and wait for the provider; nothing, as a rule.
+    #[must_use]
+    pub fn glass(&self) -> Option<Arc<super::glass::Told>> {
+        self.inner.as_ref()?.core.glass.told()
     }
 
     pub(super) fn inner(&self) -> Result<&Arc<Inner>, Refusal> {

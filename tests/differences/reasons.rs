@@ -77,6 +77,15 @@ reasons! {
     NAMESPACE_KEYS: MANAGEMENT, "keys of namespaces are made like those of flags", "of anything", "one that is not breaks the environment in Flipt";
     WORDS: MANAGEMENT, "what is wrong with a request is told in other words", "in those of Go's parser, or of another check", "the message of a parser is the parser's own";
     NOT_FROZEN: MANAGEMENT, "a change of a namespace leaves its file valid", "writes lists under version 1.5, and freezes the environment", "no edit may break what is served";
+    EDITED: MANAGEMENT, "an edit leaves every other byte of the file as it is, so the digest after it is another than in Flipt", "the file is written anew", "comments and order belong to people";
+    BRANCH_NAMES: MANAGEMENT, "names of branches are letters, digits, `-`, `_` and `.`, at most 100, and begin with none of the marks but `_`", "whatever Git takes, and 500 for the rest; a branch `a/b` is the environment `a`", "the name is a part of URLs, of Git's names and of command lines, on every machine";
+    BRANCH_OF_BRANCH: MANAGEMENT, "a branch has no branches of its own: 400", "it has, and they go back to nowhere", "there is one way back, to the base";
+    BRANCH_DEFAULT: MANAGEMENT, "`default` is false on every branch", "that of its base", "there is one default environment";
+    BRANCH_MISSING: MANAGEMENT, "deleting a branch that is not there is 404", "200", "a misspelt name is no success";
+    BRANCH_BASE: MANAGEMENT, "a branch is known by its base and its name: through another base it is 404, and no configured environment is ever unloaded", "an environment of that name is unloaded, also a configured one", "nobody takes away what they did not name";
+    NO_SIDE_EFFECT: MANAGEMENT, "reading the changes of a branch, or proposing it, makes no branch", "makes and pushes one where it is missing", "a misspelt name makes nothing";
+    BRANCH_COMMITS: MANAGEMENT, "the commits of a branch are read from Git, page by page", "501 without a provider and a licence, else the newest ten", "everybody may see what a branch would bring";
+    BRANCH_LIVE: MANAGEMENT, "a change on a branch is evaluated as soon as it is answered", "never more, once the changes of the branch were read or it was proposed", "what is answered is live";
     METRICS: MEASURES, "metrics are OpenMetrics", "Prometheus' text", "Prometheus asks for it first, and units and ends are part of it";
     LABELS: MEASURES, "evaluations are counted by environment, namespace and reason", "also by flag, segments and value, and with what OpenTelemetry adds", "labels that grow with the flags make series without end";
     GIT_METRICS: MEASURES, "what storages do is in `yardarm_fetches`, `yardarm_storage_…` and `yardarm_deliveries`", "`flipt_git_…`", "other things happen to them";

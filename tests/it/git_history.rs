@@ -93,6 +93,16 @@ fn histories_are_those_that_git_tells() {
                 let counted = repository.git(["rev-list", "--left-right", "--count", &format!("{a}...{b}")]).unwrap();
                 let distance = mirror.distance(a, b).unwrap();
                 assert_eq!(format!("{}\t{}", distance.ahead, distance.behind), counted.trim());
+                let mut beyond = mirror.beyond(a, b, None, usize::MAX).unwrap().commits;
+                let page = mirror.beyond(a, b, beyond.first().map(|commit| &*commit.id), 1).unwrap();
+                assert_eq!(page.commits, beyond.get(1..2).unwrap_or_default());
+                assert_eq!(page.more, beyond.len() > 2);
+                assert!(beyond.is_sorted_by(|newer, older| newer.committed >= older.committed));
+                beyond.sort_by(|one, other| one.id.cmp(&other.id));
+                let expected = repository.git(["rev-list", a, &format!("^{b}")]).unwrap();
+                let mut expected: Vec<&str> = expected.lines().collect();
+                expected.sort_unstable();
+                assert_eq!(beyond.iter().map(|commit| &*commit.id).collect::<Vec<_>>(), expected);
                 let bases = repository.git(["merge-base", "--all", a, b]).unwrap();
                 let base = mirror.merge_base(a, b).unwrap().unwrap();
                 assert!(bases.lines().any(|known| known == base), "{base} of {bases}");

@@ -367,3 +367,76 @@ async fn commits_are_signed_as_configured_whichever_ids_the_repository_has() {
         world.end().await;
     }
 }
+
+const HEADER: &str = "x-yardarm-break-glass";
+
+/// The provider goes away, and somebody breaks the glass over HTTP.
+async fn behind_glass() -> World {
+    let mut world = Plan::of(Sender::Github).environment("break_glass: {enabled: true}").start().await;
+    world.may_fail();
+    world.forge.misbehave(Requests::Any, Fault::Status(502));
+    let path = format!("/api/v2/environments/{ENVIRONMENT}/namespaces/{NAMESPACE}/resources");
+    let payload = serde_json::json!({"@type": "flipt.core.Flag", "key": "checkout", "name": "Checkout", "type": "BOOLEAN_FLAG_TYPE"});
+    let plain = serde_json::json!({"key": "checkout", "payload": payload});
+    assert_eq!(world.outside.put(&path, &plain).await.unwrap().status, 503);
+    let broken =
+        serde_json::json!({"key": "checkout", "payload": payload, "breakGlass": {"reason": "the forge is down"}});
+    let answer = world.outside.put(&path, &broken).await.unwrap();
+    assert_eq!((answer.status, &answer.json()["breakGlass"]), (200, &Value::Bool(true)), "{}", answer.text());
+    assert!(answer.header(HEADER).is_some());
+    world
+}
+
+async fn evaluated(world: &World) -> (bool, Option<String>) {
+    let body = serde_json::json!({"environmentKey": ENVIRONMENT, "namespaceKey": NAMESPACE, "flagKey": "checkout", "entityId": "e", "context": {}});
+    let answer = world.outside.post("/evaluate/v1/boolean", &body).await.unwrap();
+    (answer.status == 200, answer.header(HEADER).map(str::to_owned))
+}
+
+fn of_environment(storage: &Value) -> &Value {
+    crate::world::environment(storage, ENVIRONMENT).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_glass_is_live_at_once_and_loud_and_pushed_when_the_provider_is_back() {
+    let mut world = behind_glass().await;
+    let (found, header) = evaluated(&world).await;
+    assert!(found, "it is live");
+    let header = header.unwrap();
+    assert!(header.starts_with("production; until=") && header.ends_with("; changes=1"), "{header}");
+    let shown = world.status().await;
+    let glass = &of_environment(&shown)["breakGlass"];
+    assert_eq!((&glass["waiting"], &glass["reason"]), (&Value::from(1), &Value::from("the forge is down")), "{glass}");
+    assert!(world.metric("yardarm_break_glass", &["environment=\"production\""]).await > 0.5);
+    // Another process finds it on the disk, before it has fetched anything.
+    world.stop_daemon().await;
+    world.start_daemon().await;
+    world.until("it is served again", |shown| of_environment(shown)["namespaces"]["shop"] == Value::from(2)).await;
+    assert!(matches!(evaluated(&world).await, (true, Some(_))));
+
+    world.forge.recover();
+    world.until("the glass is whole", |shown| of_environment(shown)["breakGlass"]["waiting"] == Value::from(0)).await;
+    assert_eq!(evaluated(&world).await, (true, None));
+    assert!(text(&world, "main", SHOP).contains("key: checkout"));
+    assert_eq!(served(&world.status().await), world.forge.repository().tip("main").unwrap().as_deref());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_glass_that_conflicts_is_told_and_overwrites_nothing() {
+    let world = behind_glass().await;
+    let theirs = format!(
+        "{}  - {{key: checkout, name: Theirs, type: BOOLEAN_FLAG_TYPE, enabled: true}}\n",
+        features(NAMESPACE, "theirs")
+    );
+    world.commit("main", &[(SHOP, &theirs)]);
+    world.forge.recover();
+    let told =
+        |shown: &Value| of_environment(shown)["breakGlass"]["givenUp"].as_array().is_some_and(|all| all.len() == 1);
+    let shown = world.until("it is told", told).await;
+    assert_eq!(of_environment(&shown)["problems"][0]["code"], "break-glass-conflict", "{shown}");
+    assert_eq!(text(&world, "main", SHOP), theirs);
+    assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "theirs");
+    assert_eq!(evaluated(&world).await, (true, None));
+    world.end().await;
+}

@@ -92,7 +92,6 @@ pub(super) fn delete_resource() -> Operation {
 }
 
 pub(super) fn history() -> Operation {
-    let limit = json!({ "type": "integer", "minimum": 1, "maximum": crate::limits::HISTORY_PAGE_MAX });
     read("history", "What became of a flag or a segment")
         .describe(
             "The commits that changed it, newest first, with what it was then. Commits that changed other parts of its \
@@ -102,7 +101,7 @@ pub(super) fn history() -> Operation {
         .path("type", "`flipt.core.Flag` or `flipt.core.Segment`.")
         .path("key", "Its key.")
         .query("from", json!({ "type": "string" }), "`next` of an earlier answer: what is older than that commit.")
-        .query("limit", limit, "How many at most.")
+        .query("limit", page(), "How many at most.")
         .ok("The newest first.", "History")
         .refuses(FORM, &[Code::Invalid])
 }
@@ -156,20 +155,27 @@ pub(super) fn update_branch() -> Operation {
 }
 
 pub(super) fn propose() -> Operation {
-    without_provider("propose", "Proposes a branch")
-}
-
-pub(super) fn branch_changes() -> Operation {
-    without_provider("branchChanges", "The commits that a proposal of a branch would have")
-}
-
-fn without_provider(id: &'static str, summary: &'static str) -> Operation {
-    Operation::new(Tag::Management, id, summary)
+    Operation::new(Tag::Management, "propose", "Proposes a branch")
         .describe("There is no provider to propose to yet.")
         .path("environment", "The environment.")
         .path("branch", "Its key.")
         .guarded(FORM)
         .refuses(FORM, &[Code::NotFound, Code::Unimplemented])
+}
+
+pub(super) fn branch_changes() -> Operation {
+    read("branchChanges", "The commits that a branch has and its base has not")
+        .describe("The newest first. Needs `read` for the whole base, because they may be about any namespace.")
+        .path("branch", "Its key.")
+        .query("from", json!({ "type": "string" }), "`next` of an earlier answer: what is older than that commit.")
+        .query("limit", page(), "How many at most.")
+        .ok("The newest first.", "BranchChanges")
+        .refuses(FORM, &[Code::Invalid])
+}
+
+/// How long a page of commits may be.
+fn page() -> serde_json::Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": crate::limits::HISTORY_PAGE_MAX })
 }
 
 fn read(id: &'static str, summary: &'static str) -> Operation {

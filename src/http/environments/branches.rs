@@ -11,6 +11,7 @@ use super::refusal::{self, Asked};
 use super::tip;
 use crate::auth::Action;
 use crate::auth::scope::ANY;
+use crate::git::Logged;
 use crate::http::auth::{self, Need};
 use crate::http::error::{Code, Failure};
 use crate::http::{State, body};
@@ -39,20 +40,15 @@ pub(in crate::http) async fn update(state: Data<State>, request: HttpRequest, se
 /// `POST /api/v2/environments/{environment}/branches/{branch}`: what Flipt answers without a provider to propose to.
 /// Nothing is made.
 pub(in crate::http) async fn propose(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    let found = auth::admit(&state, Need::CHANGE, &request)
+        .and_then(|pass| access::some_of(&state, &pass, Need::CHANGE.action(), &segment(&request, "environment")));
     let message = "Propose not implemented in non-commercial version";
-    without_provider(&state, &request, Need::CHANGE, message).json()
+    found.map_or_else(|failure| failure, |_| Failure::new(Code::Unimplemented, message)).json()
 }
 
-/// `GET /api/v2/environments/{environment}/branches/{branch}/changes`: likewise.
+/// `GET /api/v2/environments/{environment}/branches/{branch}/changes?from=&limit=`
 pub(in crate::http) async fn changes(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let message = "ListBranchedChanges not implemented in non-commercial version";
-    without_provider(&state, &request, Need::READ, message).json()
-}
-
-fn without_provider(state: &State, request: &HttpRequest, need: Need, message: &'static str) -> Failure {
-    let found = auth::admit(state, need, request)
-        .and_then(|pass| access::some_of(state, &pass, need.action(), &segment(request, "environment")));
-    found.map_or_else(|failure| failure, |_| Failure::new(Code::Unimplemented, message))
+    changed(&state, &request).await.unwrap_or_else(|failure| failure.json())
 }
 
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
@@ -76,6 +72,31 @@ fn one(branch: &Branch) -> serde_json::Value {
     })
 }
 
+async fn changed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
+    let pass = auth::admit(state, Need::READ, request)?;
+    let (name, key) = (segment(request, "environment"), segment(request, "branch").into_owned());
+    // The commits may be about any namespace.
+    let base = access::environment(state, &pass, Action::Read, &name, ANY)?;
+    let mut fields = Fields::of_query(request, &["from", "limit"])?;
+    let from = fields.filled("from")?;
+    let limit = fields.page()?;
+    let found = tip::blocking(state, move |state| state.writers.commits(&base, &key, from.as_deref(), limit)).await?;
+    let next = found.commits.last().filter(|_| found.more).map(|commit| &commit.id);
+    let changes: Vec<_> = found.commits.iter().map(commit).collect();
+    Ok(HttpResponse::Ok().json(json!({ "changes": changes, "next": next })))
+}
+
+/// A commit as Flipt tells it.
+fn commit(commit: &Logged) -> serde_json::Value {
+    json!({
+        "revision": commit.id,
+        "message": commit.message.trim_end(),
+        "authorName": commit.author.name,
+        "authorEmail": commit.author.email,
+        "timestamp": commit.authored,
+    })
+}
+
 async fn created(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Failure> {
     let pass = auth::admit(state, Need::CHANGE, request)?;
     let name = segment(request, "environment");
@@ -84,24 +105,11 @@ async fn created(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let mut fields = Fields::of_body(&body, &["key", "environmentKey"])?;
     let key = fields.text("key")?;
     let base = access::some_of(state, &pass, Action::Propose, &name)?;
+    // With or without `flipt/<base>/`; without any, the writers make one up.
     let key = key.trim();
-    // As Flipt does: the whole name of the branch means its last part, and none at all one that is made up.
-    let key = key.strip_prefix(&format!("flipt/{name}/")).unwrap_or(key);
-    let key = if key.is_empty() { made_up() } else { key.to_owned() };
-    let environment = state.writers.create_branch(&base, &key, by(state, &pass, request)).await;
-    let environment = environment.map_err(|refusal| refusal::failure(refusal, Asked::Branch(&key)))?;
+    let environment = state.writers.create_branch(&base, key, by(state, &pass, request)).await;
+    let environment = environment.map_err(|refusal| refusal::failure(refusal, Asked::Branch(key)))?;
     Ok(HttpResponse::Ok().json(shown(state, &environment)))
-}
-
-/// A name that nobody else is likely to have come upon: `quiet-fox-4605`.
-fn made_up() -> String {
-    const HOW: [&str; 12] =
-        ["bright", "calm", "clever", "early", "gentle", "keen", "lucky", "patient", "quiet", "steady", "swift", "warm"];
-    const WHO: [&str; 12] =
-        ["badger", "crane", "falcon", "fox", "heron", "lynx", "marten", "otter", "raven", "seal", "swan", "wolf"];
-    let [how, who, a, b, ..] = *uuid::Uuid::new_v4().as_bytes();
-    let word = |words: [&'static str; 12], at: u8| words.get(usize::from(at) % 12).copied().unwrap_or_default();
-    format!("{}-{}-{a:02x}{b:02x}", word(HOW, how), word(WHO, who))
 }
 
 async fn deleted(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
@@ -136,21 +144,4 @@ async fn updated(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
         answer.insert("live".to_owned(), json!(updated.live));
     }
     Ok(HttpResponse::Ok().json(answer))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_are_made_up_have_three_parts() {
-        for _ in 0..100 {
-            let name = made_up();
-            let parts: Vec<_> = name.split('-').collect();
-            assert!(
-                matches!(parts[..], [how, who, hex] if !how.is_empty() && !who.is_empty() && hex.len() == 4),
-                "{name}"
-            );
-        }
-    }
 }

@@ -141,3 +141,57 @@ fn of_resource(fields: &Fields, action: &str, kind: &str, key: &str, value: Opti
         _ => Err(fields.wrong("action", "create, update, put or delete")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(value: Value) -> Result<Change, String> {
+        read(2, value).map_err(|failure| failure.message.into_owned())
+    }
+
+    #[test]
+    fn every_action_on_everything() {
+        let segment = json!({ "@type": "flipt.core.Segment", "key": "s", "name": "S" });
+        let flag = json!({ "key": "w", "name": "W", "type": "BOOLEAN_FLAG_TYPE" });
+        let change = told(json!({ "action": "create", "namespace": "shop", "payload": segment })).unwrap();
+        assert!(matches!(&change.what, What::Create(made) if made.key() == "s") && change.namespace == "shop");
+        let change = told(json!({ "action": "put", "type": "flipt.core.Flag", "payload": flag })).unwrap();
+        assert!(matches!(&change.what, What::Put(put) if put.key() == "w") && change.namespace == "default");
+        let change =
+            told(json!({ "action": "delete", "type": "flipt.core.Flag", "key": "w", "revision": "ab" })).unwrap();
+        assert_eq!(change.what, What::Delete { kind: Kind::Flag, key: "w".to_owned() });
+        assert_eq!(change.revision.as_deref(), Some("ab"));
+        let change = told(json!({ "action": "create", "type": "namespace", "key": "n" })).unwrap();
+        assert!(matches!(&change.what, What::CreateNamespace(head) if head.name == "n"));
+        let change = told(json!({ "action": "delete", "type": "namespace", "namespace": "n" })).unwrap();
+        assert_eq!((change.what, change.namespace.as_str()), (What::DeleteNamespace, "n"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        let flag = json!({ "@type": "flipt.core.Flag", "key": "a", "name": "A", "type": "BOOLEAN_FLAG_TYPE" });
+        for (value, why) in [
+            (json!(1), "changes[2] is to be an object"),
+            (json!({ "acton": "put" }), "\"changes[2].acton\" is not known here; did you mean \"action\"?"),
+            (
+                json!({ "action": "remove", "payload": flag }),
+                "\"changes[2].action\" is to be create, update, put or delete",
+            ),
+            (json!({ "action": "put" }), "changes[2]: payload is missing"),
+            (
+                json!({ "action": "put", "key": "b", "payload": flag }),
+                "\"changes[2].key\" is to be that of the payload",
+            ),
+            (json!({ "action": "put", "type": "flipt.core.Segment", "payload": flag }), "is to be that of the payload"),
+            (json!({ "action": "delete", "key": "b" }), "\"changes[2].type\" is to be"),
+            (json!({ "action": "put", "type": "namespace", "key": "n" }), "create, update or delete, for a namespace"),
+            (json!({ "action": "delete", "type": "namespace", "key": "default" }), "is protected"),
+        ] {
+            let failure = told(value.clone()).unwrap_err();
+            assert!(failure.contains(why), "{value}: {failure}");
+        }
+    }
+}

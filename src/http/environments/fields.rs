@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::strict;
 use crate::http::error::Failure;
+use crate::limits;
 
 /// The fields that are left to be taken.
 #[derive(Debug)]
@@ -92,6 +93,15 @@ impl Fields {
     /// A text that says something.
     pub(super) fn filled(&mut self, name: &str) -> Result<Option<String>, Failure> {
         Ok(Some(self.text(name)?).filter(|text| !text.trim().is_empty()))
+    }
+
+    /// How many commits a page is to have, of the query.
+    pub(super) fn page(&mut self) -> Result<usize, Failure> {
+        let limit = match self.filled("limit")? {
+            None => limits::HISTORY_PAGE,
+            Some(text) => text.parse().map_err(|_| self.wrong("limit", "a number"))?,
+        };
+        Ok(limit.clamp(1, limits::HISTORY_PAGE_MAX))
     }
 
     /// A truth value; false where it is not there.

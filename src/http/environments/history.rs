@@ -16,7 +16,6 @@ use crate::flags::resource::{payload, revision as revision_of};
 use crate::http::auth::{self, Need};
 use crate::http::error::Failure;
 use crate::http::{State, body};
-use crate::limits;
 use crate::write::history::{Back, Entry, Named as Resource};
 
 /// `GET …/resources/{type}/{key}/history?from=&limit=`
@@ -42,11 +41,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let named = named(request)?;
     let mut fields = Fields::of_query(request, &["from", "limit"])?;
     let from = fields.filled("from")?;
-    let limit = match fields.filled("limit")? {
-        None => limits::HISTORY_PAGE,
-        Some(text) => text.parse().map_err(|_| Failure::invalid("limit is not a number"))?,
-    };
-    let limit = limit.clamp(1, limits::HISTORY_PAGE_MAX);
+    let limit = fields.page()?;
     let page = tip::blocking(state, move |state| state.writers.history(&environment, &named, from.as_deref(), limit));
     let page = page.await?;
     let entries: Vec<Value> = page.entries.iter().map(shown).collect();

@@ -290,6 +290,27 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
             }),
         )
     }),
+    ("BranchChanges", || {
+        let commit = json!({
+            "type": "object",
+            "required": ["revision", "message", "authorName", "authorEmail", "timestamp"],
+            "properties": {
+                "revision": { "type": "string" },
+                "message": { "type": "string" },
+                "authorName": { "type": "string" },
+                "authorEmail": { "type": "string" },
+                "timestamp": { "type": "string", "format": "date-time" },
+            },
+        });
+        json!({
+            "type": "object",
+            "required": ["changes", "next"],
+            "properties": {
+                "changes": { "type": "array", "items": commit },
+                "next": { "type": ["string", "null"], "description": "Goes on there as `from`; absent at the end." },
+            },
+        })
+    }),
     ("BranchRequest", || {
         json!({
             "type": "object",

@@ -50,6 +50,9 @@ One slash at the end of a path is passed over. An unknown path is answered 404 a
 (webhooks: 405), in the shape of the protocol that the path belongs to. `HEAD` and `OPTIONS` are wrong methods too, but \
 where they are listed, and for preflights where `cors` is on. A head that is no HTTP, takes too long or is larger than \
 128 KiB is answered 400, 408 or 431 without a body, before any route.\n\n\
+`x-yardarm-break-glass` is in every answer while something is served that the provider does not have yet, because it \
+could not be reached and somebody was allowed to break the glass: \
+`<environment>; until=<RFC 3339>; changes=<number>`, several parted by commas.\n\n\
 `authentication` decides who has to send a credential; where it is not required, none is looked at. Where webhooks have \
 a listener of their own, only their routes are there, and not here.";
 

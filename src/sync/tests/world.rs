@@ -337,7 +337,9 @@ impl Repository for Fake {
     }
 
     fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
-        Ok(self.lock().history(tip).iter().any(|known| known == commit))
+        let remote = self.lock();
+        let is_there = remote.commits.contains_key(tip);
+        Ok(is_there && remote.history(tip).iter().any(|known| known == commit))
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod changes;
 mod faults;
+mod glass;
 mod world;

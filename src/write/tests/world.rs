@@ -39,6 +39,13 @@ impl World {
     }
 
     pub(super) async fn with(fake: Fake, config: Config, log: Arc<Log>) -> Self {
+        let world = Self::start(fake, config, log);
+        world.storage.told("fetch ok", 1).await;
+        world
+    }
+
+    /// As [`Self::with`], of a remote that may be down.
+    pub(super) fn start(fake: Fake, config: Config, log: Arc<Log>) -> Self {
         let storage = Storage::with(fake, crate::store::Store::none(), config);
         let ends_at = Arc::<Mutex<Option<Step>>>::default();
         let fault: Fault = {
@@ -56,9 +63,7 @@ impl World {
             clock: storage.clock.clone(),
         };
         let writers = Arc::new(Writers::with(seams, &storage.config, plan, PATIENCE, fault));
-        let world = Self { storage, writers, log, ends_at };
-        world.storage.told("fetch ok", 1).await;
-        world
+        Self { storage, writers, log, ends_at }
     }
 
     /// A request that anybody may make.

@@ -12,11 +12,14 @@ use serde_json::Value;
 use yardarm::http::Settings;
 
 use super::server::{Server, cors, of_directory, tokens};
-use super::wire;
+use super::{management, wire};
 use crate::differences::CONVERSATIONS;
+use crate::world::World;
 
-/// Paths that this surface does not have: their conversations are replayed where they are served.
-const ELSEWHERE: &[&str] = &["/api/v2/environments", "/internal/v2/", "/debug/"];
+/// Paths that are not here at all.
+const ELSEWHERE: &[&str] = &["/internal/v2/", "/debug/"];
+/// What is read from a repository: a daemon is asked.
+const MANAGED: &str = "/api/v2/environments";
 
 #[test]
 fn evaluation_boolean() {
@@ -199,9 +202,44 @@ impl Servers {
     }
 }
 
+/// Daemons with the remote of the recordings, configured as the recorded servers were; started when first asked.
+#[derive(Default)]
+struct Daemons(Option<tokio::runtime::Runtime>, BTreeMap<String, World>);
+
+impl Daemons {
+    fn get(&mut self, name: &str) -> SocketAddr {
+        if !self.1.contains_key(name) {
+            let token = "methods: {token: {enabled: true, storage: {tokens: {ci: {credential: golden-token}}}}}";
+            let rest = match name {
+                "main" => String::new(),
+                "auth" => format!("authentication: {{required: true, {token}}}\n"),
+                "auth-excluded" => {
+                    format!("authentication: {{required: true, exclude: {{evaluation: true, ofrep: true}}, {token}}}\n")
+                }
+                other => panic!("no daemon {other}"),
+            };
+            let runtime = self.0.get_or_insert_with(|| tokio::runtime::Runtime::new().unwrap());
+            let world = runtime.block_on(management::recorded_world(&rest));
+            self.1.insert(name.to_owned(), world);
+        }
+        self.1[name].daemon().address()
+    }
+
+    fn remote(&self, name: &str) -> String {
+        let world = &self.1[name];
+        world.forge.url(world.sender)
+    }
+
+    fn stop(mut self) {
+        if let Some(runtime) = self.0 {
+            self.1.values_mut().for_each(|world| runtime.block_on(world.stop_daemon()));
+        }
+    }
+}
+
 fn replay(file: &str) {
     let text = recorded_conversations(file);
-    let mut servers = Servers::default();
+    let (mut servers, mut daemons) = (Servers::default(), Daemons::default());
     let mut etag = String::new();
     let mut failures = Vec::new();
     let mut used = vec![false; CONVERSATIONS.len()];
@@ -213,8 +251,10 @@ fn replay(file: &str) {
             continue;
         }
         count += 1;
-        let name = line["name"].as_str().unwrap();
-        let mut got = ask(servers.get(line["server"].as_str().unwrap()).address, &line["request"], &etag);
+        let (name, server) = (line["name"].as_str().unwrap(), line["server"].as_str().unwrap());
+        let managed = path.starts_with(MANAGED);
+        let address = if managed { daemons.get(server) } else { servers.get(server).address };
+        let mut got = ask(address, &line["request"], &etag);
         if got.status == 200 {
             etag = got.header("etag").unwrap_or(etag);
         }
@@ -223,10 +263,19 @@ fn replay(file: &str) {
             flate2::read::GzDecoder::new(&*got.body).read_to_end(&mut plain).unwrap();
             got.body = plain;
         }
-        let differences = compare(&line["response"], &got);
+        let mut want = line["response"].clone();
+        if managed {
+            let remote = daemons.remote(server);
+            want["body"] = management::normal(want["body"].take(), &remote);
+            if let Ok(body) = serde_json::from_slice(&got.body) {
+                got.body = management::normal(body, &remote).to_string().into_bytes();
+            }
+        }
+        let differences = compare(&want, &got);
         judge(file, name, &differences, &got, &mut used, &mut failures);
     }
     unused(file, &used, &mut failures);
+    daemons.stop();
     assert!(count > 0);
     assert!(failures.is_empty(), "{} of {count} in {file}:\n{}", failures.len(), failures.join("\n"));
 }

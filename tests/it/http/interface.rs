@@ -132,6 +132,45 @@ fn walk(world: &World) {
     });
     assert_eq!(browser.done("POST", "/evaluate/v1/variant", Some(&asked))["variantKey"], "on");
 
+    // A branch: it is listed among the environments from then on.
+    let branches = "/api/v2/environments/production/branches";
+    let branch = browser.done("POST", branches, Some(&json!({ "key": "copy-here" })));
+    assert_eq!(branch["key"], "copy-here");
+    let configuration = &branch["configuration"];
+    assert_eq!(
+        (&configuration["ref"], &configuration["base"]),
+        (&"flipt/production/copy-here".into(), &ENVIRONMENT.into())
+    );
+    let both = [(ENVIRONMENT.to_owned(), None), ("copy-here".to_owned(), Some(ENVIRONMENT.to_owned()))];
+    assert_eq!(browser.environments(), both);
+    let listed = browser.get(branches);
+    assert_eq!(listed["branches"][0]["key"], "copy-here");
+    assert_eq!(listed["branches"][0]["environmentKey"], ENVIRONMENT);
+
+    // Copying a flag to another environment: read here, its revision there, the payload as it was read.
+    let payload = browser.get(&one)["resource"]["payload"].clone();
+    let there = format!("/api/v2/environments/copy-here/namespaces/{key}/resources");
+    let again = browser.call(
+        "POST",
+        &there,
+        Some(&json!({ "key": "Test-Flag", "payload": payload, "revision": browser.revision("copy-here") })),
+    );
+    assert_eq!((again.status, again.json()["code"].as_u64()), (409, Some(6)), "the branch has it already");
+    let mut copy = payload.clone();
+    copy["key"] = "Copied".into();
+    let copied = browser.done(
+        "POST",
+        &there,
+        Some(&json!({ "key": "Copied", "payload": copy, "revision": browser.revision("copy-here") })),
+    );
+    assert_eq!(copied["resource"]["payload"]["variants"], payload["variants"]);
+    let here = browser.call("GET", &format!("{resources}/flipt.core.Flag/Copied"), None);
+    assert_eq!(here.status, 404, "the base has nothing of it");
+    assert_eq!(browser.get(branches)["branches"][0]["ahead"], 1);
+    let commits = browser.get(&format!("{branches}/copy-here/changes"));
+    assert_eq!(commits["changes"][0]["message"], format!("create flag {key}/Copied"));
+    assert_eq!(commits["changes"][1], serde_json::Value::Null);
+
     // Everything goes again.
     let revision = browser.revision(ENVIRONMENT);
     let in_use = browser.call("DELETE", &format!("{resources}/flipt.core.Segment/beta?revision={revision}"), None);
@@ -143,6 +182,9 @@ fn walk(world: &World) {
     let revision = gone["revision"].as_str().unwrap();
     browser.done("DELETE", &format!("{namespaces}/{key}?revision={revision}"), None);
     assert!(!browser.get(namespaces).to_string().contains(key));
+    assert_eq!(browser.done("DELETE", &format!("{branches}/copy-here"), None), json!({}));
+    assert_eq!(browser.environments(), both[..1]);
+    assert_eq!(browser.get(branches)["branches"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -130,6 +130,35 @@ fn one_change_of_several_that_is_not_permitted_is_enough() {
 }
 
 #[test]
+fn branches_are_made_by_who_proposes_and_deleted_by_who_may_propose_everything() {
+    let tokens: &[(&str, &[&str])] = &[
+        ("reader", &["read:production"]),
+        ("some", &["propose:production/shop"]),
+        ("whole", &["propose:production"]),
+        ("elsewhere", &["admin:staging"]),
+    ];
+    let server = Server::start(environments(), settings(Some(true), tokens));
+    with_branch(&server);
+    let at = "/api/v2/environments/production/branches";
+    let make = ("POST", at.to_owned(), Some(r#"{"key":"x"}"#.to_owned()));
+    let update = ("POST", format!("{at}/next/update"), None);
+    let propose = ("POST", format!("{at}/next"), None);
+    let delete = ("DELETE", format!("{at}/next"), None);
+    for (token, some, whole) in
+        [("reader", false, false), ("some", true, false), ("whole", true, true), ("elsewhere", false, false)]
+    {
+        for asked in [&make, &update, &propose] {
+            assert_eq!(ask(&server, Some(token), asked).status != 403, some, "{token} {}", asked.1);
+        }
+        assert_eq!(ask(&server, Some(token), &delete).status != 403, whole, "{token}");
+        let commits = ("GET", format!("{at}/next/changes"), None);
+        if matches!(token, "some" | "elsewhere") {
+            assert_eq!(ask(&server, Some(token), &commits).status, 403, "{token}");
+        }
+    }
+}
+
+#[test]
 fn a_list_has_what_may_be_seen() {
     let tokens: &[(&str, &[&str])] = &[
         ("one", &["read:production/shop"]),
@@ -173,7 +202,12 @@ fn nothing_is_changed_over_an_open_listener_that_nobody_decided_on() {
         server.address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
         server
     };
-    let asked = writes("production", "shop", "");
+    let mut asked = writes("production", "shop", "");
+    let branches = "/api/v2/environments/production/branches";
+    asked.push(("POST", branches.to_owned(), None));
+    asked.push(("DELETE", format!("{branches}/next"), None));
+    asked.push(("POST", format!("{branches}/next"), None));
+    asked.push(("POST", format!("{branches}/next/update"), None));
 
     let undecided = listen(None, "0.0.0.0");
     for one in &asked {
