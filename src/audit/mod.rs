@@ -98,6 +98,19 @@ pub enum Kind {
     UpdateBranch,
 }
 
+impl Kind {
+    /// As in a record.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::CreateBranch => "create-branch",
+            Self::DeleteBranch => "delete-branch",
+            Self::UpdateBranch => "update-branch",
+        }
+    }
+}
+
 /// One thing that was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {

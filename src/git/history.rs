@@ -103,6 +103,11 @@ impl Mirror {
     /// [`Error::UnknownCommit`] of one of the two, or of a `from` that is not among them; [`Error::Damaged`].
     pub fn beyond(&self, branch: &str, base: &str, from: Option<&str>, limit: usize) -> Result<History, Error> {
         let (repository, branch, base) = self.both(branch, base)?;
+        let unknown = || Error::UnknownCommit(from.unwrap_or_default().to_owned());
+        let from = match from {
+            Some(from) => Some(known(&repository, from).ok_or_else(unknown)?),
+            None => None,
+        };
         let odd = |error: gix::Error| damaged("its history", &error);
         let newest = gix::revision::walk::Sorting::ByCommitTime(CommitTimeOrder::NewestFirst);
         let walk = repository.rev_walk([branch]).with_hidden([base]).sorting(newest).all();
@@ -115,12 +120,12 @@ impl Mirror {
                 break;
             }
             if skipping {
-                skipping = from.is_some_and(|from| id.to_string() != from);
+                skipping = from != Some(id);
             } else {
                 found.commits.push(self.note(reader.logged(id))?);
             }
         }
-        if skipping && !found.more { Err(Error::UnknownCommit(from.unwrap_or_default().to_owned())) } else { Ok(found) }
+        if skipping && !found.more { Err(unknown()) } else { Ok(found) }
     }
 
     /// Files that are not alike in two commits, in the order of their paths; without a first one, all of the second.

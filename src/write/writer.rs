@@ -127,11 +127,35 @@ pub(super) fn tell(record: &Event) {
     let (storage, environment, by, outcome) =
         (&*record.storage, &*record.environment, &*record.by.name, record.outcome);
     let (revision, changes) = (record.after.as_deref(), record.changes.len() + record.more_changes);
+    let (request, branch) = (record.request.name(), &*record.branch);
     match &record.refusal {
-        None => tracing::info!(storage, environment, revision, by, changes, outcome = outcome.name(), "write"),
+        None => {
+            tracing::info!(
+                storage,
+                environment,
+                branch,
+                request,
+                revision,
+                by,
+                changes,
+                outcome = outcome.name(),
+                "write"
+            );
+        }
         Some(refused) => {
             let (code, why) = (&*refused.code, &*refused.message);
-            tracing::warn!(storage, environment, by, changes, outcome = outcome.name(), code, why, "write");
+            tracing::warn!(
+                storage,
+                environment,
+                branch,
+                request,
+                by,
+                changes,
+                outcome = outcome.name(),
+                code,
+                why,
+                "write"
+            );
         }
     }
 }

@@ -134,6 +134,7 @@ pub(super) fn conflicts(conflicts: &Conflicts) -> Failure {
     let count = conflicts.conflicts.len() + conflicts.files.len();
     let details = conflicts.conflicts.iter().map(detail);
     let files = conflicts.files.iter().map(|file| json!({ "@type": "yardarm.FileConflict", "file": file }));
-    let message = format!("the branch and its base have changed the same in {count} places; nothing was changed");
+    let places = if count == 1 { "one place".to_owned() } else { format!("{count} places") };
+    let message = format!("the branch and its base have changed the same in {places}; nothing was changed");
     Failure::new(Code::Conflict, message).with_details(details.chain(files).take(limits::CONFLICTS_TOLD).collect())
 }

@@ -23,7 +23,7 @@ pub(super) async fn recorded_world(rest: &str) -> World {
         let files: Vec<_> = files.iter().map(|(path, bytes)| (path.as_str(), Some(bytes.as_slice()))).collect();
         world.change(branch, &files);
     }
-    let (state, remote) = (world.path().join("state"), world.forge.url(world.sender));
+    let (state, remote) = (world.path().join("state").display().to_string(), world.forge.url(world.sender));
     world.text = format!(
         "state: {{directory: {state:?}}}\nserver: {{host: 127.0.0.1, http_port: 0}}\n{rest}storage:\n  flags: {{remote: \
          {remote:?}, branch: main, poll_interval: 5m}}\n  canary: {{remote: {remote:?}, branch: canary, poll_interval: \
@@ -38,7 +38,7 @@ pub(super) async fn recorded_world(rest: &str) -> World {
 /// A daemon whose remote cannot be reached, and never could.
 pub(super) async fn unreachable_world() -> World {
     let mut world = Plan::of(Sender::Github).without_webhook().empty().forge_only();
-    let state = world.path().join("state");
+    let state = world.path().join("state").display().to_string();
     world.text = format!(
         "state: {{directory: {state:?}}}\nserver: {{host: 127.0.0.1, http_port: 0}}\nstorage:\n  flags: {{remote: \
          \"http://127.0.0.1:1/flags.git\", branch: main, poll_interval: 5m}}\nenvironments:\n  default: {{storage: \
