@@ -126,7 +126,10 @@ async fn the_audit_says_what_was_done_and_what_was_refused_and_survives_a_restar
         (&shown["protected"], &shown["readOnly"], &shown["lastWrite"]),
         (&json!(true), &Value::Null, &Value::Null)
     );
-    assert_eq!(shown["breakGlass"], json!({ "enabled": false, "waiting": 0, "until": null }));
+    assert_eq!(
+        shown["breakGlass"],
+        json!({ "enabled": false, "waiting": 0, "until": null, "since": null, "by": null, "reason": null, "givenUp": [] })
+    );
 
     let audit = told(&world, "/api/v2/audit").await;
     let [event] = audit["events"].as_array().unwrap().as_slice() else { panic!("{audit:#}") };

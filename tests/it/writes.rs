@@ -378,11 +378,16 @@ async fn behind_glass() -> World {
     let path = format!("/api/v2/environments/{ENVIRONMENT}/namespaces/{NAMESPACE}/resources");
     let payload = serde_json::json!({"@type": "flipt.core.Flag", "key": "checkout", "name": "Checkout", "type": "BOOLEAN_FLAG_TYPE"});
     let plain = serde_json::json!({"key": "checkout", "payload": payload});
-    assert_eq!(world.outside.put(&path, &plain).await.unwrap().status, 503);
+    assert_eq!(world.outside.post(&path, &plain).await.unwrap().status, 503);
     let broken =
         serde_json::json!({"key": "checkout", "payload": payload, "breakGlass": {"reason": "the forge is down"}});
-    let answer = world.outside.put(&path, &broken).await.unwrap();
-    assert_eq!((answer.status, &answer.json()["breakGlass"]), (200, &Value::Bool(true)), "{}", answer.text());
+    let answer = world.outside.post(&path, &broken).await.unwrap();
+    assert_eq!(
+        (answer.status, &answer.json()["outcome"]["breakGlass"]),
+        (200, &Value::Bool(true)),
+        "{}",
+        answer.text()
+    );
     assert!(answer.header(HEADER).is_some());
     world
 }

@@ -30,7 +30,7 @@ pub(in crate::write) fn watch(inner: &Arc<Inner>, share: &Arc<Share>) {
             }
             is_back = false;
             tokio::select! {
-                fetched = fetches.changed() => match fetched {
+                there_is_one = fetches.changed() => match there_is_one {
                     Ok(()) => is_back = true,
                     Err(_) => return,
                 },
