@@ -416,11 +416,11 @@ async fn a_broken_glass_is_live_at_once_and_loud_and_pushed_when_the_provider_is
     // Another process finds it on the disk, before it has fetched anything.
     world.stop_daemon().await;
     world.start_daemon().await;
-    world.until("it is served again", |shown| of_environment(shown)["namespaces"]["shop"] == Value::from(2)).await;
+    world.until("it is served again", |shown| of_environment(shown)["namespaces"]["shop"] == 2).await;
     assert!(matches!(evaluated(&world).await, (true, Some(_))));
 
     world.forge.recover();
-    world.until("the glass is whole", |shown| of_environment(shown)["breakGlass"]["waiting"] == Value::from(0)).await;
+    world.until("the glass is whole", |shown| of_environment(shown)["breakGlass"]["waiting"] == 0).await;
     assert_eq!(evaluated(&world).await, (true, None));
     assert!(text(&world, "main", SHOP).contains("key: checkout"));
     assert_eq!(served(&world.status().await), world.forge.repository().tip("main").unwrap().as_deref());
