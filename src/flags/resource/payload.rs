@@ -17,7 +17,7 @@ use super::{
     Constraint, Distribution, Flag, Kind, Namespace, Resource, Rollout, RolloutTo, Rule, Segment, Variant, value,
 };
 
-pub(crate) use parse::is_key;
+pub use parse::is_key;
 pub use parse::{kind, namespace, resource};
 
 /// What is wrong with what a client sent.

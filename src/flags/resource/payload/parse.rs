@@ -95,7 +95,8 @@ fn a_key<'k>(key: &'k str, path: &Path<'_>) -> Result<&'k str, Invalid> {
 }
 
 /// Whether a text can be the key of a namespace, flag or segment.
-pub(crate) fn is_key(text: &str) -> bool {
+#[must_use]
+pub fn is_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b','))
 }
 
