@@ -454,6 +454,11 @@ pub const OWN_TEMPLATES_BYTES: usize = 64 * 1024;
 /// Warnings about keys of it.
 pub const OWN_TEMPLATES_WARNINGS: usize = 5;
 
+/// Commits that are looked through for what a flag was when it had a revision that somebody names.
+pub const REVISION_COMMITS: usize = 50;
+/// Bytes of former versions of its files that are read for that: the writer of the storage does it, and others wait.
+pub const REVISION_BYTES: usize = 4 * 1024 * 1024;
+
 /// Commits of one page of a flag's history.
 pub const HISTORY_PAGE: usize = 20;
 /// At most.

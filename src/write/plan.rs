@@ -43,6 +43,14 @@ pub trait Look {
     /// # Errors
     /// It cannot be read now.
     fn at(&self, commit: &str) -> Result<Option<Arc<View>>, Refusal>;
+    /// The resource when it had this revision, as far back as is looked: what somebody had seen who names no commit.
+    ///
+    /// # Errors
+    /// It cannot be read now.
+    fn earlier(&self, namespace: &str, kind: Kind, key: &str, revision: &str) -> Result<Option<Resource>, Refusal> {
+        let _ = (namespace, kind, key, revision);
+        Ok(None)
+    }
 }
 
 /// What is to be committed.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha1::Digest as _;
 
+use super::earlier::{self, Place};
 use super::plan::{Look, Planned};
 use super::writer::Storage;
 use super::{By, Outcome, Refusal, Request, text_diff};
@@ -13,6 +14,7 @@ use crate::flags::change;
 use crate::flags::document::{self, Format, SourceFile};
 use crate::flags::problem::{Problem, Severity};
 use crate::flags::resource::view::{File, View};
+use crate::flags::resource::{Kind, Resource};
 use crate::flags::snapshot::{self, Input};
 use crate::git::{self, Identity, NewCommit};
 use crate::limits;
@@ -297,6 +299,13 @@ impl Look for Texts<'_, '_, '_> {
             Err(error) => Err(unreadable(&error)),
         }
     }
+
+    fn earlier(&self, namespace: &str, kind: Kind, key: &str, revision: &str) -> Result<Option<Resource>, Refusal> {
+        let round = self.here.round;
+        let Some(tip) = &round.tip else { return Ok(None) };
+        let place = Place { tip, directory: &self.here.environment.directory, view: self.view, namespace };
+        earlier::find(round.storage, &place, kind, key, revision)
+    }
 }
 
 /// The difference of all files, as far as anybody reads it.
@@ -316,7 +325,7 @@ fn diff(texts: &Texts<'_, '_, '_>, directory: &str, planned: &Planned) -> Result
 }
 
 /// A path below a directory of the repository.
-fn below(directory: &str, path: &str) -> String {
+pub(super) fn below(directory: &str, path: &str) -> String {
     let directory = directory.trim_matches('/');
     if directory.is_empty() { path.to_owned() } else { format!("{directory}/{path}") }
 }

@@ -312,6 +312,34 @@ async fn a_branch_is_put_on_top_of_its_base_commit_by_commit_or_not_at_all() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_seen_a_resource_by_its_own_revision_is_merged_too() {
+    let world = Plan::of(Sender::Gitea).start().await;
+    let seen = put(&world, ENVIRONMENT, "a", "First").await.unwrap().written[0].revision.clone().unwrap();
+    let switched = |name: &str| {
+        let Resource::Flag(flag) = flag("a", name) else { unreachable!() };
+        Resource::Flag(Flag { enabled: !flag.enabled, ..flag })
+    };
+    // Somebody renames it; who still has the first state switches it.
+    put(&world, ENVIRONMENT, "a", "Second").await.unwrap();
+    let asked = request(&world, ENVIRONMENT, What::Update(switched("First")));
+    let asked = Request { revision: Some(seen.clone()), ..asked };
+    let outcome = world.daemon().writers().change(asked).await.unwrap();
+    assert!(outcome.written[0].merged);
+    assert_eq!(outcome.written[0].resource, Some(switched("Second")));
+    // The same field: all three versions are told.
+    let asked = request(&world, ENVIRONMENT, What::Update(flag("a", "Third")));
+    let refused = world.daemon().writers().change(Request { revision: Some(seen), ..asked }).await.unwrap_err();
+    let Refusal::Conflict(conflict) = refused else { panic!("{refused:?}") };
+    assert_eq!((conflict.base, conflict.ours), (Some(flag("a", "First")), Some(flag("a", "Third"))));
+    assert_eq!((conflict.theirs, conflict.overlaps), (Some(switched("Second")), vec!["name".to_owned()]));
+    // One that never was.
+    let asked = request(&world, ENVIRONMENT, What::Update(flag("a", "Third")));
+    let refused = world.daemon().writers().change(Request { revision: Some("f".repeat(40)), ..asked }).await;
+    assert!(matches!(refused, Err(Refusal::Conflict(conflict)) if conflict.base.is_none()));
+    world.end().await;
+}
+
 /// A key of ssh, and the setting by which Git knows whose it is.
 fn ssh_key(home: &Path) -> (std::path::PathBuf, String) {
     let file = home.join("key");

@@ -104,7 +104,10 @@ impl<'p> Seen<'p> {
         {
             return Ok(Base::Fresh);
         }
-        let Some(view) = self.at(&revision)? else { return Ok(Base::Unknown) };
+        let Some(view) = self.at(&revision)? else {
+            let earlier = self.look.earlier(namespace, kind, key, &revision)?;
+            return Ok(earlier.map_or(Base::Unknown, |base| Base::Was(Some(Box::new(base)))));
+        };
         let base = view.get(namespace, kind, key);
         Ok(if base.as_ref() == current { Base::Fresh } else { Base::Was(base.map(Box::new)) })
     }

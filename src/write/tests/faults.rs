@@ -71,8 +71,8 @@ async fn an_outcome_that_cannot_be_found_out_is_told_later() {
 async fn a_caller_that_goes_away_stops_nothing() {
     let world = World::new().await;
     let change = world.put("production", "b", "B");
-    // It is in the queue, and nobody waits for it.
-    assert!(tokio::time::timeout(std::time::Duration::ZERO, change).await.is_err());
+    // It is in the queue, or done already, and nobody waits for it.
+    drop(tokio::time::timeout(std::time::Duration::ZERO, change).await);
     assert!(world.writers.stop(tokio::time::Instant::now() + limits::DRAIN_DEADLINE).await);
     assert_eq!(world.storage.flags("production", "default"), ["a", "b"]);
     assert_eq!(code(&world.put("production", "c", "C").await), "unavailable", "nothing new while it ends");
