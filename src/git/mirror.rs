@@ -20,7 +20,7 @@ use super::{Error, Opened, place};
 pub(super) enum Owner {
     /// Ours alone: what is not good is moved aside.
     Us,
-    /// The operator named it: what we have not made is never changed.
+    /// The operator named it: what we have not made is never moved aside, and changed by writes alone ([`Mirror::advance`]).
     Operator,
 }
 
@@ -64,7 +64,8 @@ impl Mirror {
     }
 
     /// Opens a directory that the operator named: `backend.path`. A repository that is there and not made by us can be
-    /// read, for a storage without a remote; nothing in it is ever changed, moved or fetched into.
+    /// read and, by [`Self::advance`], written to, for a storage without a remote; nothing in it is ever moved or fetched
+    /// into.
     ///
     /// # Errors
     /// [`Error::Local`] if the directory cannot be used at all, [`Error::Damaged`] if what is there and not ours is no

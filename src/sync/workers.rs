@@ -1,7 +1,8 @@
 //! Starts, reloads and stops the workers: one for each storage that has a remote, or a repository on this machine.
 //!
-//! A storage with neither is empty and always current. A repository on this machine (`backend.path` without a remote)
-//! is read where it stands and polled for what others commit to it; nothing in it is ever changed.
+//! A storage with neither begins empty at each start, and has what was written to it. A repository on this machine
+//! (`backend.path` without a remote) is read where it stands and polled for what others commit to it; only writes change
+//! it.
 //!
 //! Whatever fails at the start, the process goes on, answers `/ready` with 503 and the status with the reason, and
 //! keeps trying; `fetch_policy: strict` does not end it. A process that has ended tells nobody why, and one that is

@@ -13,7 +13,7 @@ mod jwk;
 mod key;
 mod pem;
 mod public;
-mod strict;
+pub(crate) mod strict;
 mod token;
 
 #[cfg(test)]

@@ -7,17 +7,21 @@ use serde_json::{Map, Value};
 
 /// Reads one object; the whole text is its. Nesting is bounded by the reader (128 levels).
 pub(super) fn object(text: &[u8]) -> Option<Map<String, Value>> {
-    match value(text)? {
+    match value(text).ok()? {
         Value::Object(members) => Some(members),
         _ => None,
     }
 }
 
-fn value(text: &[u8]) -> Option<Value> {
+/// Reads one value of any kind; the whole text is its.
+///
+/// # Errors
+/// What is wrong and where; a member that occurs twice is an error of data and is named.
+pub(crate) fn value(text: &[u8]) -> Result<Value, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let value = Unique.deserialize(&mut reader).ok()?;
-    reader.end().ok()?;
-    Some(value)
+    let value = Unique.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
 }
 
 struct Unique;
@@ -77,9 +81,10 @@ impl<'de> Visitor<'de> for Unique {
         let mut all = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(Self)?;
-            if all.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member occurs twice"));
+            if all.contains_key(&name) {
+                return Err(A::Error::custom(format_args!("the field \"{name}\" stands twice")));
             }
+            all.insert(name, value);
         }
         Ok(all.into())
     }
