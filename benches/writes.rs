@@ -1,7 +1,8 @@
 //! Edit -> live, by the management API: the change is a commit on a real Git server before it is served.
 //!
-//! The floor is a push spoken by hand to the same server, of a commit that it has already: what the remote takes for
-//! itself at least.
+//! The remote's own time is what the daemon measured of each push (`yardarm_push_duration_seconds`): what is left is
+//! the plan, the commit, the record on the disk, the swap and the streams. A push spoken by hand to the same server, of a
+//! commit that it has already, says what the server takes at least.
 
 use std::time::Instant;
 
@@ -29,31 +30,44 @@ pub async fn run() {
 
     let tip = stage.forge.repository().tip("main").expect("tip").expect("tip");
     let mut flag = resource(&client, &root, "flag-000000").await;
-    let (mut server, mut answered, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut server, mut answered, mut seen, mut pushes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut before_answer, mut before_live) = (Vec::new(), Vec::new());
     let changes = if crate::quick() { 5 } else { 100 };
     for i in 0..changes {
         server.push(push(&client, &url, &tip, i).await);
         toggle(&mut flag);
+        let pushed_before = pushed(&client, &root).await;
         let (begin, start) = (now(), Instant::now());
         put(&client, &root, &flag).await;
         answered.push(start.elapsed().as_secs_f64() * 1000.0);
         let last: u128 = clients.line().parse().expect("a time");
         seen.push(last.saturating_sub(begin) as f64 / 1e6);
+        pushes.push(pushed(&client, &root).await - pushed_before);
+        before_answer.push(answered[i] - pushes[i]);
+        before_live.push(seen[i] - pushes[i]);
     }
     drop(clients);
-    for times in [&mut server, &mut answered, &mut seen] {
+    for times in [&mut server, &mut answered, &mut seen, &mut pushes, &mut before_answer, &mut before_live] {
         times.sort_by(f64::total_cmp);
     }
     let at = |v: &[f64], q: f64| v[((v.len() - 1) as f64 * q).round() as usize];
     let last = format!("asked -> the last of {streams} streams");
-    for (name, times) in [("the Git server's own time", &server), ("asked -> answered", &answered), (&last, &seen)] {
-        println!("{name:<36} p50 {:>7.1}  p99 {:>7.1}", at(times, 0.5), at(times, 0.99));
+    let rows = [
+        ("a push by hand of nothing new", &server),
+        ("the push of each", &pushes),
+        ("asked -> answered", &answered),
+        ("  without the push", &before_answer),
+        (&last, &seen),
+        ("  without the push", &before_live),
+    ];
+    for (name, times) in rows {
+        println!("{name:<36} p50 {:>7.1}  p99 {:>7.1}  worst {:>7.1}", at(times, 0.5), at(times, 0.99), at(times, 1.0));
     }
-    let beyond = at(&answered, 0.99) - at(&server, 0.5);
+    let beyond = at(&before_live, 0.99);
     println!(
-        "answered and live, p99 beyond the Git server's own time: {beyond:.1} ms (aim under 40: {}); ratio of the medians {:.2}",
+        "live, p99 without the push: {beyond:.1} ms (aim under 40: {}); ratio of the medians, live to push {:.2}",
         if beyond < 40.0 { "reached" } else { "not reached" },
-        at(&answered, 0.5) / at(&server, 0.5)
+        at(&seen, 0.5) / at(&pushes, 0.5)
     );
 
     let mut flags = Vec::new();
@@ -101,6 +115,13 @@ async fn put(client: &reqwest::Client, root: &str, flag: &Value) {
     let answer = request.send().await.expect("ask");
     let status = answer.status();
     assert_eq!(status, 200, "{}", answer.text().await.expect("text"));
+}
+
+/// Milliseconds that all pushes until now took, by the daemon's own measure.
+async fn pushed(client: &reqwest::Client, root: &str) -> f64 {
+    let text = client.get(format!("{root}/metrics")).send().await.expect("ask").text().await.expect("text");
+    let sum = text.lines().find(|line| line.starts_with("yardarm_push_duration_seconds_sum"));
+    sum.and_then(|line| line.rsplit(' ').next()?.parse().ok()).map_or(0.0, |seconds: f64| seconds * 1000.0)
 }
 
 /// What any client has to say to a Git server for one push: capabilities, and the ref with a pack. Milliseconds.

@@ -10,6 +10,7 @@ pub mod der;
 pub mod fault;
 pub mod flags;
 pub mod limits;
+pub mod proposal;
 pub mod provider;
 pub mod template;
 pub mod yaml;

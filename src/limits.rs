@@ -470,3 +470,10 @@ pub const HISTORY_STEP: usize = 50;
 /// Up to this size a file is read and verified as a whole for an edit, in some milliseconds; above it by its parts, where
 /// it is plain enough to be told apart.
 pub const EDIT_WHOLE_BYTES: usize = 256 * 1024;
+
+/// How long nothing is asked of a provider that says "too many requests" and not for how long.
+pub const PROVIDER_PAUSE: Duration = Duration::from_secs(60);
+/// Proposals that one look at a provider lists: ten to a hundred pages.
+pub const PROPOSALS_LISTED: usize = 1_000;
+/// Characters of the one line of a commit status; GitHub takes 140, GitLab 255.
+pub const STATUS_DESCRIPTION_CHARACTERS: usize = 140;

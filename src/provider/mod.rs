@@ -2,6 +2,7 @@
 //! remote URL points. One file a provider; a new one is a file here, an entry in [`Provider::ALL`] and a folder of
 //! fixtures that a failing test asks for.
 
+pub mod api;
 pub mod headers;
 pub mod payload;
 pub mod remote;
