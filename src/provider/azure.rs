@@ -83,6 +83,7 @@ fn proposal(node: &Node, action: &str) -> ProposalEvent {
         node.text(path).map(|name| name.strip_prefix("refs/heads/").unwrap_or(name)).and_then(payload::shown)
     };
     ProposalEvent {
+        kind: super::ProposalKind::Other,
         number: node.number("pullRequestId"),
         action: payload::shown(action).unwrap_or_default(),
         source: branch("sourceRefName"),

@@ -68,6 +68,7 @@ fn change(node: &Node) -> Option<RefChange> {
 fn proposal(payload: &Node, action: &str) -> ProposalEvent {
     let short = |path: &str| payload.text(path).and_then(payload::shown);
     ProposalEvent {
+        kind: super::ProposalKind::Other,
         number: payload.number("pullrequest.id"),
         action: payload::shown(action).unwrap_or_default(),
         source: short("pullrequest.source.branch.name"),

@@ -84,6 +84,7 @@ fn proposal(payload: &Node, action: &str) -> ProposalEvent {
         full.or_else(|| payload.text(&format!("pullRequest.{side}.displayId"))).and_then(payload::shown)
     };
     ProposalEvent {
+        kind: super::ProposalKind::Other,
         number: payload.number("pullRequest.id"),
         action: payload::shown(action).unwrap_or_default(),
         source: branch("fromRef"),

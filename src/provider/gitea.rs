@@ -98,6 +98,7 @@ fn proposal(payload: &Node) -> ProposalEvent {
     };
     let number = ["number", "pull_request.number", "issue.number"].into_iter().find_map(|path| payload.number(path));
     ProposalEvent {
+        kind: super::ProposalKind::Other,
         number,
         action: payload.text("action").and_then(payload::shown).unwrap_or_default(),
         source: branch("head"),

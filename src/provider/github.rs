@@ -63,6 +63,7 @@ fn push(payload: &Node) -> Push {
 fn proposal(payload: &Node, number: &str) -> ProposalEvent {
     let short = |path: &str| payload.text(path).and_then(payload::shown);
     ProposalEvent {
+        kind: super::ProposalKind::Other,
         number: payload.number("number").or_else(|| payload.number(number)),
         action: short("action").unwrap_or_default(),
         source: short("pull_request.head.ref"),

@@ -84,6 +84,7 @@ fn proposal(payload: &Node, attributes: &str) -> ProposalEvent {
     let short = |path: &str| node.text(path).and_then(payload::shown);
     let action = payload.text("object_attributes.action").or_else(|| payload.text("object_kind"));
     ProposalEvent {
+        kind: super::ProposalKind::Other,
         number: node.number("iid"),
         action: action.and_then(payload::shown).unwrap_or_default(),
         source: short("source_branch"),

@@ -157,6 +157,8 @@ pub struct RefChange {
 /// What happened to a merge proposal.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ProposalEvent {
+    /// What happened, as all providers have it.
+    pub kind: ProposalKind,
     /// The provider's number of the proposal.
     pub number: Option<u64>,
     /// The provider's word for what happened, bounded and printable.
@@ -167,6 +169,39 @@ pub struct ProposalEvent {
     pub target: Option<String>,
     /// The repository as the payload names it.
     pub repository: RepositoryName,
+}
+
+/// What happens to merge proposals. A hint like everything else: what is true now, the provider's API says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProposalKind {
+    /// It was opened.
+    Opened,
+    /// Its head has other commits.
+    Commits,
+    /// Title, description or anything else of it.
+    Edited,
+    /// It is to be merged into another branch.
+    Retargeted,
+    /// It became a draft.
+    Drafted,
+    /// It is ready for review.
+    Readied,
+    /// Somebody approved, asked for changes, or took that back.
+    Reviewed,
+    /// Somebody said something, or changed what was said.
+    Commented,
+    /// It was merged.
+    Merged,
+    /// It was closed without a merge.
+    Closed,
+    /// It was opened again.
+    Reopened,
+    /// It is gone.
+    Deleted,
+    /// Something else, or it cannot be told.
+    #[default]
+    Other,
 }
 
 /// The names that a payload gives a repository: compared with the configured remote, never fetched from.
