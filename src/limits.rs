@@ -477,3 +477,12 @@ pub const PROVIDER_PAUSE: Duration = Duration::from_secs(60);
 pub const PROPOSALS_LISTED: usize = 1_000;
 /// Characters of the one line of a commit status; GitHub takes 140, GitLab 255.
 pub const STATUS_DESCRIPTION_CHARACTERS: usize = 140;
+/// Entries of the history of one proposal; a long review has some dozens …
+pub const PROPOSAL_HISTORY: usize = 100;
+/// … of which so many of the oldest stay when the middle goes: who opened it, and the first reviews.
+pub const PROPOSAL_HISTORY_FIRST: usize = 20;
+/// How often in a row a provider is asked at once again whether a proposal can be merged, while it is finding out; after
+/// that the next look in turn tells.
+pub const PROPOSAL_CHECKING: u8 = 5;
+/// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
+pub const PROPOSAL_MISSED: u8 = 2;
