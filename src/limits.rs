@@ -477,6 +477,11 @@ pub const PROVIDER_PAUSE: Duration = Duration::from_secs(60);
 pub const PROPOSALS_LISTED: usize = 1_000;
 /// Characters of the one line of a commit status; GitHub takes 140, GitLab 255.
 pub const STATUS_DESCRIPTION_CHARACTERS: usize = 140;
+
+/// Pages of one list that are read of a Bitbucket: those of the most proposals at 50, and some for what is filtered out.
+pub const BITBUCKET_PAGES: usize = 40;
+/// Comments of one pull request that ours is looked for in at a Bitbucket.
+pub const BITBUCKET_COMMENTS: usize = 2_000;
 /// Entries of the history of one proposal; a long review has some dozens …
 pub const PROPOSAL_HISTORY: usize = 100;
 /// … of which so many of the oldest stay when the middle goes: who opened it, and the first reviews.
