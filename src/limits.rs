@@ -505,3 +505,12 @@ pub const PROPOSAL_TITLE_CHARACTERS: usize = 255;
 pub const PROPOSAL_BODY_CHARACTERS: usize = 32_000;
 /// Deliveries that wait for the read of one proposal, each with its record; further ones are answered by the same read.
 pub const PROPOSAL_DELIVERIES: usize = 100;
+/// Entries of the history of one proposal; a long review has some dozens …
+pub const PROPOSAL_HISTORY: usize = 100;
+/// … of which so many of the oldest stay when the middle goes: who opened it, and the first reviews.
+pub const PROPOSAL_HISTORY_FIRST: usize = 20;
+/// How often in a row a provider is asked at once again whether a proposal can be merged, while it is finding out; after
+/// that the next look in turn tells.
+pub const PROPOSAL_CHECKING: u8 = 5;
+/// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
+pub const PROPOSAL_MISSED: u8 = 2;
