@@ -1,4 +1,4 @@
-//! A specification as it is read: OpenAPI 3 or Swagger 2, which operation a request is, and what is said of it.
+//! A specification as it is read: `OpenAPI` 3 or Swagger 2, which operation a request is, and what is said of it.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -49,22 +49,21 @@ pub(super) struct Operation<'d> {
     pub(super) template: String,
     /// Its method, in lower case.
     pub(super) method: String,
-    operation: &'d Value,
+    described: &'d Value,
     parameters: Vec<&'d Value>,
 }
 
 impl Document {
     pub(super) fn read(path: &Path) -> Self {
         let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.to_str().unwrap();
-        let whole: Value = if name.ends_with(".gz") {
-            let mut text = Vec::new();
-            flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
-            serde_json::from_slice(&text).unwrap()
-        } else if name.ends_with(".json") {
-            serde_json::from_slice(&bytes).unwrap()
-        } else {
-            serde_yaml::from_slice(&bytes).unwrap()
+        let whole: Value = match path.extension().and_then(std::ffi::OsStr::to_str) {
+            Some("gz") => {
+                let mut text = Vec::new();
+                flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut text).unwrap();
+                serde_json::from_slice(&text).unwrap()
+            }
+            Some("json") => serde_json::from_slice(&bytes).unwrap(),
+            _ => serde_yaml::from_slice(&bytes).unwrap(),
         };
         let paths = whole["paths"].as_object().unwrap().keys();
         let segments = |path: &String| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
@@ -86,9 +85,8 @@ impl Document {
             for parameter in [item, operation].iter().filter_map(|of| of["parameters"].as_array()).flatten() {
                 parameters.push(self.resolved(parameter));
             }
-            let operation =
-                Operation { document: self, template: template.clone(), method: method.clone(), operation, parameters };
-            Some((written_out, operation))
+            let (template, method) = (template.clone(), method.clone());
+            Some((written_out, Operation { document: self, template, method, described: operation, parameters }))
         });
         fitting.max_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, operation)| operation)
     }
@@ -117,21 +115,14 @@ impl Document {
             None => value,
         }
     }
-
-    fn schema_of<'d>(&'d self, content: &'d Value) -> Option<&'d Value> {
-        let content = content.as_object()?;
-        let json = content.iter().find(|(kind, _)| kind.contains("json"));
-        let media = json.or_else(|| content.iter().next()).map(|(_, media)| media)?;
-        media.get("schema")
-    }
 }
 
 impl<'d> Operation<'d> {
     /// What is said of the body of a request.
     pub(super) fn request(&self) -> Body<'d> {
-        if let Some(body) = self.operation.get("requestBody") {
+        if let Some(body) = self.described.get("requestBody") {
             let body = self.document.resolved(body);
-            let schema = self.document.schema_of(&body["content"]);
+            let schema = schema_of(&body["content"]);
             return schema.map_or(Body::None, |schema| Body::Of(schema, body["required"] == true));
         }
         let body = self.parameters.iter().find(|parameter| parameter["in"] == "body");
@@ -140,11 +131,11 @@ impl<'d> Operation<'d> {
 
     /// What is said of the body of an answer with this status; nothing if the status is not described.
     pub(super) fn response(&self, status: u16) -> Option<Body<'d>> {
-        let responses = &self.operation["responses"];
+        let responses = &self.described["responses"];
         let class = format!("{}XX", status / 100);
         let response = [status.to_string(), class, "default".to_owned()];
         let response = self.document.resolved(response.iter().find_map(|status| responses.get(status))?);
-        let schema = response.get("schema").or_else(|| self.document.schema_of(response.get("content")?));
+        let schema = response.get("schema").or_else(|| schema_of(response.get("content")?));
         Some(schema.map_or(Body::None, |schema| Body::Of(schema, true)))
     }
 
@@ -203,6 +194,13 @@ impl<'d> Operation<'d> {
         let known = words.iter().any(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned) == value);
         (!known).then(|| format!("none of {}", Value::Array(words.clone())))
     }
+}
+
+/// The schema of the JSON among the media types of a body.
+fn schema_of(content: &Value) -> Option<&Value> {
+    let content = content.as_object()?;
+    let json = content.iter().find(|(kind, _)| kind.contains("json"));
+    json.or_else(|| content.iter().next())?.1.get("schema")
 }
 
 /// What of a segment is written out: `.` of `{index}.{diffType}`.
