@@ -31,6 +31,9 @@ const MERGE: &str = "repository write (HTTP access token: Repository write) and 
 /// Bytes of the address of a build.
 const BUILD_URL_BYTES: usize = 450;
 
+/// Entries of a page that are asked for.
+const PAGE: usize = 100;
+
 /// A repository there.
 #[derive(Debug)]
 pub(super) struct BitbucketDataCenter {
@@ -152,9 +155,10 @@ impl Api for BitbucketDataCenter {
         let of = |state| [("state", state), ("direction", "INCOMING"), ("order", "NEWEST")];
         let mut found = self.pull_requests(ask, &of("OPEN"), |_| false)?;
         if let Some(since) = since {
+            // Servers sort by the last change, and nobody promises it: a whole page has to be older.
             let before = |one: &PullRequest| one.proposal().updated.is_some_and(|updated| updated < since);
             for state in ["MERGED", "DECLINED"] {
-                let ended = self.pull_requests(ask, &of(state), |found| found.last().is_some_and(before))?;
+                let ended = self.pull_requests(ask, &of(state), |found| found.iter().rev().take(PAGE).all(before))?;
                 found.extend(ended.into_iter().filter(|one| one.updated.is_none_or(|updated| updated >= since)));
             }
         }

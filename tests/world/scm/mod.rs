@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod bitbucket_cloud;
+pub mod bitbucket_data_center;
 pub mod git;
 pub mod plain;
 
@@ -232,6 +233,13 @@ impl Scm {
         }
     }
 
+    /// The path below the root. Bitbucket Data Center's other interfaces stand beside it.
+    fn below<'u>(&self, url: &'u str) -> &'u str {
+        let beside = self.root.rsplit_once("/api/").filter(|_| self.provider == Provider::BitbucketDataCenter);
+        let rest = url.strip_prefix(&self.root).or_else(|| url.strip_prefix(beside?.0));
+        rest.expect("a request leaves the configured root")
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
@@ -240,7 +248,7 @@ impl Scm {
 /// Asks without a network, by the same rules as the daemon's own way ([`Failure::common`]).
 impl Ask for Scm {
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
-        let rest = request.url.strip_prefix(&self.root).expect("a request leaves the configured root");
+        let rest = self.below(&request.url);
         let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         let asked = Asked {
