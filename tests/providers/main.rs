@@ -9,6 +9,7 @@
     clippy::string_slice
 )]
 
+mod conformance;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 
