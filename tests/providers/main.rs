@@ -12,6 +12,7 @@
 mod conformance;
 #[path = "../world/scm/mod.rs"]
 mod scm;
+mod spec;
 
 use scm::git::{Git as _, Memory};
 
