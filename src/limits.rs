@@ -521,3 +521,8 @@ pub const PROPOSAL_MISSED: u8 = 2;
 
 /// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
 pub const GITHUB_PAGES: usize = 20;
+/// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
+/// servers took up to 2.5 s to find out, a loaded one takes more.
+pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
+/// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
+pub const GITEA_PAGES_SOUGHT: u32 = 10;
