@@ -11,6 +11,7 @@
 
 mod conformance;
 mod github;
+mod bitbucket;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod bitbucket_cloud;
 pub mod git;
 pub mod github;
 pub mod plain;
