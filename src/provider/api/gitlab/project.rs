@@ -49,7 +49,7 @@ impl Project {
     /// Reads something.
     pub(super) fn get<T: DeserializeOwned>(&self, ask: &dyn Ask, url: String, needs: &str) -> Result<T, Failure> {
         let answer = ask.ask(&Request::new(Method::Get, url))?;
-        if answer.is_success() { answer.json() } else { Err(refusal::of(&answer, needs)) }
+        if answer.is_success() { answer.json() } else { Err(self.unread(ask, &answer, needs)) }
     }
 
     /// Reads a list to its end, at most `most` entries.
@@ -79,7 +79,7 @@ impl Project {
             let url = self.url(&format!("{path}{joint}per_page={size}&page={page}"));
             let answer = ask.ask(&Request::new(Method::Get, url))?;
             if !answer.is_success() {
-                return Err(refusal::of(&answer, needs));
+                return Err(self.unread(ask, &answer, needs));
             }
             let entries: Vec<T> = answer.json()?;
             let count = entries.len();
@@ -137,8 +137,21 @@ impl Project {
         }
     }
 
-    /// What a refused change means. A 403 may be about the credential or about the project: only the project tells. Of
-    /// one that has moved, it tells where to.
+    /// What an answer without the thing that was to be read means. A project that has moved tells under its id where to;
+    /// nothing else of the address that it redirects to is used.
+    fn unread(&self, ask: &dyn Ask, answer: &Answer, needs: &str) -> Failure {
+        let about = refusal::moved_to(answer).and_then(|id| {
+            let answer = ask.ask(&Request::new(Method::Get, self.root(&format!("projects/{id}")))).ok()?;
+            answer.json::<About>().ok()?.failure(&self.path())
+        });
+        match about {
+            Some(moved @ Failure::Moved(_)) => moved,
+            _ => refusal::of(answer, needs),
+        }
+    }
+
+    /// What a refused change means. A 403 may be about the credential or about the project, and a project that has moved
+    /// takes no change by its old path: only the project tells.
     pub(super) fn refused(&self, ask: &dyn Ask, answer: &Answer, needs: &str) -> Failure {
         let failure = refusal::of(answer, needs);
         if !matches!(failure, Failure::Forbidden { .. } | Failure::Moved(_)) || refusal::is_about_scope(answer) {

@@ -38,10 +38,7 @@ pub(super) fn is_about_scope(answer: &Answer) -> bool {
 pub(super) fn of(answer: &Answer, needs: &str) -> Failure {
     let said = words(answer);
     match answer.status {
-        300..=399 => Failure::Moved(match moved_to(answer) {
-            Some(id) => format!("it is now the project with the id {id}; name it by its new path"),
-            None => "the project has another path now; name it by that".to_owned(),
-        }),
+        300..=399 => Failure::Moved("the project has another path now; name it by that".to_owned()),
         405 if said.contains("moved project") => {
             Failure::Moved("the project has another path now, and takes no changes by the old one".to_owned())
         }
@@ -62,8 +59,11 @@ fn number_in(said: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// The id in the address that a moved project is redirected to. Only the number is taken, to be told.
-fn moved_to(answer: &Answer) -> Option<u64> {
+/// The id in the address that a read of a moved project is redirected to.
+pub(super) fn moved_to(answer: &Answer) -> Option<u64> {
+    if !matches!(answer.status, 300..=399) {
+        return None;
+    }
     let (_, rest) = answer.header("location")?.rsplit_once("/projects/")?;
     rest.split(['/', '?']).next()?.parse().ok()
 }
@@ -112,8 +112,9 @@ mod tests {
         redirect
             .headers
             .push(("location".to_owned(), "https://elsewhere/api/v4/projects/654/merge_requests".to_owned()));
+        assert_eq!(moved_to(&redirect), Some(654));
         let Failure::Moved(said) = of(&redirect, "") else { panic!("it has moved") };
-        assert!(said.contains("654") && !said.contains("elsewhere"), "{said}");
+        assert!(!said.contains("elsewhere"), "{said}");
         let body = r#"{"message":"Non GET methods are not allowed for moved projects"}"#;
         assert!(matches!(of(&answer(405, body), ""), Failure::Moved(_)));
     }

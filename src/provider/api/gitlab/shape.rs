@@ -348,7 +348,8 @@ impl About {
             return Some(Failure::Unsupported("merge requests are switched off in the project's settings".to_owned()));
         }
         let now = self.path_with_namespace?;
-        (!now.eq_ignore_ascii_case(path)).then(|| Failure::Moved(format!("it is now {}", shown(&now, SHOWN))))
+        (!now.eq_ignore_ascii_case(path))
+            .then(|| Failure::Moved(format!("its path is {} now; name it so", shown(&now, SHOWN))))
     }
 }
 
