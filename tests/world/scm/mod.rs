@@ -9,6 +9,7 @@
 pub mod bitbucket_cloud;
 pub mod git;
 pub mod github;
+pub mod gitlab;
 pub mod plain;
 
 use std::collections::BTreeMap;
