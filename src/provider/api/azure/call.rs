@@ -93,7 +93,7 @@ impl Caller {
             let version = VERSIONS.get(at).copied().unwrap_or("5.0");
             let request = Request { url: with_query(&request.url, &[("api-version", version)]), ..request.clone() };
             let answer = ask.ask(&request)?;
-            if answer.is_success() && answer.status != 203 {
+            if matches!(answer.status, 200..=202 | 204..=299) {
                 return Ok(answer);
             }
             let refusal = Refusal::of(&answer);

@@ -48,9 +48,10 @@ impl Azure {
             let last = self.iterations(ask, number)?.iter().map(|iteration| iteration.id).max();
             of_proposal.retain(|status| status.iteration_id.is_none() || status.iteration_id == last);
         }
-        let of_commit = match head {
-            Some(head) => self.page(ask, &self.commit_statuses(head))?,
-            None => Vec::new(),
+        let of_commit = match head.map(|head| self.page(ask, &self.commit_statuses(head))) {
+            // The head of a fork is not in this repository.
+            None | Some(Err(Failure::NotFound(_))) => Vec::new(),
+            Some(statuses) => statuses?,
         };
         Ok(shape::checks(&of_commit, &of_proposal))
     }
