@@ -6,6 +6,7 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod azure;
 pub mod git;
 pub mod plain;
 
