@@ -518,3 +518,11 @@ pub const PROPOSAL_HISTORY_FIRST: usize = 20;
 pub const PROPOSAL_CHECKING: u8 = 5;
 /// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
 pub const PROPOSAL_MISSED: u8 = 2;
+
+/// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
+pub const GITHUB_PAGES: usize = 20;
+/// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
+/// servers took up to 2.5 s to find out, a loaded one takes more.
+pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
+/// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
+pub const GITEA_PAGES_SOUGHT: u32 = 10;

@@ -9,6 +9,8 @@
     clippy::string_slice
 )]
 
+mod conformance;
+mod github;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod azure;
