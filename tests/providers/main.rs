@@ -15,6 +15,7 @@ mod bitbucket;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
+mod azure;
 mod spec;
 
 use scm::git::{Git as _, Memory};

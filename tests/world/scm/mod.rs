@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod bitbucket_cloud;
+pub mod azure;
 pub mod git;
 pub mod github;
 pub mod gitlab;
