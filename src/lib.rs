@@ -9,6 +9,7 @@ pub mod config;
 pub mod der;
 pub mod fault;
 pub mod flags;
+mod json;
 pub mod limits;
 pub mod proposal;
 pub mod provider;

@@ -501,3 +501,43 @@ pub const PROVIDER_KEPT_BYTES: usize = 16 * 1024 * 1024;
 pub const PROVIDER_KEPT_ONE: usize = 4 * 1024 * 1024;
 /// Headers of one answer that are kept, in bytes.
 pub const PROVIDER_HEADER_BYTES: usize = 8 * 1024;
+/// Pages of one list that are read of a Bitbucket: those of the most proposals at 50, and some for what is filtered out.
+pub const BITBUCKET_PAGES: usize = 40;
+/// Comments of one pull request that ours is looked for in at a Bitbucket.
+pub const BITBUCKET_COMMENTS: usize = 2_000;
+/// Reads of one proposal are at least this far apart: a burst of events about it is one read, and the rate limits of
+/// providers (one to some thousand requests an hour) outlast it.
+pub const PROPOSAL_READS: Duration = Duration::from_secs(1);
+/// How often the provider is asked for all proposals while webhooks prove right: what they lost is found after this long.
+pub const RECONCILE_INTERVAL: Duration = Duration::from_secs(600);
+/// The same while there is no webhook, or after one was missed; conditional requests cost the provider little.
+pub const RECONCILE_OFTEN: Duration = Duration::from_secs(60);
+/// The first pause after the provider could not be asked; it doubles.
+pub const PROPOSAL_RETRY: Duration = Duration::from_secs(5);
+/// Proposals of one storage that are worked on at one time: each holds a thread and a request to the provider.
+pub const PROPOSAL_THREADS: usize = 4;
+/// Proposals that are remembered, those that ended last first; open ones are always.
+pub const PROPOSALS_KEPT: usize = 10_000;
+/// Proposals of one page.
+pub const PROPOSALS_PAGE: usize = 100;
+/// At most.
+pub const PROPOSALS_PAGE_MAX: usize = 1_000;
+/// How far back the first look after a start asks for proposals that have ended: what ended before is history.
+pub const PROPOSALS_BACK: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// How long a write to a protected environment waits for its proposal; after that it is opened behind the answer.
+pub const PROPOSE_WAIT: Duration = Duration::from_secs(10);
+/// Characters of a proposal's title, as Flipt's interface has it; GitHub and GitLab take 255.
+pub const PROPOSAL_TITLE_CHARACTERS: usize = 255;
+/// Characters of a proposal's description; Azure DevOps takes 4,000 and says so itself, Bitbucket 32,768.
+pub const PROPOSAL_BODY_CHARACTERS: usize = 32_000;
+/// Deliveries that wait for the read of one proposal, each with its record; further ones are answered by the same read.
+pub const PROPOSAL_DELIVERIES: usize = 100;
+/// Entries of the history of one proposal; a long review has some dozens …
+pub const PROPOSAL_HISTORY: usize = 100;
+/// … of which so many of the oldest stay when the middle goes: who opened it, and the first reviews.
+pub const PROPOSAL_HISTORY_FIRST: usize = 20;
+/// How often in a row a provider is asked at once again whether a proposal can be merged, while it is finding out; after
+/// that the next look in turn tells.
+pub const PROPOSAL_CHECKING: u8 = 5;
+/// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
+pub const PROPOSAL_MISSED: u8 = 2;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::provider::api::{Failure, Proposal};
 
@@ -39,6 +40,15 @@ pub struct Record {
     pub read: Option<Timestamp>,
     /// Something has happened since: it is going to be read again.
     pub stale: bool,
+    /// What made it so: how the next read's news came to be known.
+    #[serde(default)]
+    pub prompted: Option<Source>,
+    /// Looks in a row that did not find it; see [`super::machine`].
+    #[serde(default)]
+    pub missed: u8,
+    /// Looks in a row at which the provider was still finding out whether it could be merged.
+    #[serde(default)]
+    pub checking: u8,
     /// Why the last thing that was asked of the provider was not done.
     pub trouble: Option<Failure>,
     /// Who opened it through Yardarm; absent if it was opened at the provider.
@@ -49,10 +59,109 @@ pub struct Record {
     pub changed: Timestamp,
     /// Since when it is live, and how that is known.
     pub live: Option<Live>,
-    /// The one that was opened in its place, where the provider could not reopen it.
+    /// The one that was opened in its place, where the provider could not reopen it; or that is open for the same
+    /// branches, which some providers allow.
     pub succeeded_by: Option<Id>,
+    /// What was said of it at the provider.
+    #[serde(default)]
+    pub reported: Option<Reported>,
     /// What led here, the oldest first; bounded, the middle goes.
     pub history: Vec<Entry>,
+}
+
+impl Record {
+    /// One that somebody wants opened, and that is at no provider yet.
+    #[must_use]
+    pub fn planned(storage: &Arc<str>, head: &Arc<str>, base: &Arc<str>, by: &Arc<str>, now: Timestamp) -> Self {
+        let moment = now.as_microsecond().to_string();
+        Self {
+            id: id(&[storage, head, base, &moment]),
+            storage: storage.clone(),
+            environment: None,
+            branch_environment: None,
+            head: head.clone(),
+            base: base.clone(),
+            head_commit: None,
+            state: State::Planned,
+            number: None,
+            seen: None,
+            read: None,
+            stale: false,
+            prompted: None,
+            missed: 0,
+            checking: 0,
+            trouble: None,
+            opened_by: Some(by.clone()),
+            since: now,
+            changed: now,
+            live: None,
+            succeeded_by: None,
+            reported: None,
+            history: Vec::new(),
+        }
+    }
+
+    /// One that is at the provider, before anything of it is taken in.
+    #[must_use]
+    pub fn found(storage: &Arc<str>, id: Id, proposal: &Proposal, now: Timestamp) -> Self {
+        let head: Arc<str> = proposal.head.as_deref().unwrap_or_default().into();
+        let mut record = Self::planned(storage, &head, &proposal.base.as_str().into(), &"".into(), now);
+        record.id = id;
+        record.opened_by = None;
+        record.number = Some(proposal.number);
+        record.since = proposal.created.filter(|at| *at <= now).unwrap_or(now);
+        record
+    }
+
+    /// Whether it stands, or is going to stand, at the provider as an open one.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Planned | State::Open)
+    }
+
+    /// Whether it comes from another repository, as far as that is known.
+    #[must_use]
+    pub fn is_fork(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.fork)
+    }
+}
+
+/// The id of a proposal without a marker.
+#[must_use]
+pub fn id_of_number(storage: &str, number: u64) -> Id {
+    id(&[storage, &number.to_string()])
+}
+
+fn id(parts: &[&str]) -> Id {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex::encode(hash.finalize().iter().take(8).copied().collect::<Vec<u8>>()).into()
+}
+
+/// Whether a text has the shape of an id.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether two ids of commits mean the same one, where a provider may have abbreviated one of them.
+#[must_use]
+pub fn same_commit(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    short == long || (short.len() >= 7 && long.starts_with(short))
+}
+
+/// What was said of a proposal at the provider, so that it is said once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reported {
+    /// Of which head and merge base, in which words: another one is another report.
+    pub digest: Arc<str>,
+    /// Why it was not said, or not all of it.
+    pub trouble: Option<Failure>,
 }
 
 /// Where it stands.
@@ -75,6 +184,20 @@ pub enum State {
     Gone,
 }
 
+impl State {
+    /// Nothing that happens changes it any more.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Live | Self::Gone)
+    }
+
+    /// It is not going to be merged as it stands, or has been.
+    #[must_use]
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Live | Self::Gone | Self::Closed | Self::Failed)
+    }
+}
+
 /// Since when a merge is served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -93,6 +216,9 @@ pub struct Entry {
     pub at: Timestamp,
     /// How it came to be known.
     pub source: Source,
+    /// Who did it through Yardarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Arc<str>>,
     /// What, in words: `opened as #12`, `approved by bob`, `merged as 1a2b3c4`, `new commits`.
     pub what: String,
 }
