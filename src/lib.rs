@@ -39,6 +39,8 @@ pub mod issuer;
 #[cfg(feature = "daemon")]
 pub mod net;
 #[cfg(feature = "daemon")]
+pub mod scm;
+#[cfg(feature = "daemon")]
 pub mod serve;
 #[cfg(feature = "daemon")]
 pub mod store;
