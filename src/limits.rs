@@ -514,3 +514,6 @@ pub const PROPOSAL_HISTORY_FIRST: usize = 20;
 pub const PROPOSAL_CHECKING: u8 = 5;
 /// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
 pub const PROPOSAL_MISSED: u8 = 2;
+/// Proposals of one storage that are kept; the ones that ended longest ago go first. A page of a thousand is the most that
+/// anybody looks through, and a provider lists no more open ones than [`PROPOSALS_LISTED`].
+pub const PROPOSALS_KEPT: usize = 2_000;
