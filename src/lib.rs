@@ -9,6 +9,7 @@ pub mod config;
 pub mod der;
 pub mod fault;
 pub mod flags;
+mod json;
 pub mod limits;
 pub mod proposal;
 pub mod provider;
@@ -37,6 +38,8 @@ pub mod ingest;
 pub mod issuer;
 #[cfg(feature = "daemon")]
 pub mod net;
+#[cfg(feature = "daemon")]
+pub mod scm;
 #[cfg(feature = "daemon")]
 pub mod serve;
 #[cfg(feature = "daemon")]

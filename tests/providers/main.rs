@@ -11,6 +11,7 @@
 
 #[path = "../world/scm/mod.rs"]
 mod scm;
+mod spec;
 
 use scm::git::{Git as _, Memory};
 

@@ -1,0 +1,113 @@
+//! Where the providers' documents are known to be silent or wrong. Nothing else is let pass.
+
+use std::fmt;
+
+use yardarm::provider::Provider;
+use yardarm::provider::Provider::{Azure, BitbucketCloud, BitbucketDataCenter, Forgejo, Gitea, Github, Gitlab};
+
+/// What of an exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// There is such an operation at all.
+    Path,
+    /// A parameter of the query, or a header, by its name.
+    Parameter(String),
+    /// A field of the request's body: `/a/*/b`.
+    Request(String),
+    /// A status.
+    Status(u16),
+    /// A field of the answer's body: `/a/*/b`.
+    Answer(String),
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path => write!(f, "path"),
+            Self::Parameter(name) => write!(f, "query {name}"),
+            Self::Request(at) => write!(f, "request {at}"),
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Answer(at) => write!(f, "answer {at}"),
+        }
+    }
+}
+
+/// Part of a known gap.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Path,
+    Parameter(&'static str),
+    #[allow(dead_code)]
+    Request(&'static str),
+    Status(u16),
+    #[allow(dead_code)]
+    Answer(&'static str),
+}
+
+/// Providers, method, end of the document's path (`*`: any), what, and why it is let pass.
+type Gap = (&'static [Provider], &'static str, &'static str, Of, &'static str);
+
+/// Every one of them.
+const ALL: &[Provider] = &Provider::ALL;
+
+/// Keep each provider's together; a reason says where it is known from.
+const KNOWN: &[Gap] = &[
+    (ALL, "*", "*", Of::Status(401), "a wrong credential: said once for all operations in the prose"),
+    (ALL, "*", "*", Of::Status(429), "a rate limit: said once for all operations in the prose"),
+    (ALL, "*", "*", Of::Status(500), "a server that fails"),
+    (ALL, "*", "*", Of::Status(502), "a proxy in front of a server that fails"),
+    (ALL, "*", "*", Of::Status(503), "a server that is being restarted"),
+    // GitHub.
+    (&[Github], "POST", "/graphql", Of::Path, "GraphQL is described elsewhere"),
+    (&[Github], "*", "*", Of::Status(301), "renamed repositories: said once for all operations in the prose"),
+    (&[Github], "GET", "*", Of::Status(304), "conditional requests: said once for all operations in the prose"),
+    (&[Github], "*", "*", Of::Status(403), "scopes and secondary limits: said once for all operations in the prose"),
+    (&[Github], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),
+    // GitLab.
+    (&[Gitlab], "*", "*", Of::Status(403), "scopes: said once for all operations in the prose"),
+    // Bitbucket Cloud.
+    (&[BitbucketCloud], "GET", "*", Of::Parameter("q"), "filtering: said once for all lists in the prose"),
+    (&[BitbucketCloud], "GET", "*", Of::Parameter("sort"), "filtering: said once for all lists in the prose"),
+    (&[BitbucketCloud], "GET", "*", Of::Parameter("fields"), "partial answers: said once for all in the prose"),
+    (&[BitbucketCloud], "GET", "*", Of::Parameter("page"), "pagination: said once for all lists in the prose"),
+    (&[BitbucketCloud], "GET", "*", Of::Parameter("pagelen"), "pagination: said once for all lists in the prose"),
+    (&[BitbucketCloud], "*", "*", Of::Status(403), "scopes: said once for all operations in the prose"),
+    (&[BitbucketCloud], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),
+    // Bitbucket Data Center.
+    (&[BitbucketDataCenter], "*", "*", Of::Status(403), "permissions: said once for all operations in the prose"),
+    (&[BitbucketDataCenter], "*", "*", Of::Status(404), "what may not be seen: said once for all in the prose"),
+    // Azure DevOps: its document describes no failure at all.
+    (&[Azure], "*", "*", Of::Status(400), "the document describes successes only"),
+    (&[Azure], "*", "*", Of::Status(403), "the document describes successes only"),
+    (&[Azure], "*", "*", Of::Status(404), "the document describes successes only"),
+    (&[Azure], "*", "*", Of::Status(409), "the document describes successes only"),
+    // Gitea and Forgejo.
+    (&[Gitea, Forgejo], "*", "*", Of::Status(301), "renamed repositories, as recorded"),
+    (&[Gitea, Forgejo], "*", "*", Of::Status(403), "scopes, as recorded"),
+    (&[Gitea, Forgejo], "*", "*", Of::Status(404), "what may not be seen, as recorded"),
+];
+
+/// Whether something that is wrong is known to be.
+pub(super) fn known(provider: Provider, method: &str, path: &str, part: &Part) -> bool {
+    KNOWN.iter().any(|(providers, gap_method, gap_path, of, _)| {
+        let same = match (of, part) {
+            (Of::Path, Part::Path) => true,
+            (Of::Parameter(known), Part::Parameter(name)) => known == name,
+            (Of::Request(known), Part::Request(at)) | (Of::Answer(known), Part::Answer(at)) => known == at,
+            (Of::Status(known), Part::Status(status)) => known == status,
+            _ => false,
+        };
+        same && providers.contains(&provider)
+            && (*gap_method == "*" || *gap_method == method)
+            && (*gap_path == "*" || path.ends_with(gap_path))
+    })
+}
+
+#[test]
+fn gaps_have_reasons_and_stand_once() {
+    let mut seen = std::collections::BTreeSet::new();
+    for (providers, method, path, of, reason) in KNOWN {
+        assert!(!providers.is_empty() && reason.len() > 10);
+        assert!(seen.insert(format!("{providers:?} {method} {path} {of:?}")), "{method} {path} {of:?} stands twice");
+    }
+}
