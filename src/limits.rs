@@ -546,3 +546,6 @@ pub const PROPOSALS_KEPT: usize = 2_000;
 pub const TRACK_GLANCE: Duration = Duration::from_secs(5);
 /// How much of what was listed last is listed again: clocks differ, and a copy of the provider's may be behind.
 pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
+
+/// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
+pub const GITHUB_PAGES: usize = 20;
