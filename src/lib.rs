@@ -49,4 +49,6 @@ pub mod sync;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
 #[cfg(feature = "daemon")]
+pub mod track;
+#[cfg(feature = "daemon")]
 pub mod write;

@@ -516,8 +516,6 @@ pub const RECONCILE_OFTEN: Duration = Duration::from_secs(60);
 pub const PROPOSAL_RETRY: Duration = Duration::from_secs(5);
 /// Proposals of one storage that are worked on at one time: each holds a thread and a request to the provider.
 pub const PROPOSAL_THREADS: usize = 4;
-/// Proposals that are remembered, those that ended last first; open ones are always.
-pub const PROPOSALS_KEPT: usize = 10_000;
 /// Proposals of one page.
 pub const PROPOSALS_PAGE: usize = 100;
 /// At most.
@@ -541,6 +539,13 @@ pub const PROPOSAL_HISTORY_FIRST: usize = 20;
 pub const PROPOSAL_CHECKING: u8 = 5;
 /// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
 pub const PROPOSAL_MISSED: u8 = 2;
+/// Proposals of one storage that are kept; the ones that ended longest ago go first. A page of a thousand is the most that
+/// anybody looks through, and a provider lists no more open ones than [`PROPOSALS_LISTED`].
+pub const PROPOSALS_KEPT: usize = 2_000;
+/// How often the tracker of a storage looks whether a reload has given it other environments to listen to.
+pub const TRACK_GLANCE: Duration = Duration::from_secs(5);
+/// How much of what was listed last is listed again: clocks differ, and a copy of the provider's may be behind.
+pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
 
 /// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
 pub const GITHUB_PAGES: usize = 20;
