@@ -8,7 +8,10 @@
 
 pub mod bitbucket_cloud;
 pub mod bitbucket_data_center;
+pub mod azure;
 pub mod git;
+pub mod github;
+pub mod gitlab;
 pub mod plain;
 
 use std::collections::BTreeMap;
@@ -249,6 +252,10 @@ impl Scm {
 impl Ask for Scm {
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
         let rest = self.below(&request.url);
+        // GraphQL stands beside the root of a GitHub Enterprise Server.
+        let beside = self.root.strip_suffix("/v3").filter(|_| self.provider == Provider::Github);
+        let below = |root: &str| request.url.strip_prefix(root).filter(|rest| rest.starts_with(['/', '?']));
+        let rest = below(&self.root).or_else(|| beside.and_then(below)).expect("a request leaves the configured root");
         let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         let asked = Asked {
