@@ -9,6 +9,7 @@
 //! - A merge cannot be bound to a head. It is compared just before; a push in between is merged with the rest.
 //! - Whether it could be merged is told in part: the files that conflict, and (newer) whether all merge checks pass.
 
+mod hooks;
 mod refusal;
 mod shape;
 

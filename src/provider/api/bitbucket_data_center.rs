@@ -8,6 +8,7 @@
 //!   branch is removed at `/rest/branch-utils`.
 //! - A repository of a person has the project `~user`.
 
+mod hooks;
 mod refusal;
 mod requests;
 mod shape;

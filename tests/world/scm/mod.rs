@@ -6,9 +6,9 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod azure;
 pub mod bitbucket_cloud;
 pub mod bitbucket_data_center;
-pub mod azure;
 pub mod git;
 pub mod github;
 pub mod gitlab;
