@@ -278,14 +278,18 @@ impl Api for BitbucketDataCenter {
         let delete = |version: Option<u64>| {
             let below = format!("/comments/{}?version={}", encoded(&comment.id), version.unwrap_or_default());
             match Self::send(ask, Method::Delete, self.pull_request_url(number, &below), None, READ) {
-                Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
-                Err(failure) => Err(failure),
+                // The comment, or all of it?
+                Err(failure @ Failure::NotFound(_)) => {
+                    let there = self.comments(ask, number, "")?.iter().any(|known| known.id == comment.id);
+                    if there { Err(failure) } else { Ok(()) }
+                }
+                ended => ended.map(drop),
             }
         };
         match delete(comment.version) {
             Err(Failure::Stale(_)) => match self.comment_now(ask, number, &comment.id)? {
                 Some(now) => delete(now.version),
-                None => Ok(()),
+                None => delete(comment.version),
             },
             ended => ended,
         }

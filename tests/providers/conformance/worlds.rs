@@ -33,7 +33,7 @@ fn gitlab() -> Option<World> {
 
 fn bitbucket_cloud() -> Option<World> {
     use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
-    let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::new(BitbucketCloud), plain);
+    let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
     Some(World { provider: Provider::BitbucketCloud, make, lacks: &[] })
 }
 

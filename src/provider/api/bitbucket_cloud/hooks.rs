@@ -142,8 +142,12 @@ impl Hooks for BitbucketCloud {
 
     fn delete(&self, ask: &dyn Ask, hook: &Hook) -> Result<(), Failure> {
         match Self::send(ask, Method::Delete, self.hook_url(hook), None, NEEDS) {
-            Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
-            Err(failure) => Err(failure),
+            // The hook, or all of it?
+            Err(failure @ Failure::NotFound(_)) => {
+                let there = self.list(ask)?.iter().any(|known| known.id == hook.id);
+                if there { Err(failure) } else { Ok(()) }
+            }
+            ended => ended.map(drop),
         }
     }
 

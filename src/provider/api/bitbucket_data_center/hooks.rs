@@ -202,8 +202,12 @@ impl Hooks for BitbucketDataCenter {
 
     fn delete(&self, ask: &dyn Ask, hook: &Hook) -> Result<(), Failure> {
         match Self::send(ask, Method::Delete, self.hook_url(&hook.id, ""), None, NEEDS) {
-            Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
-            Err(failure) => Err(failure),
+            // The hook, or all of it?
+            Err(failure @ Failure::NotFound(_)) => {
+                let there = self.list(ask)?.iter().any(|known| known.id == hook.id);
+                if there { Err(failure) } else { Ok(()) }
+            }
+            ended => ended.map(drop),
         }
     }
 
