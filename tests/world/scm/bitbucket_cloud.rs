@@ -10,7 +10,7 @@ use yardarm::provider::api::Answer;
 
 use super::plain::{Happened, Person, Plain, Refused, State, Status};
 use super::{Asked, Dialect, Message};
-use shape::{commit_status, pull_request, remark};
+use shape::{commit_status, date, pull_request, remark};
 
 /// Root of its API.
 pub const ROOT: &str = "https://api.bitbucket.org/2.0";
@@ -110,6 +110,7 @@ impl<'w> Request<'w> {
             ("POST", ["pullrequests", _, "decline"]) => self.decline(number),
             ("POST", ["pullrequests", _, "merge"]) => self.merge(number),
             ("GET", ["pullrequests", _, "statuses"]) => self.statuses(number),
+            ("GET", ["pullrequests", _, "activity"]) => self.activity(number),
             ("GET", ["file-conflicts", spec]) => self.conflicts(spec),
             ("POST", ["commit", commit, "statuses", "build"]) => self.set_status(commit),
             ("GET", ["pullrequests", _, "comments"]) => self.comments(number),
@@ -245,6 +246,22 @@ impl<'w> Request<'w> {
         let of = self.plain.statuses.iter().filter(|status| status.commit == *head);
         let values: Vec<Value> = of.map(|status| commit_status(status, self.plain.now)).collect();
         self.page(&values, 100)
+    }
+
+    /// The newest first.
+    fn activity(&self, number: u64) -> Answer {
+        let proposal = self.plain.proposal(number).unwrap();
+        let body = pull_request(self.plain, number, false);
+        let update = |state: &Value, at| json!({"update": {"state": state, "date": date(at), "title": proposal.title}});
+        let mut all = vec![update(&"OPEN".into(), proposal.created)];
+        for comment in &proposal.comments {
+            all.insert(0, json!({"comment": remark(self.plain, number, comment)}));
+        }
+        if let Some(ended) = proposal.ended {
+            all.insert(0, update(&body["state"], ended));
+            all.insert(0, update(&body["state"], proposal.updated));
+        }
+        self.page(&all, 50)
     }
 
     /// `head..base`, abbreviated.
