@@ -521,3 +521,5 @@ pub const PROPOSAL_MISSED: u8 = 2;
 
 /// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
 pub const GITHUB_PAGES: usize = 20;
+/// Pages of what GitHub remembers of a webhook's deliveries, of 100 each: the newest thousand.
+pub const GITHUB_DELIVERY_PAGES: usize = 10;

@@ -10,6 +10,7 @@
 )]
 
 mod github;
+mod github_hooks;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;
