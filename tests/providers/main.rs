@@ -9,6 +9,7 @@
     clippy::string_slice
 )]
 
+mod events;
 mod github;
 mod github_hooks;
 #[path = "../world/scm/mod.rs"]
