@@ -9,9 +9,14 @@
     clippy::string_slice
 )]
 
+mod azure;
+mod bitbucket;
+mod conformance;
 mod events;
 mod github;
+mod github;
 mod github_hooks;
+mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;
