@@ -15,6 +15,7 @@ mod conformance;
 mod events;
 mod github;
 mod github_hooks;
+mod github;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
