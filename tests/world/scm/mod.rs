@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod git;
+pub mod gitea;
 pub mod plain;
 
 use std::collections::BTreeMap;
