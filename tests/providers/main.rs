@@ -10,8 +10,12 @@
 )]
 
 mod conformance;
+mod github;
+mod bitbucket;
+mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
+mod azure;
 mod spec;
 
 use scm::git::{Git as _, Memory};

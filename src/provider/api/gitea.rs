@@ -70,8 +70,10 @@ impl Gitea {
             let go_on = entries.into_iter().flatten().fold(true, |go_on, entry| keep(entry) && go_on);
             seen += count;
             page += 1;
-            let all =
-                answer.header("x-total-count").and_then(|count| count.parse().ok()).is_some_and(|all| seen >= all);
+            let all = answer
+                .header("x-total-count")
+                .and_then(|count| count.parse::<usize>().ok())
+                .is_some_and(|all| seen >= all);
             if count == 0 || all || !go_on || seen >= limits::PROPOSALS_LISTED {
                 return Ok(());
             }
