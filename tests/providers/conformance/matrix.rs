@@ -9,6 +9,7 @@ use super::operations::{self, Operation};
 use super::stage::{Stage, word};
 use super::stories;
 use super::worlds::World;
+use crate::spec::Spec;
 
 /// What came of one thing at one provider.
 pub struct Cell {
@@ -137,5 +138,9 @@ pub fn stories(world: &World) -> Vec<Cell> {
 
 /// Every exchange against the provider's own specification.
 fn check(world: &World, stage: &Stage) {
-    let _ = (world.provider, stage.scm.exchanges());
+    let Some(spec) = Spec::of(world.provider) else { return };
+    for exchange in stage.scm.exchanges() {
+        let wrong = spec.check(&exchange);
+        assert!(wrong.is_empty(), "{} {:?}: {wrong:#?}", exchange.asked.method, exchange.asked.path);
+    }
 }
