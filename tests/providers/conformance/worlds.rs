@@ -2,8 +2,8 @@
 
 use yardarm::provider::Provider;
 
-use crate::scm::Scm;
 use crate::scm::plain::Plain;
+use crate::scm::{self, Scm};
 
 /// One provider's world.
 pub struct World {
@@ -50,11 +50,11 @@ fn azure() -> Option<World> {
 // -
 
 fn gitea() -> Option<World> {
-    None
+    Some(World { provider: Provider::Gitea, make: scm::gitea::gitea, lacks: &[] })
 }
 
 // -
 
 fn forgejo() -> Option<World> {
-    None
+    Some(World { provider: Provider::Forgejo, make: scm::gitea::forgejo, lacks: &[] })
 }
