@@ -15,7 +15,6 @@ mod conformance;
 mod events;
 mod github;
 mod github_hooks;
-mod github;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;

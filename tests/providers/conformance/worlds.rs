@@ -20,7 +20,9 @@ pub fn worlds() -> Vec<World> {
 }
 
 fn github() -> Option<World> {
-    None
+    use crate::scm::github::Github;
+    let make = |plain| Scm::new(Provider::Github, "https://api.github.com", Box::new(Github), plain);
+    Some(World { provider: Provider::Github, make, lacks: &[] })
 }
 
 // -
