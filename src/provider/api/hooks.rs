@@ -125,6 +125,7 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 #[must_use]
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
     match place.provider {
+        Provider::Github => Some(Box::new(super::github::Webhooks::new(place))),
         Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
         _ => None,
     }

@@ -9,6 +9,7 @@
 pub mod azure;
 pub mod bitbucket_cloud;
 pub mod git;
+pub mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod plain;
