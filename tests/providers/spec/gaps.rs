@@ -98,6 +98,15 @@ const KNOWN: &[Gap] = &[
     // Bitbucket Data Center.
     (&[BitbucketDataCenter], "*", "*", Of::Status(403), "permissions: said once for all operations in the prose"),
     (&[BitbucketDataCenter], "*", "*", Of::Status(404), "what may not be seen: said once for all in the prose"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/author"), "who opened it: in every recorded pull request"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/values/*/author"), "who opened it: in every recorded pull request"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/properties"), "the merge commit: in recorded pull requests"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/values/*/properties"), "the merge commit: in recorded ones"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/errors/*/existingPullRequest"), "in practice, as clients read it"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/errors/*/vetoes"), "in practice, as clients read it"),
+    (&[BitbucketDataCenter], "GET", "/merge", Of::Answer("/canMerge"), "in practice, as clients read it"),
+    (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/comment"), "as recorded"),
+    (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/commentAction"), "as recorded"),
     // Azure DevOps: its document describes no failure at all.
     (&[Azure], "*", "*", Of::Status(400), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(403), "the document describes successes only"),
