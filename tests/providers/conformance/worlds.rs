@@ -2,8 +2,8 @@
 
 use yardarm::provider::Provider;
 
-use crate::scm::Scm;
 use crate::scm::plain::Plain;
+use crate::scm::{self, Scm};
 
 /// One provider's world.
 pub struct World {
@@ -20,7 +20,9 @@ pub fn worlds() -> Vec<World> {
 }
 
 fn github() -> Option<World> {
-    None
+    use crate::scm::github::Github;
+    let make = |plain| Scm::new(Provider::Github, "https://api.github.com", Box::new(Github), plain);
+    Some(World { provider: Provider::Github, make, lacks: &[] })
 }
 
 // -
@@ -56,11 +58,11 @@ fn azure() -> Option<World> {
 // -
 
 fn gitea() -> Option<World> {
-    None
+    Some(World { provider: Provider::Gitea, make: scm::gitea::gitea, lacks: &[] })
 }
 
 // -
 
 fn forgejo() -> Option<World> {
-    None
+    Some(World { provider: Provider::Forgejo, make: scm::gitea::forgejo, lacks: &[] })
 }

@@ -113,6 +113,11 @@ const KNOWN: &[Gap] = &[
     (&[Azure], "*", "*", Of::Status(404), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(409), "the document describes successes only"),
     // Gitea and Forgejo.
+    (&[Gitea], "*", "*", Of::Status(307), "renamed repositories, as recorded"),
+    (&[Gitea, Forgejo], "*", "*", Of::Answer("**/username"), "people have it beside `login`, as recorded"),
+    (&[Gitea, Forgejo], "GET", "/status", Of::Answer("/state"), "empty where there is no status, as recorded"),
+    (&[Gitea], "POST", "/merge", Of::Request("/MergeTitleField"), "its name before 1.26"),
+    (&[Gitea], "POST", "/merge", Of::Request("/MergeMessageField"), "its name before 1.26"),
     (&[Gitea, Forgejo], "*", "*", Of::Status(301), "renamed repositories, as recorded"),
     (&[Gitea, Forgejo], "*", "*", Of::Status(403), "scopes, as recorded"),
     (&[Gitea, Forgejo], "*", "*", Of::Status(404), "what may not be seen, as recorded"),
@@ -124,7 +129,10 @@ pub(super) fn known(provider: Provider, method: &str, path: &str, part: &Part) -
         let same = match (of, part) {
             (Of::Path, Part::Path) => true,
             (Of::Parameter(known), Part::Parameter(name)) => known == name,
-            (Of::Request(known), Part::Request(at)) | (Of::Answer(known), Part::Answer(at)) => known == at,
+            (Of::Request(known), Part::Request(at)) | (Of::Answer(known), Part::Answer(at)) => {
+                // `**/x`: wherever it stands.
+                known.strip_prefix("**").map_or(known == at, |end| at.ends_with(end))
+            }
             (Of::Status(known), Part::Status(status)) => known == status,
             _ => false,
         };

@@ -10,6 +10,7 @@ pub mod azure;
 pub mod bitbucket_cloud;
 pub mod bitbucket_data_center;
 pub mod git;
+pub mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod plain;
