@@ -49,6 +49,12 @@ struct Request<'w> {
     path: Vec<&'w str>,
 }
 
+/// Whether a commit is there, as far as anything points to it.
+fn is_known(plain: &Plain, commit: &str) -> bool {
+    let tip = |branch: &str| plain.git.tip(branch).as_deref() == Some(commit);
+    tip("main") || tip("topic") || plain.proposals.iter().any(|it| it.head_commit == commit || tip(&it.base))
+}
+
 fn reply(plain: &Plain, status: u16, body: &Value) -> Answer {
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     Answer { status, headers: Vec::new(), body, at: plain.now }
@@ -286,6 +292,9 @@ impl<'w> Request<'w> {
             return self.error(400, "key, state and url are required");
         };
         assert!(key.len() <= 40, "a key has at most 40 characters");
+        if !is_known(self.plain, commit) {
+            return self.error(404, &format!("Commit {commit} not found"));
+        }
         let state = match state.as_str() {
             "INPROGRESS" => "pending",
             "SUCCESSFUL" => "success",
