@@ -518,3 +518,8 @@ pub const PROPOSAL_HISTORY_FIRST: usize = 20;
 pub const PROPOSAL_CHECKING: u8 = 5;
 /// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
 pub const PROPOSAL_MISSED: u8 = 2;
+
+/// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
+pub const GITHUB_PAGES: usize = 20;
+/// Deliveries of one hook that GitLab is asked about: five pages, which hold their bodies.
+pub const HOOK_ATTEMPTS: usize = 100;

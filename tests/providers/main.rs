@@ -9,6 +9,7 @@
     clippy::string_slice
 )]
 
+mod github;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::{Ask, Failure, Place};
+use crate::provider::Provider;
 
 /// A webhook as the provider shows it. Where one endpoint takes several (Azure DevOps has a subscription for each
 /// kind of event), each is one of these.
@@ -124,6 +125,8 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 /// The webhooks of a place.
 #[must_use]
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
-    drop(place);
-    None
+    match place.provider {
+        Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
+        _ => None,
+    }
 }

@@ -63,6 +63,11 @@ const KNOWN: &[Gap] = &[
     (&[Github], "GET", "*", Of::Status(304), "conditional requests: said once for all operations in the prose"),
     (&[Github], "*", "*", Of::Status(403), "scopes and secondary limits: said once for all operations in the prose"),
     (&[Github], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),
+    (&[Github], "*", "*", Of::Status(307), "renamed repositories, for what is no GET: said once in the prose"),
+    (&[Github], "*", "*", Of::Answer("/status"), "errors repeat their status as text; only one of the schemas has it"),
+    (&[Github], "POST", "/statuses/{sha}", Of::Status(422), "too many statuses: in the operation's prose"),
+    (&[Github], "*", "/pulls", Of::Answer("/*/head/repo"), "null once a fork is deleted, as recorded"),
+    (&[Github], "*", "/pulls/{pull_number}", Of::Answer("/head/repo"), "null once a fork is deleted, as recorded"),
     // GitLab.
     (&[Gitlab], "*", "*", Of::Status(403), "scopes: said once for all operations in the prose"),
     (&[Gitlab], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),

@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod git;
+pub mod github;
 pub mod gitlab;
 pub mod plain;
 
@@ -240,7 +241,10 @@ impl Scm {
 /// Asks without a network, by the same rules as the daemon's own way ([`Failure::common`]).
 impl Ask for Scm {
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
-        let rest = request.url.strip_prefix(&self.root).expect("a request leaves the configured root");
+        // GraphQL stands beside the root of a GitHub Enterprise Server.
+        let beside = self.root.strip_suffix("/v3").filter(|_| self.provider == Provider::Github);
+        let below = |root: &str| request.url.strip_prefix(root).filter(|rest| rest.starts_with(['/', '?']));
+        let rest = below(&self.root).or_else(|| beside.and_then(below)).expect("a request leaves the configured root");
         let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         let asked = Asked {
