@@ -2,6 +2,7 @@
 //! is told by the conformance stories.
 
 mod hooks;
+mod webhooks;
 
 use serde_json::{Value, json};
 use yardarm::provider::Provider;

@@ -154,8 +154,9 @@ impl MergeRequest {
 /// Why a state of mergeability keeps from merging; none for "it does not", and for "it is being looked at".
 fn why_not(status: &str) -> Option<String> {
     let why = match status {
-        "mergeable" | "can_be_merged" => return None,
-        "preparing"
+        "mergeable"
+        | "can_be_merged"
+        | "preparing"
         | "unchecked"
         | "checking"
         | "approvals_syncing"
