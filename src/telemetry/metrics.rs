@@ -26,6 +26,7 @@ use crate::flags::evaluate::Reason;
 use crate::flags::problem::Severity;
 use crate::ingest::Outcome;
 use crate::limits;
+use crate::provider::Provider;
 use crate::sync::status::{Mode, Storage};
 
 /// Media type of [`Metrics::encode`].
@@ -108,6 +109,17 @@ impl Refusal {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRequest {
+    provider: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProvider {
+    provider: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfBuild {
     version: &'static str,
 }
@@ -132,6 +144,12 @@ pub struct Metrics {
     live_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     streams_refused: Counter,
     refused: Family<OfRefusal, Counter>,
+    proposal_looks: Family<OfFetch, Counter>,
+    proposals_missed: Family<OfStorage, Counter>,
+    proposal_time: Family<OfStorage, Histogram, fn() -> Histogram>,
+    provider_requests: Family<OfRequest, Counter>,
+    provider_time: Family<OfProvider, Histogram, fn() -> Histogram>,
+    provider_left: Family<OfProvider, Gauge>,
     lanes: Arc<Lanes>,
     trust: Mutex<Trust>,
 }
@@ -180,6 +198,15 @@ impl Metrics {
         let retries = Family::default();
         let help = "Writes that were made once more because the branch had moved";
         registry.register("yardarm_write_retries", help, retries.clone());
+        let proposal_looks = Family::default();
+        let help = "Looks at everything that a provider has of proposals";
+        registry.register("yardarm_proposal_looks", help, proposal_looks.clone());
+        let proposals_missed = Family::default();
+        let help = "Looks that found news of proposals that no webhook had told";
+        registry.register("yardarm_proposals_missed", help, proposals_missed.clone());
+        let proposal_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "From a delivery about a proposal to its new state being visible";
+        registry.register_with_unit("yardarm_proposal_visible_duration", help, Unit::Seconds, proposal_time.clone());
         let streams_refused = Counter::default();
         let help = "Streams that were refused because too many were open";
         registry.register("yardarm_streams_refused", help, streams_refused.clone());
@@ -188,6 +215,15 @@ impl Metrics {
             let _ = refused.get_or_create(&OfRefusal { reason: refusal.name() });
         }
         registry.register("yardarm_requests_refused", "Requests of clients that were turned away", refused.clone());
+        let provider_requests = Family::default();
+        let help = "Requests to the providers' APIs, by what was answered";
+        registry.register("yardarm_provider_requests", help, provider_requests.clone());
+        let provider_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "How long requests to the providers' APIs take, with the wait for a turn";
+        registry.register_with_unit("yardarm_provider_request_duration", help, Unit::Seconds, provider_time.clone());
+        let provider_left = Family::default();
+        let help = "Requests that the provider's rate limit leaves, as its last answer says";
+        registry.register("yardarm_provider_rate_remaining", help, provider_left.clone());
         let build: Family<OfBuild, Gauge> = Family::default();
         build.get_or_create(&OfBuild { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("yardarm_build_info", "The version that runs", build);
@@ -207,6 +243,12 @@ impl Metrics {
             live_time,
             streams_refused,
             refused,
+            proposal_looks,
+            proposals_missed,
+            proposal_time,
+            provider_requests,
+            provider_time,
+            provider_left,
             lanes,
             trust: Mutex::default(),
         }
@@ -261,6 +303,38 @@ impl Metrics {
     /// A stream that found no seat.
     pub fn stream_refused(&self) {
         self.streams_refused.inc();
+    }
+
+    /// A look at everything that a provider has of proposals.
+    pub fn proposal_look(&self, storage: &str, ok: bool) {
+        let result = if ok { "ok" } else { "error" };
+        self.proposal_looks.get_or_create(&OfFetch { storage: storage.to_owned(), result }).inc();
+    }
+
+    /// Such a look found what no webhook had told.
+    pub fn proposal_missed(&self, storage: &str) {
+        self.proposals_missed.get_or_create(&OfStorage { storage: storage.to_owned() }).inc();
+    }
+
+    /// What a delivery about a proposal was about is visible now.
+    pub fn proposal_visible(&self, storage: &str, since_delivery: Duration) {
+        let labels = OfStorage { storage: storage.to_owned() };
+        self.proposal_time.get_or_create(&labels).observe(since_delivery.as_secs_f64());
+    }
+
+    /// A request to a provider's API; those that were not let out are not timed.
+    pub fn provider_request(&self, provider: Provider, outcome: &'static str, took: Duration) {
+        let provider = provider.name();
+        self.provider_requests.get_or_create(&OfRequest { provider, outcome }).inc();
+        if outcome != "refused" {
+            self.provider_time.get_or_create(&OfProvider { provider }).observe(took.as_secs_f64());
+        }
+    }
+
+    /// What a provider's rate limit leaves.
+    pub fn provider_remaining(&self, provider: Provider, left: u64) {
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        self.provider_left.get_or_create(&OfProvider { provider: provider.name() }).set(left);
     }
 
     /// A request that was turned away.

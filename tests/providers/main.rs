@@ -9,6 +9,9 @@
     clippy::string_slice
 )]
 
+mod azure;
+mod bitbucket;
+mod conformance;
 mod github;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]

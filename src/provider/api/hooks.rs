@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{Ask, Failure, Place};
-use crate::provider::Provider;
+use super::{Ask, Failure, Place, Provider};
 
 /// A webhook as the provider shows it. Where one endpoint takes several (Azure DevOps has a subscription for each
 /// kind of event), each is one of these.
@@ -126,6 +125,7 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 #[must_use]
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
     match place.provider {
+        Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
         Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
         _ => None,
     }

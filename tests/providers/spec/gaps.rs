@@ -87,6 +87,14 @@ const KNOWN: &[Gap] = &[
     (&[BitbucketCloud], "GET", "*", Of::Parameter("pagelen"), "pagination: said once for all lists in the prose"),
     (&[BitbucketCloud], "*", "*", Of::Status(403), "scopes: said once for all operations in the prose"),
     (&[BitbucketCloud], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),
+    (
+        &[BitbucketCloud],
+        "POST",
+        "/merge",
+        Of::Status(400),
+        "merge checks and conflicts; said of the task's status only",
+    ),
+    (&[BitbucketCloud], "POST", "/decline", Of::Status(400), "one that is closed already; no refusal is described"),
     // Bitbucket Data Center.
     (&[BitbucketDataCenter], "*", "*", Of::Status(403), "permissions: said once for all operations in the prose"),
     (&[BitbucketDataCenter], "*", "*", Of::Status(404), "what may not be seen: said once for all in the prose"),
