@@ -9,11 +9,11 @@
     clippy::string_slice
 )]
 
+mod azure;
 mod conformance;
 mod github;
 #[path = "../world/scm/mod.rs"]
 mod scm;
-mod azure;
 mod spec;
 
 use scm::git::{Git as _, Memory};
