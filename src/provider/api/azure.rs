@@ -264,7 +264,12 @@ impl Api for Azure {
     fn delete_comment(&self, ask: &dyn Ask, number: u64, comment: &Comment) -> Result<(), Failure> {
         let url = self.comment_url(number, comment)?;
         match self.at.send(ask, Method::Delete, &url, None, CONTRIBUTE) {
-            Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
+            Ok(_) => Ok(()),
+            // Gone already, or what it belongs to: a look tells.
+            Err(Failure::NotFound(said)) => {
+                let there = self.marked_comments(ask, number, "")?.iter().any(|known| known.id == comment.id);
+                if there { Err(Failure::NotFound(said)) } else { Ok(()) }
+            }
             Err(failure) => Err(failure),
         }
     }
