@@ -39,6 +39,8 @@ pub mod issuer;
 #[cfg(feature = "daemon")]
 pub mod net;
 #[cfg(feature = "daemon")]
+pub mod scm;
+#[cfg(feature = "daemon")]
 pub mod serve;
 #[cfg(feature = "daemon")]
 pub mod store;
@@ -46,5 +48,7 @@ pub mod store;
 pub mod sync;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
+#[cfg(feature = "daemon")]
+pub mod track;
 #[cfg(feature = "daemon")]
 pub mod write;

@@ -80,6 +80,18 @@ impl Mirror {
         Ok(id.and_then(|id| known(&repository, &id.to_string())).map(|id| id.to_string()))
     }
 
+    /// The first parent of a commit, hex; none of one without, or that is not here.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn first_parent(&self, commit: &str) -> Result<Option<String>, Error> {
+        let Some(repository) = self.reader()? else { return Ok(None) };
+        let Some(id) = known(&repository, commit) else { return Ok(None) };
+        let data = self.note(read(&repository, id, Kind::Commit))?;
+        let parsed = CommitRef::from_bytes(&data, id.kind()).map_err(|error| damaged("a commit", &error));
+        Ok(self.note(parsed)?.parents().next().map(|parent| parent.to_string()))
+    }
+
     /// The best commit that two commits both come from, hex; none if they have nothing in common.
     ///
     /// # Errors

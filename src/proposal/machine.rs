@@ -113,7 +113,7 @@ pub fn step(record: Record, event: Event, now: Timestamp) -> Step {
 }
 
 /// Whether there is something to tell: not that it was looked at, or is going to be.
-fn differs(before: &Record, after: &Record) -> bool {
+pub(super) fn differs(before: &Record, after: &Record) -> bool {
     let Record { stale, prompted, read, missed, checking, .. } = before.clone();
     Record { stale, prompted, read, missed, checking, ..after.clone() } != *before
 }
@@ -189,10 +189,16 @@ impl Turn {
             said.version = said.version.or(known.version);
         }
         self.record.missed = 0;
-        if known != Some(&said) {
+        let news = known != Some(&said);
+        let stands = match said.state {
+            api::State::Open => self.record.state == State::Open,
+            api::State::Closed => self.record.state == State::Closed,
+            api::State::Merged => matches!(self.record.state, State::Merged | State::Live),
+        };
+        if news || !stands {
             let open = said.state == api::State::Open;
             self.understand(said, Source::Provider);
-            if open {
+            if news && open {
                 self.read_again(Source::Provider);
             }
         }
@@ -226,6 +232,7 @@ impl Turn {
             _ if live => {}
             api::State::Open => {
                 self.become_(State::Open, self.now);
+                self.record.succeeded_by = None;
                 if !said.fork && (opened || first || moved || retargeted) {
                     self.effects.insert(Effect::Report);
                 }

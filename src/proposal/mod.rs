@@ -13,11 +13,16 @@
 //! swapped events end in the state that the last read says. A [`Book`] is all of one storage, and has one open record for a
 //! pair of branches.
 
+pub mod book;
 mod history;
 pub mod machine;
 pub mod marker;
 pub mod record;
 pub mod report;
 
+pub use book::{Book, Outcome, Target, Wish};
 pub use machine::{Effect, Event, Step, step};
 pub use record::{Entry, Id, Live, Record, Reported, Source, State};
+
+#[cfg(test)]
+mod tests;

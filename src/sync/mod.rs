@@ -94,6 +94,11 @@ pub trait Repository: Send + Sync {
         let _ = commit;
         Ok(None)
     }
+    /// [`Mirror::first_parent`].
+    fn first_parent(&self, commit: &str) -> Result<Option<String>, git::Error> {
+        let _ = commit;
+        Ok(None)
+    }
     /// [`Mirror::merge_base`].
     fn merge_base(&self, one: &str, two: &str) -> Result<Option<String>, git::Error> {
         let _ = (one, two);
@@ -282,6 +287,9 @@ macro_rules! repository {
             }
             fn whole(&self, commit: &str) -> Result<Option<String>, git::Error> {
                 self.mirror.whole(commit)
+            }
+            fn first_parent(&self, commit: &str) -> Result<Option<String>, git::Error> {
+                self.mirror.first_parent(commit)
             }
             fn merge_base(&self, one: &str, two: &str) -> Result<Option<String>, git::Error> {
                 self.mirror.merge_base(one, two)

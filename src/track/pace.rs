@@ -115,6 +115,17 @@ impl<K: Clone + Ord + Hash> Pace<K> {
         self.place(key, now)
     }
 
+    /// Wishes for something that is known to be worth another try, whatever has failed before.
+    pub fn want_anew(&mut self, key: &K, jobs: Jobs, now: Duration) -> bool {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.not_before = Duration::ZERO;
+            if let Some(at) = slot.due.take() {
+                self.due.remove(&(at, key.clone()));
+            }
+        }
+        self.want(key, jobs, now)
+    }
+
     /// What may begin now, at most `most`; each of them is being worked on until [`Self::ended`].
     pub fn take(&mut self, now: Duration, most: usize) -> Vec<(K, Jobs)> {
         let mut taken = Vec::new();
@@ -135,6 +146,19 @@ impl<K: Clone + Ord + Hash> Pace<K> {
             taken.push((key, jobs));
         }
         taken
+    }
+
+    /// Takes one that nobody works on, for something that is not counted here. It is worked on until [`Self::ended`].
+    pub fn claim(&mut self, key: &K) -> bool {
+        let slot = self.slots.entry(key.clone()).or_default();
+        if slot.running {
+            return false;
+        }
+        slot.running = true;
+        if let Some(at) = slot.due.take() {
+            self.due.remove(&(at, key.clone()));
+        }
+        true
     }
 
     /// What was taken is done. What was not, and is to be tried again `later`, is wanted still.
@@ -243,6 +267,10 @@ mod tests {
         pace.want(&1, Jobs::LOOK, ms(20));
         assert_eq!(pace.next(), Some(ms(5_010)));
         assert_eq!(pace.take(ms(5_010), 9), [(1, Jobs::READ.with(Jobs::LOOK))]);
+        pace.ended(&1, Jobs::READ, ms(60_000), ms(5_020));
+        assert_eq!(pace.next(), Some(ms(65_020)));
+        pace.want_anew(&1, Jobs::READ, ms(5_030));
+        assert_eq!(pace.next(), Some(ms(6_010)));
         pace.forget(&1);
         pace.ended(&1, Jobs::READ, ms(0), ms(5_020));
         assert_eq!(pace.next(), None);

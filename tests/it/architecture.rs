@@ -129,6 +129,8 @@ const PURE: &[&str] = &[
     "sync/slot",
     "sync/schedule",
     "write/plan",
+    "scm/pace",
+    "scm/kept",
     "git/push/wire",
     "git/push/rejection",
 ];

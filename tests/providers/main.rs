@@ -12,6 +12,8 @@
 mod azure;
 mod conformance;
 mod github;
+mod bitbucket;
+mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;
