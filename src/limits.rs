@@ -554,6 +554,3 @@ pub const GITHUB_PAGES: usize = 20;
 pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
 /// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
 pub const GITEA_PAGES_SOUGHT: u32 = 10;
-/// Proposals of one storage that are kept; the ones that ended longest ago go first. A page of a thousand is the most that
-/// anybody looks through, and a provider lists no more open ones than [`PROPOSALS_LISTED`].
-pub const PROPOSALS_KEPT: usize = 2_000;

@@ -10,9 +10,9 @@
 )]
 
 mod azure;
+mod bitbucket;
 mod conformance;
 mod github;
-mod bitbucket;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
