@@ -8,7 +8,7 @@
 //! - Comments stand in threads. Ours is closed from the beginning: a policy may hold back a merge until every thread is
 //!   resolved.
 //! - Statuses are kept, each beside the former; of one name the last counts. So the same is not said twice.
-//! - Lists cut descriptions at 400 characters ([`description`]).
+//! - Lists cut descriptions at 400 characters, and so does [`Api::list`] here ([`description`]).
 
 mod call;
 mod description;
@@ -156,6 +156,12 @@ impl Api for Azure {
         ];
         let mut found = self.listed(self.search(ask, &criteria, limits::PROPOSALS_LISTED)?);
         found.retain(|proposal| !proposal.fork);
+        for proposal in &mut found {
+            // Of the open one, of which there is one at most, the whole text counts: by it ours is told from another's.
+            if proposal.state == State::Open && description::may_be_cut(&proposal.body) {
+                *proposal = self.look(ask, proposal.number)?.proposal(self.at.page(proposal.number), None, Vec::new());
+            }
+        }
         Ok(found)
     }
 
