@@ -203,9 +203,8 @@ fn the_lists_are_turned_over_and_cut_by_time() {
     let then = stage.scm.world(|plain| plain.now);
     stage.scm.world(|plain| plain.close(4)).unwrap();
     stage.scm.world(|plain| plain.open_from_fork("eve/flags", "topic-0", "main", "evil"));
-    let numbers = |since| -> Vec<u64> {
-        stage.api.list(&stage.scm, since).unwrap().iter().map(|it| it.number).collect()
-    };
+    let numbers =
+        |since| -> Vec<u64> { stage.api.list(&stage.scm, since).unwrap().iter().map(|it| it.number).collect() };
     assert_eq!(numbers(None), [6, 5, 4, 3, 2, 1]);
     let later = then + jiff::SignedDuration::from_millis(1);
     assert_eq!(numbers(Some(later)), [6, 5, 4, 3, 1]);
@@ -247,7 +246,8 @@ fn one_comment_in_a_thread_that_holds_nothing_back() {
         assert_eq!(comments.iter().map(|it| &*it.text).collect::<Vec<_>>(), [format!("2 flags\n\n{marker}")]);
     });
     let threads = stage.scm.exchanges();
-    let opened = threads.iter().find(|it| it.asked.method == "POST" && it.asked.path.ends_with(&["threads".to_owned()]));
+    let opened =
+        threads.iter().find(|it| it.asked.method == "POST" && it.asked.path.ends_with(&["threads".to_owned()]));
     assert_eq!(opened.unwrap().asked.body.as_ref().unwrap()["status"], "closed");
     let ours = stage.api.comments(&stage.scm, 1, marker).unwrap();
     assert!(ours[0].id.ends_with("/1"), "{ours:?}");
@@ -343,7 +343,8 @@ fn what_was_tried_is_told() {
     hooks.test(&stage.scm, &hook).unwrap();
     stage.scm.world(|plain| {
         let now = plain.now;
-        let attempt = |id, status| Attempt { id, delivery: String::new(), event: "git.push".to_owned(), status, at: now };
+        let attempt =
+            |id, status| Attempt { id, delivery: String::new(), event: "git.push".to_owned(), status, at: now };
         plain.hooks[0].attempts.extend([attempt(900, Some(401)), attempt(901, None)]);
     });
     let attempts = hooks.attempts(&stage.scm, &hook).unwrap();
@@ -351,10 +352,13 @@ fn what_was_tried_is_told() {
     assert_eq!(told, [(None, false), (Some(401), false), (Some(200), true)]);
     assert_eq!(attempts[0].delivery, Some(format!("{}:901", hook.id)));
     assert!(matches!(hooks.redeliver(&stage.scm, &hook, &attempts[0]), Err(Failure::Unsupported(_))));
-    assert!(hooks.by_hand("https://flags.example.com/x").iter().any(|step| step.contains("https://flags.example.com/x")));
+    assert!(
+        hooks.by_hand("https://flags.example.com/x").iter().any(|step| step.contains("https://flags.example.com/x"))
+    );
 
     stage.scm.ask_as("Bearer token-of-reader");
-    let failure = hooks.list(&stage.scm).map(drop).and_then(|()| hooks.create(&stage.scm, &["git.push"], &wanted("s")).map(drop));
+    let failure =
+        hooks.list(&stage.scm).map(drop).and_then(|()| hooks.create(&stage.scm, &["git.push"], &wanted("s")).map(drop));
     assert!(matches!(failure, Err(Failure::Forbidden { .. })), "{failure:?}");
 }
 

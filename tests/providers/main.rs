@@ -9,13 +9,13 @@
     clippy::string_slice
 )]
 
+mod azure;
+mod bitbucket;
 mod conformance;
 mod github;
-mod bitbucket;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
-mod azure;
 mod spec;
 
 use scm::git::{Git as _, Memory};

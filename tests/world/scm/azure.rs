@@ -43,7 +43,8 @@ pub(super) struct Error(pub(super) u16, pub(super) &'static str, pub(super) Stri
 impl Dialect for Azure {
     fn answer(&self, plain: &mut Plain, asked: &Asked) -> Answer {
         plain.tick();
-        let mut headers = vec![("content-type".to_owned(), "application/json; charset=utf-8; api-version=7.1".to_owned())];
+        let mut headers =
+            vec![("content-type".to_owned(), "application/json; charset=utf-8; api-version=7.1".to_owned())];
         if asked.credential.is_none() {
             let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
             let body = b"<!DOCTYPE html><html><title>Azure DevOps Services | Sign In</title></html>".to_vec();
@@ -107,7 +108,8 @@ impl Azure {
         match path {
             ["policy", "configurations"] => pulls::policies(plain, asked),
             ["repositories", repository, rest @ ..] => {
-                let known = *repository == REPOSITORY_ID || plain.renamed_to.as_deref().unwrap_or(&plain.repository) == *repository;
+                let known = *repository == REPOSITORY_ID
+                    || plain.renamed_to.as_deref().unwrap_or(&plain.repository) == *repository;
                 if !known || plain.gone {
                     let said = format!(
                         "TF401019: The Git repository with name or identifier {repository} does not exist or you do not \
@@ -116,7 +118,8 @@ impl Azure {
                     return Err(Error(404, "GitRepositoryNotFoundException", said));
                 }
                 if plain.archived && !rest.is_empty() {
-                    let said = format!("TF401019: The Git repository with name or identifier {repository} is disabled.");
+                    let said =
+                        format!("TF401019: The Git repository with name or identifier {repository} is disabled.");
                     return Err(Error(403, "GitRepositoryDisabledException", said));
                 }
                 let person = plain.person(asked.credential.as_deref()).unwrap().clone();

@@ -6,8 +6,8 @@
 
 #![allow(dead_code, unreachable_pub)]
 
-pub mod bitbucket_cloud;
 pub mod azure;
+pub mod bitbucket_cloud;
 pub mod git;
 pub mod github;
 pub mod gitlab;

@@ -142,7 +142,8 @@ fn of_others() -> Value {
 
 fn notification(hook: &Hook, attempt: &Attempt) -> Value {
     let ok = attempt.status.is_some_and(|status| (200..300).contains(&status));
-    let response = attempt.status.map(|status| format!("Status Code: {status}\r\nReason Phrase: X\r\nHTTP Version: 1.1"));
+    let response =
+        attempt.status.map(|status| format!("Status Code: {status}\r\nReason Phrase: X\r\nHTTP Version: 1.1"));
     json!({
         "id": attempt.id, "subscriptionId": guid(hook.id), "eventId": "03c164c2-8912-4d5e-8009-3707d5f83734",
         "status": "completed", "result": if ok { "succeeded" } else { "failed" },

@@ -102,7 +102,8 @@ fn diffs(plain: &Plain, asked: &Asked) -> Said {
 
 fn search(plain: &Plain, asked: &Asked) -> Said {
     let criterion = |name: &str| asked.parameter(&format!("searchCriteria.{name}"));
-    let named = |name: &str, branch: &str| criterion(name).is_none_or(|wanted| wanted == format!("refs/heads/{branch}"));
+    let named =
+        |name: &str, branch: &str| criterion(name).is_none_or(|wanted| wanted == format!("refs/heads/{branch}"));
     let status = criterion("status").unwrap_or("active");
     let closed_since = criterion("minTime").filter(|_| criterion("queryTimeRangeType") == Some("closed"));
     let closed_since = closed_since.map(|since| since.parse::<jiff::Timestamp>().unwrap());
