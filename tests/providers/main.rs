@@ -13,6 +13,9 @@ mod azure;
 mod bitbucket;
 mod conformance;
 mod github;
+mod events;
+mod github;
+mod github_hooks;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;

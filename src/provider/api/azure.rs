@@ -91,7 +91,9 @@ impl Azure {
 
     /// How many approvals the policies of the base ask for; absent as well if they may not be seen.
     fn required(&self, ask: &dyn Ask, pull_request: &PullRequest) -> Result<Option<u32>, Failure> {
-        let Some((repository, target)) = pull_request.repository_id().zip(pull_request.target()) else { return Ok(None) };
+        let Some((repository, target)) = pull_request.repository_id().zip(pull_request.target()) else {
+            return Ok(None);
+        };
         let query = [("repositoryId", repository), ("refName", target), ("policyType", MINIMUM_REVIEWERS)];
         let policies: Page<Policy> = match self.at.get(ask, &self.at.project("/git/policy/configurations"), &query) {
             Ok(answer) => answer.json()?,
@@ -127,7 +129,8 @@ impl Api for Azure {
             Failure::NotFound(said) if said.contains("TF401175") => Failure::Invalid(said),
             failure => failure,
         };
-        let diffs: Diffs = self.at.get(ask, &self.at.repository("/diffs/commits"), &branches).map_err(missing)?.json()?;
+        let diffs: Diffs =
+            self.at.get(ask, &self.at.repository("/diffs/commits"), &branches).map_err(missing)?.json()?;
         if diffs.common_commit.is_some() && diffs.common_commit == diffs.target_commit {
             return Err(Failure::Nothing(format!("{} has no commit that {} has not", new.head, new.base)));
         }
@@ -158,8 +161,7 @@ impl Api for Azure {
 
     fn read(&self, ask: &dyn Ask, number: u64) -> Result<Proposal, Failure> {
         let pull_request = self.look(ask, number)?;
-        let required =
-            if pull_request.state() == State::Open { self.required(ask, &pull_request)? } else { None };
+        let required = if pull_request.state() == State::Open { self.required(ask, &pull_request)? } else { None };
         let checks = self.checks(ask, number, pull_request.head_commit())?;
         Ok(pull_request.proposal(self.at.page(number), required, checks))
     }

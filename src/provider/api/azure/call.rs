@@ -142,7 +142,8 @@ impl Refusal {
         let said = shown(&self.message, 300);
         let said = if said.is_empty() { format!("status {}", answer.status) } else { said };
         if matches!(answer.status, 203 | 300..=399) {
-            let why = format!("status {} with the sign-in page: it is wrong, has expired or was revoked", answer.status);
+            let why =
+                format!("status {} with the sign-in page: it is wrong, has expired or was revoked", answer.status);
             return Failure::Credential(why);
         }
         if self.message.contains("TF400733") {

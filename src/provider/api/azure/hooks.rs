@@ -140,7 +140,9 @@ impl Subscription {
             input(&self.publisher_inputs, name).map(|value| format!("{words} {}", shown(value, 80)))
         });
         let cut = match consumer("resourceDetailsToSend") {
-            Some("none" | "minimal") => Some("it sends no details, so a delivery does not say what has moved".to_owned()),
+            Some("none" | "minimal") => {
+                Some("it sends no details, so a delivery does not say what has moved".to_owned())
+            }
             _ => None,
         };
         let silent = match consumer("messagesToSend") {
@@ -198,7 +200,10 @@ impl Hooks for Subscriptions {
         let events = "\"Code pushed\", \"Pull request created\", \"Pull request updated\", \"Pull request merge attempted\" \
              and \"Pull request commented on\"";
         vec![
-            format!("Open {} (Project settings, Service hooks) and create a subscription of the kind Web Hooks.", self.page),
+            format!(
+                "Open {} (Project settings, Service hooks) and create a subscription of the kind Web Hooks.",
+                self.page
+            ),
             format!("Do this five times, once for each of the events {events}."),
             "Choose this repository, and [Any] for every other filter.".to_owned(),
             format!("URL: {url}. It has to begin with https: Basic authentication is not sent otherwise."),
