@@ -558,3 +558,14 @@ pub const HOOK_ATTEMPTS: usize = 100;
 pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
 /// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
 pub const GITEA_PAGES_SOUGHT: u32 = 10;
+
+/// One request of ours to an endpoint for webhooks, to see whether it takes a secret; a provider waits as long at least.
+pub const WEBHOOK_CHECK_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the record of a test delivery is waited for; providers write it within seconds.
+pub const WEBHOOK_TEST_DEADLINE: Duration = Duration::from_secs(20);
+/// How often it is looked for.
+pub const WEBHOOK_TEST_LOOK: Duration = Duration::from_secs(1);
+/// Deliveries that one command asks a provider to send again.
+pub const WEBHOOK_REDELIVERIES: usize = 100;
+/// Attempts of one webhook that are shown.
+pub const WEBHOOK_ATTEMPTS_SHOWN: usize = 5;

@@ -12,6 +12,7 @@
 mod azure;
 mod bitbucket;
 mod conformance;
+mod github;
 mod events;
 mod github;
 mod github_hooks;
