@@ -9,6 +9,7 @@ pub mod config;
 pub mod der;
 pub mod fault;
 pub mod flags;
+mod json;
 pub mod limits;
 pub mod proposal;
 pub mod provider;
@@ -38,6 +39,8 @@ pub mod issuer;
 #[cfg(feature = "daemon")]
 pub mod net;
 #[cfg(feature = "daemon")]
+pub mod scm;
+#[cfg(feature = "daemon")]
 pub mod serve;
 #[cfg(feature = "daemon")]
 pub mod store;
@@ -45,5 +48,7 @@ pub mod store;
 pub mod sync;
 #[cfg(feature = "daemon")]
 pub mod telemetry;
+#[cfg(feature = "daemon")]
+pub mod track;
 #[cfg(feature = "daemon")]
 pub mod write;

@@ -362,6 +362,8 @@ pub const GIT_WALK_CACHE_BYTES: usize = 8 * 1024 * 1024;
 pub const GIT_DISTANCE: u32 = 10_000;
 /// A token of an app is renewed this long before it ends.
 pub const APP_TOKEN_SPARE: Duration = Duration::from_secs(300);
+/// Installations of GitHub Apps whose tokens are kept; a configuration has one or two.
+pub const APP_TOKENS: usize = 64;
 /// A server that says "too many requests" and not until when.
 pub const GIT_THROTTLED: Duration = Duration::from_secs(60);
 /// How far back in its history that handful reaches.
@@ -477,6 +479,57 @@ pub const PROVIDER_PAUSE: Duration = Duration::from_secs(60);
 pub const PROPOSALS_LISTED: usize = 1_000;
 /// Characters of the one line of a commit status; GitHub takes 140, GitLab 255.
 pub const STATUS_DESCRIPTION_CHARACTERS: usize = 140;
+
+/// One request to a provider's API, whole; a merge at a slow one takes most of it.
+pub const PROVIDER_DEADLINE: Duration = Duration::from_secs(30);
+/// Requests to one provider with one credential that are under way at one time. GitHub takes 100 of all that use the
+/// credential, and warns below that.
+pub const PROVIDER_AT_ONCE: usize = 8;
+/// How long a request may wait for its turn; past it the caller is told to come back, for somebody looks at a page.
+pub const PROVIDER_TURN: Duration = Duration::from_secs(5);
+/// Percent of a rate limit that are left to people and programs that wait: what runs by itself stops before.
+pub const PROVIDER_RESERVE_PERCENT: u64 = 20;
+/// Changes at GitHub in a row, and how many a second after them: its secondary limit is 80 a minute.
+pub const PROVIDER_CHANGES: (f64, f64) = (10.0, 1.0);
+/// The same for its 500 an hour.
+pub const PROVIDER_CHANGES_LONG: (f64, f64) = (140.0, 0.1);
+/// Answers with an `ETag` that one link keeps: the proposals that are open, and some pages of lists.
+pub const PROVIDER_KEPT: usize = 1_024;
+/// Bytes of them together.
+pub const PROVIDER_KEPT_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of one of them: a page of 100 pull requests is about 2 MB.
+pub const PROVIDER_KEPT_ONE: usize = 4 * 1024 * 1024;
+/// Headers of one answer that are kept, in bytes.
+pub const PROVIDER_HEADER_BYTES: usize = 8 * 1024;
+/// Pages of one list that are read of a Bitbucket: those of the most proposals at 50, and some for what is filtered out.
+pub const BITBUCKET_PAGES: usize = 40;
+/// Comments of one pull request that ours is looked for in at a Bitbucket.
+pub const BITBUCKET_COMMENTS: usize = 2_000;
+/// Reads of one proposal are at least this far apart: a burst of events about it is one read, and the rate limits of
+/// providers (one to some thousand requests an hour) outlast it.
+pub const PROPOSAL_READS: Duration = Duration::from_secs(1);
+/// How often the provider is asked for all proposals while webhooks prove right: what they lost is found after this long.
+pub const RECONCILE_INTERVAL: Duration = Duration::from_secs(600);
+/// The same while there is no webhook, or after one was missed; conditional requests cost the provider little.
+pub const RECONCILE_OFTEN: Duration = Duration::from_secs(60);
+/// The first pause after the provider could not be asked; it doubles.
+pub const PROPOSAL_RETRY: Duration = Duration::from_secs(5);
+/// Proposals of one storage that are worked on at one time: each holds a thread and a request to the provider.
+pub const PROPOSAL_THREADS: usize = 4;
+/// Proposals of one page.
+pub const PROPOSALS_PAGE: usize = 100;
+/// At most.
+pub const PROPOSALS_PAGE_MAX: usize = 1_000;
+/// How far back the first look after a start asks for proposals that have ended: what ended before is history.
+pub const PROPOSALS_BACK: Duration = Duration::from_secs(14 * 24 * 3_600);
+/// How long a write to a protected environment waits for its proposal; after that it is opened behind the answer.
+pub const PROPOSE_WAIT: Duration = Duration::from_secs(10);
+/// Characters of a proposal's title, as Flipt's interface has it; GitHub and GitLab take 255.
+pub const PROPOSAL_TITLE_CHARACTERS: usize = 255;
+/// Characters of a proposal's description; Azure DevOps takes 4,000 and says so itself, Bitbucket 32,768.
+pub const PROPOSAL_BODY_CHARACTERS: usize = 32_000;
+/// Deliveries that wait for the read of one proposal, each with its record; further ones are answered by the same read.
+pub const PROPOSAL_DELIVERIES: usize = 100;
 /// Entries of the history of one proposal; a long review has some dozens …
 pub const PROPOSAL_HISTORY: usize = 100;
 /// … of which so many of the oldest stay when the middle goes: who opened it, and the first reviews.
@@ -486,6 +539,21 @@ pub const PROPOSAL_HISTORY_FIRST: usize = 20;
 pub const PROPOSAL_CHECKING: u8 = 5;
 /// Looks in a row that do not find a proposal before it counts as gone: one may have met a replica that is behind.
 pub const PROPOSAL_MISSED: u8 = 2;
+/// Proposals of one storage that are kept; the ones that ended longest ago go first. A page of a thousand is the most that
+/// anybody looks through, and a provider lists no more open ones than [`PROPOSALS_LISTED`].
+pub const PROPOSALS_KEPT: usize = 2_000;
+/// How often the tracker of a storage looks whether a reload has given it other environments to listen to.
+pub const TRACK_GLANCE: Duration = Duration::from_secs(5);
+/// How much of what was listed last is listed again: clocks differ, and a copy of the provider's may be behind.
+pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
+
+/// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
+pub const GITHUB_PAGES: usize = 20;
+/// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
+/// servers took up to 2.5 s to find out, a loaded one takes more.
+pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
+/// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
+pub const GITEA_PAGES_SOUGHT: u32 = 10;
 /// Proposals of one storage that are kept; the ones that ended longest ago go first. A page of a thousand is the most that
 /// anybody looks through, and a provider lists no more open ones than [`PROPOSALS_LISTED`].
 pub const PROPOSALS_KEPT: usize = 2_000;

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use crate::audit;
 use crate::ingest::Ingest;
 use crate::ingest::deliveries::Log;
+use crate::provider::Provider;
+use crate::scm::Counts;
 use crate::sync::Observer;
 use crate::sync::slot::Covered;
 use crate::telemetry::metrics::Metrics;
@@ -74,7 +76,7 @@ impl Observer for Ledger {
     }
 }
 
-/// Counts writes.
+/// Counts writes, and what is asked of providers.
 #[derive(Debug)]
 pub(super) struct Counting(pub(super) Arc<Metrics>);
 
@@ -89,5 +91,15 @@ impl audit::log::Copy for Counting {
 
     fn retried(&self, storage: &str) {
         self.0.write_retry(storage);
+    }
+}
+
+impl Counts for Counting {
+    fn request(&self, provider: Provider, outcome: &'static str, took: Duration) {
+        self.0.provider_request(provider, outcome, took);
+    }
+
+    fn remaining(&self, provider: Provider, left: u64) {
+        self.0.provider_remaining(provider, left);
     }
 }

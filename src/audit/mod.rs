@@ -96,9 +96,35 @@ pub enum Kind {
     DeleteBranch,
     /// It takes up what its base has got.
     UpdateBranch,
+    /// It is proposed.
+    Propose,
+    /// Its proposal is closed.
+    CloseProposal,
+    /// Its proposal is opened again.
+    ReopenProposal,
+    /// Its proposal is ready for review.
+    ReadyProposal,
+    /// Its proposal is a draft.
+    DraftProposal,
+    /// Its proposal is merged.
+    MergeProposal,
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Change,
+        Self::CreateBranch,
+        Self::DeleteBranch,
+        Self::UpdateBranch,
+        Self::Propose,
+        Self::CloseProposal,
+        Self::ReopenProposal,
+        Self::ReadyProposal,
+        Self::DraftProposal,
+        Self::MergeProposal,
+    ];
+
     /// As in a record.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -107,6 +133,12 @@ impl Kind {
             Self::CreateBranch => "create-branch",
             Self::DeleteBranch => "delete-branch",
             Self::UpdateBranch => "update-branch",
+            Self::Propose => "propose",
+            Self::CloseProposal => "close-proposal",
+            Self::ReopenProposal => "reopen-proposal",
+            Self::ReadyProposal => "ready-proposal",
+            Self::DraftProposal => "draft-proposal",
+            Self::MergeProposal => "merge-proposal",
         }
     }
 }

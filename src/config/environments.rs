@@ -11,10 +11,12 @@ use super::duration::show;
 use super::place;
 use super::report::{Report, Spot};
 use super::storages::Draft;
-use super::{BreakGlass, Credential, Environment, Scm, Webhook};
+use super::{BreakGlass, Credential, Environment, Scm, ScmReport, Webhook};
 use crate::flags::problem::HazardPolicy;
 use crate::limits;
 use crate::provider::Provider;
+use crate::provider::api::MergeMethod;
+use crate::provider::remote::{self, Repository};
 
 /// What an environment says about the webhook of its storage.
 pub(super) struct Announcement {
@@ -204,7 +206,72 @@ fn scm(
             report.warning(&section.spot("api_url"), "the credential travels in clear; use https");
         }
     }
-    (Some(Scm { provider, api_url, credential }), announcement)
+    let url = draft.and_then(|draft| draft.storage.remote.as_deref());
+    let repository = repository(provider, api_url.as_deref(), url, section, report);
+    let scm = Scm {
+        provider,
+        api_url,
+        credential,
+        repository,
+        report: said_on_proposals(section),
+        delete_merged_branches: section.flag("delete_merged_branches"),
+        draft: section.flag("draft"),
+        merge_method: match section.text("merge_method") {
+            Some("merge") => Some(MergeMethod::Merge),
+            Some("squash") => Some(MergeMethod::Squash),
+            Some("rebase") => Some(MergeMethod::Rebase),
+            _ => None,
+        },
+    };
+    (Some(scm), announcement)
+}
+
+/// Both, where the file does not say: without a credential nothing is said in any case.
+fn said_on_proposals(section: &Section) -> ScmReport {
+    let said = |name: &str| section.section("report").is_none_or(|report| !report.says(name) || report.flag(name));
+    ScmReport { status: said("status"), comment: said("comment") }
+}
+
+/// The repository's name at the API: what the file says, else what the remote tells.
+fn repository(
+    provider: Provider,
+    api_url: Option<&str>,
+    remote: Option<&str>,
+    section: &Section,
+    report: &mut Report,
+) -> Option<Repository> {
+    let given = |key: &str| section.text(key).map(|text| text.trim().trim_matches('/')).filter(|text| !text.is_empty());
+    let (owner, mut name, project) = (given("owner"), given("repository"), given("project"));
+    let mut owner = owner.map(str::to_owned);
+    if let Some(project) = project {
+        let spot = section.spot("project");
+        match provider {
+            Provider::Gitlab if owner.is_some() || name.is_some() => {
+                report.error(&spot, "`project` is owner and repository in one: leave out `owner` and `repository`");
+            }
+            Provider::Gitlab => match project.rsplit_once('/') {
+                Some((above, last)) => (owner, name) = (Some(above.to_owned()), Some(last)),
+                None => report.error(&spot, "the whole path of the project stands here: group/sub/name"),
+            },
+            Provider::Azure | Provider::BitbucketDataCenter if owner.is_some() => {
+                report.error(&spot, "`project` and `owner` mean the same: leave out one");
+            }
+            Provider::Azure | Provider::BitbucketDataCenter => owner = Some(project.to_owned()),
+            _ => {
+                report
+                    .error(&spot, format!("{} has no projects here: write `owner` and `repository`", provider.name()));
+            }
+        }
+    }
+    if owner.as_ref().is_some_and(|owner| provider != Provider::Gitlab && owner.contains('/')) {
+        report.error(&section.spot("owner"), "one name without slashes stands here");
+    }
+    if name.is_some_and(|name| name.contains('/')) {
+        report.error(&section.spot("repository"), "one name without slashes stands here; what is above it is `owner`");
+    }
+    let told = remote.and_then(|url| remote::repository(url, provider, &place::context(provider, api_url)));
+    let (told_owner, told_name) = told.map(|told| (told.owner, told.name)).unzip();
+    Some(Repository { owner: owner.or(told_owner)?, name: name.map(str::to_owned).or(told_name)? })
 }
 
 /// A key of ssh opens no REST interface, and only GitHub knows GitHub Apps.
@@ -217,6 +284,16 @@ fn check_credential(provider: Provider, credential: Option<&Credential>, section
         }
         Some(Credential::GithubApp { .. }) if provider != Provider::Github => {
             report.error(&spot, format!("a GitHub App does not authenticate to {}", provider.name()));
+        }
+        // support.atlassian.com, "Using API tokens".
+        Some(Credential::AccessToken(token))
+            if provider == Provider::BitbucketCloud && token.expose_secret().starts_with("ATATT") =>
+        {
+            report.warning(
+                &spot,
+                "an API token of a person (ATATT…) opens Bitbucket's API only together with the address of its account: \
+                 write a credential of type `basic` with the address and the token, or use an access token of the repository",
+            );
         }
         _ => {}
     }

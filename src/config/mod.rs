@@ -27,6 +27,8 @@ use crate::auth::rate::Rate;
 use crate::auth::tokens::Token;
 use crate::flags::problem::HazardPolicy;
 use crate::provider::Provider;
+use crate::provider::api::MergeMethod;
+use crate::provider::remote::Repository;
 
 mod access;
 mod check;
@@ -352,6 +354,25 @@ pub struct Scm {
     pub api_url: Option<String>,
     /// How to authenticate to it.
     pub credential: Option<Credential>,
+    /// The repository there: written in the file, or told by the remote.
+    pub repository: Option<Repository>,
+    /// What is said on proposals.
+    pub report: ScmReport,
+    /// Branches of ours are removed at the provider once what was proposed is merged.
+    pub delete_merged_branches: bool,
+    /// A proposal begins as a draft where the request does not say.
+    pub draft: bool,
+    /// How proposals are merged; the provider's own default where it is not said.
+    pub merge_method: Option<MergeMethod>,
+}
+
+/// `environments.<e>.scm.report`: what Yardarm says on a proposal that touches flag files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScmReport {
+    /// A commit status.
+    pub status: bool,
+    /// A comment with the difference.
+    pub comment: bool,
 }
 
 /// Listeners.

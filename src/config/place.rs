@@ -197,6 +197,20 @@ pub(super) fn api_root(
     })
 }
 
+/// The path below which a server answers on the web, told by the root of its REST interface: `gitlab` of
+/// `https://HOST/gitlab/api/v4`.
+pub(super) fn context(provider: Provider, root: Option<&str>) -> String {
+    let Some(url) = root.and_then(|root| Url::parse(root).ok()) else { return String::new() };
+    let path = url.path().trim_matches('/');
+    let end = match provider {
+        Provider::Gitlab => "api/v4",
+        Provider::Gitea | Provider::Forgejo => "api/v1",
+        Provider::Github => "api/v3",
+        _ => return String::new(),
+    };
+    path.strip_suffix(end).unwrap_or_default().trim_matches('/').to_owned()
+}
+
 fn github_root(host: &str, path: &[String], joined: impl Fn(&[String], &str) -> Option<String>) -> Option<String> {
     if below(host, "github.com") {
         return Some("https://api.github.com".to_owned());

@@ -210,7 +210,49 @@ static SCM: &[Key] = &[
         "Base of the provider's API; the root of its REST interface is derived from it.",
     ),
     key("credentials", Shape::Text, "none", "Name of an entry of `credentials`, used for the API."),
+    own(
+        "owner",
+        Shape::Text,
+        "told by `remote`",
+        "Owner at the API: user, organisation, group path (`group/sub`), workspace; on Bitbucket Data Center and Azure DevOps the project.",
+    ),
+    own(
+        "project",
+        Shape::Text,
+        "told by `remote`",
+        "The same in the words of GitLab (`group/sub/name`, owner and repository in one), of Bitbucket Data Center (key of the project) and of Azure DevOps.",
+    ),
+    own("repository", Shape::Text, "told by `remote`", "Name of the repository at the API; on Bitbucket its slug."),
+    own("report", Shape::Section(SCM_REPORT), "", "What Yardarm says on a proposal that touches flag files."),
+    own(
+        "delete_merged_branches",
+        Shape::Bool,
+        "false",
+        "Remove a branch of Yardarm's at the provider once its proposal is merged.",
+    ),
+    own("draft", Shape::Bool, "false", "Begin a proposal as a draft where the request does not say."),
+    own(
+        "merge_method",
+        Shape::Word(&["merge", "squash", "rebase"]),
+        "the provider's own",
+        "How a proposal is merged that is merged through Yardarm.",
+    ),
     key("webhook", Shape::Section(SCM_WEBHOOK), "", "The endpoint `POST /api/v2/webhooks/<environment>`."),
+];
+
+static SCM_REPORT: &[Key] = &[
+    own(
+        "status",
+        Shape::Bool,
+        "true",
+        "A commit status `yardarm/flags`: the files are valid, or the first problem. Needs `credentials`.",
+    ),
+    own(
+        "comment",
+        Shape::Bool,
+        "true",
+        "One comment, kept up to date: which flags change how, and who is affected. Needs `credentials`.",
+    ),
 ];
 
 static SCM_WEBHOOK: &[Key] =

@@ -64,6 +64,34 @@ impl Mirror {
         Ok(self.note(base)?.is_some_and(|base| base == commit))
     }
 
+    /// The commit that an id means, whole: providers abbreviate some. None if it is not here, or may be another's as well.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn whole(&self, commit: &str) -> Result<Option<String>, Error> {
+        let Some(repository) = self.reader()? else { return Ok(None) };
+        if let Some(id) = known(&repository, commit) {
+            return Ok(Some(id.to_string()));
+        }
+        let Ok(prefix) = gix::hash::Prefix::from_hex(commit) else { return Ok(None) };
+        let found = repository.objects.lookup_prefix(prefix, None);
+        let found = found.map_err(|error| damaged("an abbreviated id", &error));
+        let id = self.note(found)?.and_then(Result::ok);
+        Ok(id.and_then(|id| known(&repository, &id.to_string())).map(|id| id.to_string()))
+    }
+
+    /// The first parent of a commit, hex; none of one without, or that is not here.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn first_parent(&self, commit: &str) -> Result<Option<String>, Error> {
+        let Some(repository) = self.reader()? else { return Ok(None) };
+        let Some(id) = known(&repository, commit) else { return Ok(None) };
+        let data = self.note(read(&repository, id, Kind::Commit))?;
+        let parsed = CommitRef::from_bytes(&data, id.kind()).map_err(|error| damaged("a commit", &error));
+        Ok(self.note(parsed)?.parents().next().map(|parent| parent.to_string()))
+    }
+
     /// The best commit that two commits both come from, hex; none if they have nothing in common.
     ///
     /// # Errors

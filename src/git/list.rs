@@ -41,12 +41,18 @@ pub(super) fn format(handshake: &Handshake) -> Result<Kind, Error> {
     }
 }
 
-/// Whether a short name is one of the wanted ones: equal, or by the pattern's beginning.
+/// Whether a short name is one of the wanted ones: equal, or by the pattern's beginning. No branch has a `*` or a `?` in
+/// its name.
 fn matches(pattern: &str, branch: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(prefix) => branch.len() > prefix.len() && branch.starts_with(prefix),
-        None => branch == pattern,
+        None => branch == pattern.strip_suffix('?').unwrap_or(pattern),
     }
+}
+
+/// Whether it is an error if nothing is there.
+fn must_be_there(pattern: &str) -> bool {
+    !pattern.ends_with(['*', '?'])
 }
 
 /// Whether one of the patterns asks for a branch.
@@ -54,15 +60,15 @@ pub(super) fn wanted(patterns: &[String], branch: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, branch))
 }
 
-/// Tips of the wanted branches. A branch that is asked for by its whole name must be there.
+/// Tips of the wanted branches. A branch that is asked for by its whole name must be there; with a `?` behind it, it may.
 pub(super) fn select(
     conversation: &mut Conversation,
     handshake: &mut Handshake,
     patterns: &[String],
 ) -> Result<BTreeMap<String, ObjectId>, Error> {
-    let prefixes: Vec<&str> = patterns.iter().map(|pattern| pattern.trim_end_matches('*')).collect();
+    let prefixes: Vec<&str> = patterns.iter().map(|pattern| pattern.trim_end_matches(['*', '?'])).collect();
     let mut all = list(conversation, handshake, &prefixes)?;
-    let missing = patterns.iter().find(|pattern| !pattern.ends_with('*') && !all.contains_key(*pattern));
+    let missing = patterns.iter().find(|pattern| must_be_there(pattern) && !all.contains_key(*pattern));
     if let Some(branch) = missing {
         // Only now is it worth to ask what else there is.
         if handshake.refs.is_none() {

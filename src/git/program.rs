@@ -193,13 +193,20 @@ impl Repository {
         &self.path
     }
 
-    /// Puts a commit on top of its branch, which is made if it is not there, and answers its id.
+    /// Puts a commit on top of its branch, which is made if it is not there, and answers its id. Whoever pushes in between
+    /// is not overwritten: the commit goes on top of theirs.
     ///
     /// # Errors
     /// [`Error::Local`] with what `git` said.
     pub fn commit(&self, commit: &Commit<'_>) -> Result<String, Error> {
-        let tip = self.tip(commit.branch)?;
-        self.import(commit, tip.as_deref())
+        loop {
+            let tip = self.tip(commit.branch)?;
+            match self.import(commit, tip.as_deref(), false) {
+                // Git has refused because the branch is not where it was read.
+                Err(_) if self.tip(commit.branch)? != tip => {}
+                answer => return answer,
+            }
+        }
     }
 
     /// Replaces the branch by a commit on top of `parent`, or by one without history: a force push.
@@ -207,7 +214,7 @@ impl Repository {
     /// # Errors
     /// [`Error::Local`] with what `git` said.
     pub fn rewrite(&self, commit: &Commit<'_>, parent: Option<&str>) -> Result<String, Error> {
-        self.import(commit, parent)
+        self.import(commit, parent, true)
     }
 
     /// The commit that a branch is at.
@@ -255,7 +262,7 @@ impl Repository {
     }
 
     /// One `git fast-import`: no index, no work tree, one process however many files.
-    fn import(&self, commit: &Commit<'_>, parent: Option<&str>) -> Result<String, Error> {
+    fn import(&self, commit: &Commit<'_>, parent: Option<&str>, force: bool) -> Result<String, Error> {
         const PERSON: &str = "Ada Lovelace <ada@example.com>";
         let mut head = String::new();
         let reference = format!("refs/heads/{}", commit.branch);
@@ -280,7 +287,10 @@ impl Repository {
         }
         stream.extend_from_slice(b"\nget-mark :1\ndone\n");
         let mut import = command();
-        import.arg("--git-dir").arg(&self.path).args(["fast-import", "--quiet", "--force", "--done"]);
+        import.arg("--git-dir").arg(&self.path).args(["fast-import", "--quiet", "--done"]);
+        if force {
+            import.arg("--force");
+        }
         let answer = run(&mut import, &stream)?;
         Ok(String::from_utf8_lossy(&answer).trim().to_owned())
     }

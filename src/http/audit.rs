@@ -130,7 +130,6 @@ pub(super) const SCHEMAS: Schemas = &[
     }),
     ("AuditEvent", || {
         let optional = |description: &str| json!({ "type": ["string", "null"], "description": description });
-        let kinds = [Kind::Change, Kind::CreateBranch, Kind::DeleteBranch, Kind::UpdateBranch];
         json!({
             "type": "object",
             "required": [
@@ -151,7 +150,7 @@ pub(super) const SCHEMAS: Schemas = &[
                         "address": optional("Where from."),
                     },
                 },
-                "request": { "enum": kinds.map(|kind| json!(kind)) },
+                "request": { "enum": Kind::ALL.map(Kind::name) },
                 "storage": { "type": "string" },
                 "environment": { "type": "string" },
                 "branch": { "type": "string" },

@@ -32,6 +32,7 @@ pub use endpoint::{Endpoint, Target};
 use crate::clock::Clock;
 use crate::limits;
 use crate::provider::signature::Scheme;
+use crate::provider::{ProposalEvent, ProposalKind};
 use dedupe::{Begin, Seen};
 use endpoint::Table;
 use gate::{Gate, Held};
@@ -162,6 +163,54 @@ pub trait Hints: Send + Sync {
     fn set(&self, hint: Hint);
 }
 
+/// What an authentic delivery says of a merge proposal: "read it again". Nothing of it is believed (I2); it decides which
+/// proposal is read, and no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposalHint {
+    /// Storage whose repository it is in.
+    pub storage: Arc<str>,
+    /// Its number at the provider, where the payload has it.
+    pub number: Option<u64>,
+    /// What happened.
+    pub kind: ProposalKind,
+    /// The same in the provider's word.
+    pub action: String,
+    /// Branch that is to be merged, as the payload has it.
+    pub source: Option<String>,
+    /// Branch that it is to be merged into, likewise.
+    pub target: Option<String>,
+    /// Record of the delivery that brought it.
+    pub delivery: Arc<str>,
+    /// When the delivery came in.
+    pub received: Timestamp,
+}
+
+/// Who keeps track of merge proposals.
+pub trait Proposals: Send + Sync {
+    /// Whether anybody wants to know of the proposals of a storage.
+    fn tracks(&self, storage: &str) -> bool;
+    /// Whether a branch is that of a proposal, and fetched for it.
+    fn follows(&self, storage: &str, branch: &str) -> bool;
+    /// Takes a hint. Must not wait.
+    fn set(&self, hint: ProposalHint);
+}
+
+/// Nobody does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProposals;
+
+impl Proposals for NoProposals {
+    fn tracks(&self, _: &str) -> bool {
+        false
+    }
+
+    fn follows(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
+    fn set(&self, _: ProposalHint) {}
+}
+
 /// What is told about each answered request: storage and provider (both `unknown` for an unknown endpoint), outcome.
 pub type Observer = dyn Fn(&str, &'static str, Outcome) + Send + Sync;
 
@@ -199,6 +248,7 @@ pub struct Ingest {
     draining: AtomicBool,
     refusals: Throttle,
     observer: OnceLock<Box<Observer>>,
+    proposals: OnceLock<Arc<dyn Proposals>>,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -264,6 +314,7 @@ impl Ingest {
             draining: AtomicBool::new(false),
             refusals: Throttle::new(limits::REFUSAL_LOG_INTERVAL),
             observer: OnceLock::new(),
+            proposals: OnceLock::new(),
         };
         ingest.set_endpoints(endpoints);
         ingest
@@ -290,6 +341,15 @@ impl Ingest {
     /// Tells `observer` about every request that is answered. Only the first call counts.
     pub fn observe(&self, observer: Box<Observer>) {
         drop(self.observer.set(observer));
+    }
+
+    /// Names who keeps track of proposals. Only the first call counts.
+    pub fn track(&self, proposals: Arc<dyn Proposals>) {
+        drop(self.proposals.set(proposals));
+    }
+
+    fn proposals(&self) -> &dyn Proposals {
+        self.proposals.get().map_or(&NoProposals, |proposals| &**proposals)
     }
 
     /// From now on deliveries are sent away (503): the process is going to end. What is being read is finished.
@@ -382,7 +442,7 @@ impl Ingest {
         let provider = endpoint.provider.name();
         self.log(endpoint, &record, &verdict, now);
         self.tell(&endpoint.storage, provider, verdict.outcome);
-        let Verdict { outcome, status, detail, verified, delivery_id, event, commit } = verdict;
+        let Verdict { outcome, status, detail, verified, delivery_id, event, commit, proposal, moved } = verdict;
         let text = if verified.is_some() { format!("{detail}\n") } else { String::new() };
         self.deliveries.push(Delivery {
             id: Arc::clone(&record),
@@ -404,8 +464,17 @@ impl Ingest {
             error: None,
         });
         // After the record is there: whoever takes the hint writes into it.
-        if outcome == Outcome::Accepted {
-            self.hints.set(Hint { storage: Arc::clone(&endpoint.storage), delivery: Some(record), commit, received });
+        let storage = Arc::clone(&endpoint.storage);
+        match proposal {
+            Some(ProposalEvent { number, kind, action, source, target, .. }) if outcome == Outcome::Accepted => {
+                let delivery = record;
+                let hint = ProposalHint { storage, number, kind, action, source, target, delivery, received };
+                self.proposals().set(hint);
+            }
+            _ if outcome == Outcome::Accepted && moved => {
+                self.hints.set(Hint { storage, delivery: Some(record), commit, received });
+            }
+            _ => {}
         }
         let retry_after = (status == 503).then_some(limits::WEBHOOK_RETRY_AFTER);
         Answer { status, text, retry_after, unread }
@@ -479,7 +548,7 @@ impl Intake<'_> {
     /// The body is complete: verify, read, decide.
     #[must_use]
     pub fn close(self) -> Answer {
-        let verdict = verdict::judge(&self.endpoint, &self.head, &self.admitted, &self.body);
+        let verdict = verdict::judge(&self.endpoint, &self.head, &self.admitted, &self.body, self.ingest.proposals());
         let verified_at = self.ingest.clock.now();
         self.ingest.answer(&self.endpoint, self.received, Some(verified_at), verdict, false)
     }

@@ -10,12 +10,12 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::Outcome;
 use super::endpoint::{Endpoint, Tracked};
+use super::{Outcome, Proposals};
 use crate::provider::headers::{Field, Headers};
 use crate::provider::remote::Named;
 use crate::provider::signature::{self, Claim, Refusal, Signed};
-use crate::provider::{self, Event, Push, RepositoryName, payload};
+use crate::provider::{self, Event, ProposalEvent, Push, RefChange, RepositoryName, payload};
 
 /// What is known of a request before its body.
 #[derive(Debug, Clone)]
@@ -60,11 +60,25 @@ pub struct Verdict {
     pub event: Option<String>,
     /// Commit that it announces for the tracked branch.
     pub commit: Option<String>,
+    /// What it says of a merge proposal.
+    pub proposal: Option<ProposalEvent>,
+    /// A branch moved that is fetched, or may have.
+    pub moved: bool,
 }
 
 impl Verdict {
     pub(super) fn refused(outcome: Outcome, status: u16, detail: impl Into<String>) -> Self {
-        Self { outcome, status, detail: detail.into(), verified: None, delivery_id: None, event: None, commit: None }
+        Self {
+            outcome,
+            status,
+            detail: detail.into(),
+            verified: None,
+            delivery_id: None,
+            event: None,
+            commit: None,
+            proposal: None,
+            moved: false,
+        }
     }
 
     fn unauthorized(refusal: Refusal) -> Self {
@@ -117,7 +131,13 @@ pub fn too_large(cap: usize) -> Verdict {
 
 /// Decides the rest, with the body. The outcome is [`Outcome::Accepted`] whether or not the delivery was seen before.
 #[must_use]
-pub fn judge(endpoint: &Endpoint, head: &Head<'_>, admitted: &Admitted, body: &[u8]) -> Verdict {
+pub fn judge(
+    endpoint: &Endpoint,
+    head: &Head<'_>,
+    admitted: &Admitted,
+    body: &[u8],
+    proposals: &dyn Proposals,
+) -> Verdict {
     // A form is decoded before its sender is known only where the decoded field is what is signed.
     let decoded = || if admitted.form { payload::of_form(body) } else { Some(Cow::Borrowed(body)) };
     let verify = |signed: &[u8]| admitted.claim.verify(&endpoint.secrets, signed);
@@ -137,16 +157,31 @@ pub fn judge(endpoint: &Endpoint, head: &Head<'_>, admitted: &Admitted, body: &[
         Err(refusal) => return Verdict::unauthorized(refusal),
     };
     let notice = provider::classify(endpoint.provider, &head.headers, payload.as_deref().unwrap_or_default());
-    let (outcome, detail, commit) = match &notice.event {
+    let storage = &endpoint.storage;
+    let (mut proposal, mut pushed) = (None, false);
+    let (outcome, detail, commit) = match notice.event {
         Event::Ping => (Outcome::Ignored, "a ping: the endpoint and its secret are right".to_owned(), None),
         Event::Other { .. } => (Outcome::Ignored, format!("`{}` is not used", notice.name), None),
         Event::Proposal(event) => match another(endpoint, &event.repository) {
             Some(detail) => (Outcome::OtherRepository, detail, None),
+            None if proposals.tracks(storage) => {
+                let number = event.number.map_or_else(String::new, |number| format!(" #{number}"));
+                proposal = Some(event);
+                (
+                    Outcome::Accepted,
+                    format!("something happened to proposal{number}: it is read from the provider"),
+                    None,
+                )
+            }
             None => (Outcome::Ignored, "an event of a proposal: recorded".to_owned(), None),
         },
         Event::Push(push) => match another(endpoint, &push.repository) {
             Some(detail) => (Outcome::OtherRepository, detail, None),
-            None => moved(endpoint, push),
+            None => {
+                let verdict = moved(endpoint, &push, &|branch| proposals.follows(storage, branch));
+                pushed = verdict.0 == Outcome::Accepted;
+                verdict
+            }
         },
     };
     Verdict {
@@ -157,6 +192,8 @@ pub fn judge(endpoint: &Endpoint, head: &Head<'_>, admitted: &Admitted, body: &[
         delivery_id: notice.id,
         event: Some(notice.name),
         commit,
+        proposal,
+        moved: pushed,
     }
 }
 
@@ -171,7 +208,7 @@ fn another(endpoint: &Endpoint, name: &RepositoryName) -> Option<String> {
 }
 
 /// What a push of this repository means for the branches that are served.
-fn moved(endpoint: &Endpoint, push: &Push) -> (Outcome, String, Option<String>) {
+fn moved(endpoint: &Endpoint, push: &Push, follows: &dyn Fn(&str) -> bool) -> (Outcome, String, Option<String>) {
     let exactly = push.changes.iter().rev().find(|change| endpoint.tracks(&change.name) == Tracked::Exactly);
     if let Some(change) = exactly {
         let to = match (&change.after, change.deleted) {
@@ -185,6 +222,11 @@ fn moved(endpoint: &Endpoint, push: &Push) -> (Outcome, String, Option<String>) 
     let by_pattern = push.changes.iter().find(|change| endpoint.tracks(&change.name) == Tracked::ByPattern);
     if let Some(change) = by_pattern {
         return (Outcome::Accepted, format!("`{}` of a branch environment moved: fetching", change.name), None);
+    }
+    let proposed = |change: &&RefChange| change.name.strip_prefix("refs/heads/").is_some_and(follows);
+    if let Some(change) = push.changes.iter().find(proposed) {
+        let commit = change.after.clone().filter(|_| !change.deleted);
+        return (Outcome::Accepted, format!("`{}` of a proposal moved: fetching", change.name), commit);
     }
     match push.changes.first() {
         None => (Outcome::Accepted, "the payload does not say which refs moved: fetching".to_owned(), None),

@@ -12,7 +12,7 @@ use url::Url;
 use super::{Error, drive, retry_after};
 use crate::limits;
 
-/// A request. Without a body it is a GET, with one a POST.
+/// A request. Without a body it is a GET, with one a POST; see [`ask`] for the other methods.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Where. The credential below is sent there and nowhere else: no redirect is followed.
@@ -30,7 +30,7 @@ pub struct Call {
 /// # Errors
 /// See [`Error`]; every status that is no success is [`Error::Status`], and its body is not read.
 pub fn call(client: &Client, call: &Call, now: Timestamp, until: Instant, stop: &AtomicBool) -> Result<Vec<u8>, Error> {
-    let request = request(client, call)?;
+    let request = request(client, call, None)?;
     drive(
         async {
             let response = request.send().await.map_err(|error| Error::of(&error))?;
@@ -52,8 +52,19 @@ pub fn call(client: &Client, call: &Call, now: Timestamp, until: Instant, stop: 
 pub struct Reply {
     /// Its status.
     pub status: u16,
+    /// Its headers that are text, names in lower case.
+    pub headers: Vec<(String, String)>,
     /// Its body, at most [`limits::NET_JSON_BYTES`].
     pub body: Vec<u8>,
+}
+
+/// No answer, and whether the other side may have got the request all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Why.
+    pub error: Error,
+    /// Some of it may have gone out.
+    pub sent: bool,
 }
 
 /// Asks likewise, with further headers, and brings whatever is answered: of a server whose refusals have words for the
@@ -67,23 +78,56 @@ pub fn exchange(
     headers: &[(&'static str, &str)],
     until: Instant,
 ) -> Result<Reply, Error> {
-    let mut request = request(client, call)?;
-    for (name, value) in headers {
-        let value = HeaderValue::from_str(value).map_err(|_| Error::Local(format!("{name} cannot be {value:?}")))?;
-        request = request.header(*name, value);
-    }
-    drive(
-        async {
-            let response = request.send().await.map_err(|error| Error::of(&error))?;
-            Ok(Reply { status: response.status().as_u16(), body: body(response).await? })
-        },
-        until,
-        &AtomicBool::new(false),
-    )?
+    ask(client, call, None, headers, until, &AtomicBool::new(false)).map_err(|unanswered| unanswered.error)
 }
 
-fn request(client: &Client, call: &Call) -> Result<reqwest::RequestBuilder, Error> {
-    let method = if call.body.is_some() { Method::POST } else { Method::GET };
+/// The same by any method, for whoever has to know what a missing answer means.
+///
+/// # Errors
+/// See [`Unanswered`].
+pub fn ask(
+    client: &Client,
+    call: &Call,
+    method: Option<&'static str>,
+    headers: &[(&'static str, &str)],
+    until: Instant,
+    stop: &AtomicBool,
+) -> Result<Reply, Unanswered> {
+    let unsent = |error| Unanswered { error, sent: false };
+    let mut request = request(client, call, method).map_err(unsent)?;
+    for (name, value) in headers {
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| unsent(Error::Local(format!("{name} has characters that a header cannot carry"))))?;
+        value.set_sensitive(true);
+        request = request.header(*name, value);
+    }
+    let answered = drive(
+        async {
+            // What fails before there is a connection has sent nothing.
+            let response = request.send().await.map_err(|error| Unanswered {
+                sent: !error.is_connect() && !error.is_builder(),
+                error: Error::of(&error),
+            })?;
+            let status = response.status().as_u16();
+            let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+            let headers = response.headers().iter();
+            let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect();
+            let body = body(response).await.map_err(|error| Unanswered { sent: true, error })?;
+            Ok(Reply { status, headers, body })
+        },
+        until,
+        stop,
+    );
+    // A connection has a deadline of its own, below that of any exchange: what is cut here was under way.
+    answered.unwrap_or_else(|error| Err(Unanswered { sent: !matches!(error, Error::Local(_)), error }))
+}
+
+fn request(client: &Client, call: &Call, method: Option<&'static str>) -> Result<reqwest::RequestBuilder, Error> {
+    let method = match method {
+        Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Error::Local(format!("no method: {name}")))?,
+        None if call.body.is_some() => Method::POST,
+        None => Method::GET,
+    };
     let mut request = client
         .request(method, call.url.clone())
         .header(ACCEPT, call.accept)

@@ -10,6 +10,7 @@
 
 mod error;
 mod get;
+pub mod installation;
 mod json;
 
 use std::future::Future;
@@ -26,7 +27,7 @@ use url::Url;
 
 pub use error::Error;
 pub use get::{Document, get};
-pub use json::{Call, Reply, call, exchange};
+pub use json::{Call, Reply, Unanswered, ask, call, exchange};
 
 use crate::limits;
 

@@ -213,6 +213,18 @@ impl Book {
         Outcome { id, effects: effects.into_iter().collect(), dropped: Vec::new() }
     }
 
+    /// It was found out which of several environments one would change: the only one whose files it touches.
+    pub fn concerns(&mut self, id: &str, environment: &Arc<str>) -> Outcome {
+        let Some(record) = self.records.get(id).filter(|record| record.environment.is_none()).cloned() else {
+            return Outcome { id: id.into(), ..Outcome::default() };
+        };
+        let mut record = Record { environment: Some(environment.clone()), ..record };
+        self.place(&mut record);
+        let id = record.id.clone();
+        self.records.insert(id.clone(), record);
+        Outcome { effects: vec![(id.clone(), Effect::Tell)], id, dropped: Vec::new() }
+    }
+
     /// Whose the event is: what is said about a number is about the record that has it.
     fn owner(&self, id: &str, event: &Event) -> Option<&Record> {
         match event {

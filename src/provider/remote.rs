@@ -109,14 +109,59 @@ fn host_name(host: &str) -> Option<String> {
 /// The place that a URL points to. `None` for local paths, `file://` and what is no URL.
 #[must_use]
 pub fn parse(url: &str) -> Option<Place> {
+    let Written { provider, host, segments, .. } = written(url)?;
+    let path: Vec<String> = segments.iter().map(|segment| segment.to_lowercase()).collect();
+    Some(Place { provider, host, path: path.join("/") })
+}
+
+/// How a repository is named at the API of its provider: case kept, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Owner, group path, workspace, project key; project on Azure DevOps.
+    pub owner: String,
+    /// Repository, project on GitLab, slug on Bitbucket.
+    pub name: String,
+}
+
+/// The repository that a URL names at `provider`. `context` is the path below which the server answers on the web, as far
+/// as that is known (`gitlab` of `https://HOST/gitlab`); only GitLab's names, which are of any depth, need it.
+#[must_use]
+pub fn repository(url: &str, provider: Provider, context: &str) -> Option<Repository> {
+    let Written { ssh, segments, .. } = written(url)?;
+    let mut names = segments.as_slice();
+    // Over ssh there is no context path.
+    if provider == Provider::Gitlab && !ssh {
+        for part in context.split('/').filter(|part| !part.is_empty()) {
+            names = names.split_first().filter(|(first, _)| *first == part).map_or(names, |(_, rest)| rest);
+        }
+    }
+    let (name, above) = names.split_last()?;
+    let owner = match provider {
+        Provider::Gitlab => above.join("/"),
+        _ => above.last()?.clone(),
+    };
+    (!owner.is_empty()).then(|| Repository { owner, name: name.clone() })
+}
+
+/// A URL with every convention of transport and web interface taken off; case kept, decoded.
+struct Written {
+    provider: Option<Provider>,
+    ssh: bool,
+    host: String,
+    /// Never empty.
+    segments: Vec<String>,
+}
+
+fn written(url: &str) -> Option<Written> {
     let Parts { ssh, user, host, port, path } = parts(url)?;
     let mut segments: Vec<String> = path
         .split('/')
         .filter(|segment| !segment.is_empty() && *segment != ".")
-        .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().to_lowercase())
+        .map(|segment| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned())
         .collect();
     if let Some(last) = segments.last_mut()
-        && let Some(bare) = last.strip_suffix(".git")
+        && let Some((bare, end)) = last.split_at_checked(last.len().saturating_sub(4))
+        && end.eq_ignore_ascii_case(".git")
     {
         *last = bare.to_owned();
     }
@@ -124,11 +169,12 @@ pub fn parse(url: &str) -> Option<Place> {
     segments.retain(|segment| !segment.is_empty());
     let mut provider = provider_of_host(&host);
     if provider == Some(Provider::Azure) {
-        return azure_services(&host, user, segments);
+        let segments = azure_services(&host, user, segments)?;
+        return Some(Written { provider, ssh, host: "dev.azure.com".to_owned(), segments });
     }
-    if segments.iter().any(|segment| segment == "_git" || segment == "_ssh") {
+    if segments.iter().any(|segment| is_azure_mark(segment)) {
         provider = provider.or(Some(Provider::Azure));
-        let collection = if segments.first().is_some_and(|first| first == "tfs") { 2 } else { 1 };
+        let collection = if segments.first().is_some_and(|first| is(first, "tfs")) { 2 } else { 1 };
         segments = azure_repository(&segments, collection)?;
     } else if let Some(bitbucket) = data_center(&segments).filter(|_| !ssh && provider.is_none()) {
         provider = Some(Provider::BitbucketDataCenter);
@@ -146,34 +192,42 @@ pub fn parse(url: &str) -> Option<Place> {
             _ => host,
         },
     };
-    (!segments.is_empty()).then(|| Place { provider, host, path: segments.join("/") })
+    (!segments.is_empty()).then_some(Written { provider, ssh, host, segments })
 }
 
-/// Azure DevOps Services under all its names, as `dev.azure.com` and `organisation/project/repository`.
-fn azure_services(host: &str, user: Option<&str>, mut segments: Vec<String>) -> Option<Place> {
-    if segments.first().is_some_and(|first| first == "v3") {
+fn is(segment: &str, name: &str) -> bool {
+    segment.eq_ignore_ascii_case(name)
+}
+
+/// What stands before the repository in Azure's paths.
+fn is_azure_mark(segment: &str) -> bool {
+    is(segment, "_git") || is(segment, "_ssh")
+}
+
+/// Azure DevOps Services under all its names, as `organisation/project/repository`.
+fn azure_services(host: &str, user: Option<&str>, mut segments: Vec<String>) -> Option<Vec<String>> {
+    if segments.first().is_some_and(|first| is(first, "v3")) {
         segments.remove(0);
     } else if host == "vs-ssh.visualstudio.com" {
-        segments.insert(0, user.filter(|user| !user.is_empty())?.to_lowercase());
+        segments.insert(0, user.filter(|user| !user.is_empty())?.to_owned());
     } else if let Some(organisation) = host.strip_suffix(".visualstudio.com") {
         // `.visualstudio.com` names nobody.
         segments.insert(0, Some(organisation).filter(|organisation| !organisation.is_empty())?.to_owned());
     }
-    if segments.get(1).is_some_and(|second| second == "defaultcollection") {
+    if segments.get(1).is_some_and(|second| is(second, "defaultcollection")) {
         segments.remove(1);
     }
-    if segments.iter().any(|segment| segment == "_git" || segment == "_ssh") {
+    if segments.iter().any(|segment| is_azure_mark(segment)) {
         segments = azure_repository(&segments, 1)?;
     }
-    let place = Place { provider: Some(Provider::Azure), host: "dev.azure.com".to_owned(), path: segments.join("/") };
-    (!segments.is_empty()).then_some(place)
+    (!segments.is_empty()).then_some(segments)
 }
 
 /// `collection/project/_git/repository` as `collection/project/repository`. A project's own repository may be written
 /// without the project; `collection` is how many segments stand before it.
 fn azure_repository(segments: &[String], collection: usize) -> Option<Vec<String>> {
-    let at = segments.iter().position(|segment| segment == "_git" || segment == "_ssh")?;
-    let repository = segments.iter().skip(at + 1).find(|name| !matches!(name.as_str(), "_full" | "_optimized"))?;
+    let at = segments.iter().position(|segment| is_azure_mark(segment))?;
+    let repository = segments.iter().skip(at + 1).find(|name| !is(name, "_full") && !is(name, "_optimized"))?;
     let mut out: Vec<String> = segments.iter().take(at).cloned().collect();
     if out.len() <= collection {
         out.push(repository.clone());
@@ -184,7 +238,7 @@ fn azure_repository(segments: &[String], collection: usize) -> Option<Vec<String
 
 /// Bitbucket Data Center's clone and web paths as `[context/]project/slug`.
 fn data_center(segments: &[String]) -> Option<Vec<String>> {
-    let at = |name: &str| segments.iter().position(|segment| segment == name);
+    let at = |name: &str| segments.iter().position(|segment| is(segment, name));
     let take = |context: usize, project: String, slug: Option<&String>| {
         let mut out: Vec<String> = segments.iter().take(context).cloned().collect();
         out.push(project);
@@ -196,10 +250,13 @@ fn data_center(segments: &[String]) -> Option<Vec<String>> {
     }
     let repos = at("repos")?;
     let owner = segments.get(repos.checked_sub(1)?)?;
-    match segments.get(repos.checked_sub(2)?)?.as_str() {
-        "projects" => take(repos - 2, owner.clone(), segments.get(repos + 1)),
-        "users" => take(repos - 2, format!("~{owner}"), segments.get(repos + 1)),
-        _ => None,
+    let kind = segments.get(repos.checked_sub(2)?)?;
+    if is(kind, "projects") {
+        take(repos - 2, owner.clone(), segments.get(repos + 1))
+    } else if is(kind, "users") {
+        take(repos - 2, format!("~{owner}"), segments.get(repos + 1))
+    } else {
+        None
     }
 }
 

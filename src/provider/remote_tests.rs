@@ -104,6 +104,47 @@ fn every_form_of_a_url_is_a_place() {
     }
 }
 
+/// URL, provider as the configuration says, context path, owner and repository at the API.
+type Spelled = (&'static str, Provider, &'static str, &'static str, &'static str);
+
+const NAMES: &[Spelled] = &[
+    ("https://github.com/Acme/Flags.git", Provider::Github, "", "Acme", "Flags"),
+    ("ssh://git@ssh.github.com:443/Acme/Flags", Provider::Github, "", "Acme", "Flags"),
+    ("git@ghe.example.com:Acme/Flags.GIT", Provider::Github, "", "Acme", "Flags"),
+    ("https://gitlab.com/Group/Sub/Flags.git", Provider::Gitlab, "", "Group/Sub", "Flags"),
+    ("https://example.com/gitlab/Group/Sub/flags.git", Provider::Gitlab, "gitlab", "Group/Sub", "flags"),
+    ("git@example.com:gitlab/flags.git", Provider::Gitlab, "gitlab", "gitlab", "flags"),
+    ("ssh://git@example.com:2222/group/flags.git", Provider::Gitlab, "", "group", "flags"),
+    ("https://git.example.com/scm/PRJ/Flags.git", Provider::BitbucketDataCenter, "", "PRJ", "Flags"),
+    ("https://git.example.com:8443/bitbucket/scm/~bob/flags.git", Provider::BitbucketDataCenter, "", "~bob", "flags"),
+    ("ssh://git@git.example.com:7999/~bob/flags.git", Provider::BitbucketDataCenter, "", "~bob", "flags"),
+    ("git@bitbucket.org:Team/flags.git", Provider::BitbucketCloud, "", "Team", "flags"),
+    ("https://dev.azure.com/Org/My%20Project/_git/My%20Flags", Provider::Azure, "", "My Project", "My Flags"),
+    ("https://Org.visualstudio.com/_git/Flags", Provider::Azure, "", "Flags", "Flags"),
+    ("https://org.visualstudio.com/DefaultCollection/Proj/_git/Flags", Provider::Azure, "", "Proj", "Flags"),
+    ("git@ssh.dev.azure.com:v3/Org/My%20Project/Flags", Provider::Azure, "", "My Project", "Flags"),
+    ("https://tfs.example.com/tfs/Coll/Proj/_git/Flags", Provider::Azure, "", "Proj", "Flags"),
+    ("ssh://tfs.example.com:22/tfs/Coll/Proj/_ssh/Flags", Provider::Azure, "", "Proj", "Flags"),
+    ("https://example.com/forge/Acme/Flags.git", Provider::Gitea, "forge", "Acme", "Flags"),
+    ("http://127.0.0.1:3000/Acme/Flags", Provider::Forgejo, "", "Acme", "Flags"),
+];
+
+#[test]
+fn names_at_the_api_keep_their_case() {
+    for (url, provider, context, owner, name) in NAMES {
+        let found = repository(url, *provider, context).unwrap_or_else(|| panic!("{url} names a repository"));
+        assert_eq!((found.owner.as_str(), found.name.as_str()), (*owner, *name), "{url}");
+    }
+    for (url, provider) in [
+        ("https://github.com/flags", Provider::Github),
+        ("https://gitlab.com/flags.git", Provider::Gitlab),
+        ("/srv/flags.git", Provider::Gitea),
+        ("file:///srv/a/flags.git", Provider::Github),
+    ] {
+        assert_eq!(repository(url, provider, ""), None, "{url}");
+    }
+}
+
 #[test]
 fn what_is_no_place() {
     for url in [

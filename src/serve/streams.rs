@@ -229,17 +229,17 @@ pub struct Place {
 impl Place {
     /// A place where nobody sits.
     #[must_use]
-    pub(super) fn new(namespace: Arc<str>) -> Self {
+    pub fn new(namespace: Arc<str>) -> Self {
         Self { namespace, seats: Row::default(), frames: ArcSwapOption::empty() }
     }
 
     /// Wakes `seat` from now on when the namespace changes.
-    pub(super) fn sit(&self, seat: &Arc<Seat>) {
+    pub fn sit(&self, seat: &Arc<Seat>) {
         self.seats.add(seat);
     }
 
     /// Wakes everybody here.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         self.seats.wake(|_| true);
     }
 

@@ -89,6 +89,16 @@ pub trait Repository: Send + Sync {
         let _ = (tip, commit);
         Ok(false)
     }
+    /// [`Mirror::whole`].
+    fn whole(&self, commit: &str) -> Result<Option<String>, git::Error> {
+        let _ = commit;
+        Ok(None)
+    }
+    /// [`Mirror::first_parent`].
+    fn first_parent(&self, commit: &str) -> Result<Option<String>, git::Error> {
+        let _ = commit;
+        Ok(None)
+    }
     /// [`Mirror::merge_base`].
     fn merge_base(&self, one: &str, two: &str) -> Result<Option<String>, git::Error> {
         let _ = (one, two);
@@ -187,7 +197,8 @@ impl Read {
     /// What a fetch of a remote with these branches would bring.
     fn look(&self, request: &FetchRequest) -> Result<Fetched, git::Error> {
         let wanted = |name: &str| {
-            let matches = |p: &String| p.strip_suffix('*').map_or(*p == *name, |start| name.starts_with(start));
+            let whole = |p: &str| p.strip_suffix('?').unwrap_or(p) == name;
+            let matches = |p: &String| p.strip_suffix('*').map_or_else(|| whole(p), |start| name.starts_with(start));
             request.branches.iter().any(matches)
         };
         let mut all = self.mirror.heads()?;
@@ -273,6 +284,12 @@ macro_rules! repository {
             }
             fn contains(&self, tip: &str, commit: &str) -> Result<bool, git::Error> {
                 self.mirror.contains(tip, commit)
+            }
+            fn whole(&self, commit: &str) -> Result<Option<String>, git::Error> {
+                self.mirror.whole(commit)
+            }
+            fn first_parent(&self, commit: &str) -> Result<Option<String>, git::Error> {
+                self.mirror.first_parent(commit)
             }
             fn merge_base(&self, one: &str, two: &str) -> Result<Option<String>, git::Error> {
                 self.mirror.merge_base(one, two)

@@ -124,7 +124,7 @@ impl Pipeline {
     /// [`git::Error`]: then what was served before is still served.
     pub fn sync(&mut self, expected: Option<String>, stop: &Arc<AtomicBool>) -> Result<Report, git::Error> {
         let deadline = if self.empty { limits::GIT_CLONE_DEADLINE } else { limits::GIT_FETCH_DEADLINE };
-        let request = FetchRequest { branches: self.plan.branches(), expected, deadline };
+        let request = FetchRequest { branches: self.share.branches(), expected, deadline };
         let began = Instant::now();
         let repository = self.repository()?;
         let since = self.share.number();

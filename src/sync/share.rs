@@ -7,7 +7,7 @@
 
 mod cover;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
@@ -39,6 +39,8 @@ pub struct Share {
     /// Commits that were pushed from here lately.
     written: Mutex<HashMap<String, Instant>>,
     slot: Arc<Slot>,
+    /// Further branches to fetch, which nothing is served of: heads of merge proposals.
+    also: Mutex<BTreeSet<Arc<str>>>,
     /// Fetches that have been followed.
     fetches: watch::Sender<u64>,
 }
@@ -78,6 +80,7 @@ impl Share {
             covers: Mutex::default(),
             written: Mutex::default(),
             slot,
+            also: Mutex::default(),
             fetches: watch::Sender::new(0),
         }
     }
@@ -113,6 +116,31 @@ impl Share {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.tips().number()
+    }
+
+    /// Every branch to fetch.
+    #[must_use]
+    pub fn branches(&self) -> Vec<String> {
+        let mut branches = self.lock().plan().branches();
+        let main = branches.first().cloned();
+        let also = self.also.lock().unwrap_or_else(PoisonError::into_inner);
+        branches
+            .extend(also.iter().filter(|branch| main.as_deref() != Some(branch)).map(|branch| format!("{branch}?")));
+        branches
+    }
+
+    /// Has these branches fetched, too, if they are there. Nothing is served of them. Answers whether any of them is new.
+    pub fn fetch_also(&self, branches: BTreeSet<Arc<str>>) -> bool {
+        let mut also = self.also.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = branches.iter().any(|branch| !also.contains(branch));
+        *also = branches;
+        is_new
+    }
+
+    /// Whether a branch is fetched that nothing is served of.
+    #[must_use]
+    pub fn fetches_also(&self, branch: &str) -> bool {
+        self.also.lock().unwrap_or_else(PoisonError::into_inner).contains(branch)
     }
 
     /// How many fetches have been followed, now and whenever there is another one. Ends with the share.
@@ -203,7 +231,7 @@ impl Share {
     /// # Errors
     /// [`git::Error`]: then nothing has changed.
     pub fn fetch(&self, repository: &dyn Repository, stop: &Arc<AtomicBool>) -> Result<(), git::Error> {
-        let branches = self.lock().plan().branches();
+        let branches = self.branches();
         let since = self.number();
         let request = FetchRequest { branches, expected: None, deadline: limits::GIT_FETCH_DEADLINE };
         let fetched = repository.fetch(&request, stop)?;

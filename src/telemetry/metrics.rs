@@ -26,6 +26,7 @@ use crate::flags::evaluate::Reason;
 use crate::flags::problem::Severity;
 use crate::ingest::Outcome;
 use crate::limits;
+use crate::provider::Provider;
 use crate::sync::status::{Mode, Storage};
 
 /// Media type of [`Metrics::encode`].
@@ -108,6 +109,17 @@ impl Refusal {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRequest {
+    provider: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfProvider {
+    provider: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfBuild {
     version: &'static str,
 }
@@ -132,6 +144,9 @@ pub struct Metrics {
     live_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     streams_refused: Counter,
     refused: Family<OfRefusal, Counter>,
+    provider_requests: Family<OfRequest, Counter>,
+    provider_time: Family<OfProvider, Histogram, fn() -> Histogram>,
+    provider_left: Family<OfProvider, Gauge>,
     lanes: Arc<Lanes>,
     trust: Mutex<Trust>,
 }
@@ -188,6 +203,15 @@ impl Metrics {
             let _ = refused.get_or_create(&OfRefusal { reason: refusal.name() });
         }
         registry.register("yardarm_requests_refused", "Requests of clients that were turned away", refused.clone());
+        let provider_requests = Family::default();
+        let help = "Requests to the providers' APIs, by what was answered";
+        registry.register("yardarm_provider_requests", help, provider_requests.clone());
+        let provider_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "How long requests to the providers' APIs take, with the wait for a turn";
+        registry.register_with_unit("yardarm_provider_request_duration", help, Unit::Seconds, provider_time.clone());
+        let provider_left = Family::default();
+        let help = "Requests that the provider's rate limit leaves, as its last answer says";
+        registry.register("yardarm_provider_rate_remaining", help, provider_left.clone());
         let build: Family<OfBuild, Gauge> = Family::default();
         build.get_or_create(&OfBuild { version: env!("CARGO_PKG_VERSION") }).set(1);
         registry.register("yardarm_build_info", "The version that runs", build);
@@ -207,6 +231,9 @@ impl Metrics {
             live_time,
             streams_refused,
             refused,
+            provider_requests,
+            provider_time,
+            provider_left,
             lanes,
             trust: Mutex::default(),
         }
@@ -261,6 +288,21 @@ impl Metrics {
     /// A stream that found no seat.
     pub fn stream_refused(&self) {
         self.streams_refused.inc();
+    }
+
+    /// A request to a provider's API; those that were not let out are not timed.
+    pub fn provider_request(&self, provider: Provider, outcome: &'static str, took: Duration) {
+        let provider = provider.name();
+        self.provider_requests.get_or_create(&OfRequest { provider, outcome }).inc();
+        if outcome != "refused" {
+            self.provider_time.get_or_create(&OfProvider { provider }).observe(took.as_secs_f64());
+        }
+    }
+
+    /// What a provider's rate limit leaves.
+    pub fn provider_remaining(&self, provider: Provider, left: u64) {
+        let left = i64::try_from(left).unwrap_or(i64::MAX);
+        self.provider_left.get_or_create(&OfProvider { provider: provider.name() }).set(left);
     }
 
     /// A request that was turned away.

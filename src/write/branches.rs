@@ -114,6 +114,35 @@ impl Inner {
         .await
     }
 
+    pub(super) async fn delete_merged_branch(
+        self: &Arc<Self>,
+        base: &Arc<serve::Environment>,
+        key: &str,
+        merged: &str,
+        by: &By,
+    ) -> Result<bool, Refusal> {
+        let branch = branch_name::branch(&base.name, branch_name::key(&base.name, key));
+        let is_merged = |tip: &str| !merged.is_empty() && tip.starts_with(merged);
+        match self.storage(&base.storage)?.share.tip(&branch) {
+            None => return Ok(true),
+            Some(tip) if !is_merged(&tip) => return Ok(false),
+            Some(_) => {}
+        }
+        let (name, merged) = (branch_name::key(&base.name, key).to_owned(), merged.to_owned());
+        let removed = self.on_branch(base, Kind::DeleteBranch, &name, by, move |storage, event| {
+            let Some(tip) = storage.share.tip(&branch).filter(|tip| tip.starts_with(&merged)) else { return Ok(()) };
+            let tip: Arc<str> = tip.into();
+            event.before = Some(tip.clone());
+            // The remote checks that it is there still: whoever was faster keeps what was pushed.
+            storage.move_branch(event, &branch, Some(&tip), None, false)
+        });
+        match removed.await {
+            Ok(()) => Ok(true),
+            Err(Refusal::Conflict(_)) => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     pub(super) async fn update_branch(
         self: &Arc<Self>,
         base: &Arc<serve::Environment>,

@@ -31,6 +31,8 @@ mod wording;
 mod writer;
 pub mod writers;
 
+pub(crate) use self::wording::own as own_templates;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

@@ -82,7 +82,7 @@ impl Wording {
 }
 
 /// The templates that a directory brings along.
-fn own(repository: &dyn Repository, tip: &str, directory: &str) -> Option<Own> {
+pub(crate) fn own(repository: &dyn Repository, tip: &str, directory: &str) -> Option<Own> {
     FILES.into_iter().find_map(|name| {
         let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
         match repository.read_file(tip, &path, limits::OWN_TEMPLATES_BYTES) {

@@ -285,6 +285,21 @@ impl Writers {
         self.inner()?.delete_branch(base, key, &by).await
     }
 
+    /// Removes the branch of a branch environment that was merged, if it still is at the commit that was merged (hex, may
+    /// be abbreviated). Answers whether it did, or it was gone already.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn delete_merged_branch(
+        &self,
+        base: &Arc<serve::Environment>,
+        key: &str,
+        merged: &str,
+        by: &By,
+    ) -> Result<bool, Refusal> {
+        self.inner()?.delete_merged_branch(base, key, merged, by).await
+    }
+
     /// Lets a branch take up what its base has got since.
     ///
     /// # Errors
@@ -486,7 +501,7 @@ pub(super) fn panicked() -> Refusal {
 }
 
 /// Chance, from 0 to 1: the hasher's keys are the standard library's source of it.
-pub(super) fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(0_u8) >> 32).unwrap_or_default();
     f64::from(bits) / f64::from(u32::MAX)
 }

@@ -11,8 +11,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("disk", &[]),
     ("der", &[]),
+    ("json", &[]),
     ("yaml", &["limits"]),
-    ("auth", &["der", "limits", "fault"]),
+    ("auth", &["der", "json", "limits", "fault"]),
     ("flags", &["yaml", "limits", "fault"]),
     ("provider", &["limits", "fault"]),
     ("template", &["limits"]),
@@ -78,6 +79,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "http",
         &[
             "auth",
+            "json",
             "disk",
             "der",
             "ingest",
@@ -115,6 +117,7 @@ const HOMES: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &[
     "auth",
     "der",
+    "json",
     "yaml",
     "flags",
     "provider",
@@ -126,6 +129,8 @@ const PURE: &[&str] = &[
     "sync/slot",
     "sync/schedule",
     "write/plan",
+    "scm/pace",
+    "scm/kept",
     "git/push/wire",
     "git/push/rejection",
 ];

@@ -9,8 +9,14 @@
     clippy::string_slice
 )]
 
+mod azure;
+mod bitbucket;
+mod conformance;
+mod github;
+mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
+mod spec;
 
 use scm::git::{Git as _, Memory};
 

@@ -5,13 +5,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::key::{Family, Key, KeySet, KeysError, Material};
-use super::{Algorithm, shown, strict};
-use crate::limits;
+use super::{Algorithm, shown};
+use crate::{json, limits};
 
 /// Every key of a set that can verify a token. One of a kind that we do not know is passed over, as the standard asks,
 /// and so is one that is made for something else, or broken: one bad key must not lock out the users of the others.
 pub(super) fn keys(text: &[u8]) -> Result<KeySet, KeysError> {
-    let set = strict::object(text).ok_or(KeysError::NoSet)?;
+    let set = json::object(text).ok_or(KeysError::NoSet)?;
     let Some(Value::Array(all)) = set.get("keys") else { return Err(KeysError::NoSet) };
     let (mut keys, mut passed_over) = (Vec::new(), Vec::new());
     for (at, jwk) in all.iter().enumerate() {

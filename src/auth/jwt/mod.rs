@@ -13,7 +13,6 @@ mod jwk;
 mod key;
 mod pem;
 mod public;
-pub(crate) mod strict;
 mod token;
 
 #[cfg(test)]
@@ -26,7 +25,7 @@ pub use key::{Algorithm, Key, KeySet, KeysError};
 
 use token::Token;
 
-use crate::limits;
+use crate::{json, limits};
 
 /// Judges a token: its form, its signature by one of `keys`, and then what it claims, at the time `now`.
 ///
@@ -39,7 +38,7 @@ pub fn verify(text: &str, keys: &KeySet, rules: &Rules, now: Timestamp) -> Resul
     if !candidates.any(|key| key.signed(token.algorithm, token.signed.as_bytes(), &token.signature)) {
         return Err(if keys.know(id) { Refusal::Signature } else { Refusal::UnknownKey { id: id.map(shown) } });
     }
-    rules.judge(strict::object(&token.payload).ok_or(Refusal::Payload)?, now)
+    rules.judge(json::object(&token.payload).ok_or(Refusal::Payload)?, now)
 }
 
 /// Whether a text has the outer form of such a token: what tells it from a token of another kind.

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::{Algorithm, Refusal, strict};
-use crate::limits;
+use super::{Algorithm, Refusal};
+use crate::{json, limits};
 
 /// Media types of tokens that are made to be shown to a service like this one, or that do not say what they are made
 /// for (RFC 8725, section 3.11). The same keys sign others: the notice of a logout, the proof that a key is held.
@@ -32,8 +32,8 @@ impl<'t> Token<'t> {
         let [header, payload, signature] =
             [header, payload, signature].map(|part| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Form));
         let (payload, signature) = (payload?, signature?);
-        let header = strict::object(&header?)
-            .ok_or(Refusal::Header("is not one JSON object in which no member occurs twice"))?;
+        let header =
+            json::object(&header?).ok_or(Refusal::Header("is not one JSON object in which no member occurs twice"))?;
         let (algorithm, key_id) = judge(&header)?;
         if signature.is_empty() {
             return Err(Refusal::Form);

@@ -20,8 +20,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{Conversation, Lost, Patience};
-use crate::git::credential::{self, Exchange};
+use crate::git::credential;
 use crate::git::{Error, Remote};
+use crate::net::installation::Exchange;
 use crate::{limits, net};
 
 /// What is wanted of a server: `git-upload-pack` or `git-receive-pack`, and the types of its answers.
@@ -44,7 +45,8 @@ const RECEIVE: Service = Service {
     result: "application/x-git-receive-pack-result",
 };
 
-/// What is kept from one fetch to the next: warm connections, the server's capabilities, the token of an app.
+/// What is kept from one fetch to the next: warm connections, the server's capabilities, the token of an app
+/// that went along.
 #[derive(Debug, Default)]
 pub(in crate::git) struct Pool {
     client: Option<(net::Trust, Client)>,
@@ -81,10 +83,10 @@ impl Pool {
                 client
             }
         };
-        let exchange =
-            Exchange { client: &client, now, until: patience.until, total: patience.total, stop: &patience.stop };
+        let exchange = Exchange { client: &client, now, until: patience.until, stop: &patience.stop };
+        let (credential, provider) = (remote.credential.as_ref(), remote.provider);
         let authorization =
-            credential::authorization(remote.credential.as_ref(), remote.provider, &mut self.token, &exchange)?;
+            credential::authorization(credential, provider, &mut self.token, &exchange, patience.total)?;
         let authorization = authorization.as_ref().map(header).transpose()?;
         let remembered = self.capabilities.clone().filter(|known| known.asked == *url && known.until > Instant::now());
         Ok(Start { client, url: url.clone(), authorization, now, remembered })
@@ -108,7 +110,11 @@ impl Pool {
     /// connections go too, all of them: a server that has closed one has closed the others.
     pub(in crate::git) fn forget(&mut self) -> bool {
         self.client = None;
-        let known = self.token.take().is_some() | self.capabilities.take().is_some();
+        let token = self.token.take();
+        if let Some(token) = &token {
+            token.forget();
+        }
+        let known = token.is_some() | self.capabilities.take().is_some();
         std::mem::take(&mut self.warm) || known
     }
 }

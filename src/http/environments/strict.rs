@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::auth::jwt::strict;
 use crate::http::error::Failure;
+use crate::json;
 
 /// The value of a body. An empty one is an empty object.
 pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Failure> {
@@ -13,7 +13,7 @@ pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Failure> {
     if text.bytes().all(|b| b.is_ascii_whitespace()) {
         return Ok(Map::new());
     }
-    match strict::value(body) {
+    match json::value(body) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(_) => Err(Failure::invalid("the body is to be a JSON object")),

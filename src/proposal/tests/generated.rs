@@ -36,7 +36,7 @@ impl Chance {
 }
 
 fn number_of(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var_os(variable).and_then(|text| text.to_str()?.parse().ok()).unwrap_or(default)
 }
 
 fn sequences(of: u64) -> impl Iterator<Item = Chance> {
@@ -143,7 +143,7 @@ fn any_history_ends_where_the_last_look_says() {
     for mut chance in sequences(1) {
         let first = begun(&mut chance);
         let number = if chance.below(50) == 0 { 13 } else { 12 };
-        let events: Vec<Event> = (0..1 + chance.below(16)).map(|_| event(&mut chance, number)).collect();
+        let events: Vec<Event> = (0..=chance.below(16)).map(|_| event(&mut chance, number)).collect();
         let mut record = first.clone();
         for (second, event) in events.iter().enumerate() {
             let step = step(record.clone(), event.clone(), at(200 + i64::try_from(second).unwrap()));
@@ -178,8 +178,7 @@ fn any_history_ends_where_the_last_look_says() {
 fn hints_change_nothing_but_the_time() {
     for mut chance in sequences(4) {
         let first = opened();
-        let looks: Vec<Event> =
-            (0..1 + chance.below(5)).map(|_| Event::Read(Box::new(said(&mut chance, 12)))).collect();
+        let looks: Vec<Event> = (0..=chance.below(5)).map(|_| Event::Read(Box::new(said(&mut chance, 12)))).collect();
         let mut between: Vec<Event> = Vec::new();
         for _ in 0..chance.below(8) {
             between.push(match chance.below(3) {
@@ -212,7 +211,7 @@ fn a_pair_of_branches_has_one_open_record_whatever_happens() {
     for mut chance in sequences(4) {
         let mut book = Book::new("flags".into(), targets.clone());
         let mut kept: BTreeMap<super::super::Id, Record> = BTreeMap::new();
-        for second in 0..1 + chance.below(24) {
+        for second in 0..=chance.below(24) {
             let now = at(200 + second.cast_signed());
             let number = 1 + chance.below(4);
             let ids: Vec<super::super::Id> = book.records().map(|record| record.id.clone()).collect();

@@ -102,8 +102,7 @@ impl Failure {
     /// An answer that cannot be read.
     #[must_use]
     pub fn nonsense(answer: &Answer, error: &serde_json::Error) -> Self {
-        let html = answer.header("content-type").is_some_and(|kind| kind.contains("html"));
-        let what = if html {
+        let what = if is_page(answer) {
             format!("status {} with a page of HTML where JSON was asked for", answer.status)
         } else if error.is_eof() {
             format!("status {}, cut after {} bytes", answer.status, answer.body.len())
@@ -114,22 +113,43 @@ impl Failure {
     }
 
     /// What means the same at every provider, whatever was asked: see [`super::Ask`]. A 403 is one of these only if it
-    /// is a rate limit.
+    /// is a rate limit, and a page of HTML is no success: that is a proxy or a login page, and nothing was done.
     #[must_use]
     pub fn common(answer: &Answer) -> Option<Self> {
         let wait = wait(answer);
         let why = || shown(&String::from_utf8_lossy(&answer.body), 200);
         match answer.status {
+            // Bitbucket Data Center's 403.
+            401 if says_no_right(answer) => None,
             401 => Some(Self::Credential("status 401: it is wrong, has expired or was revoked".to_owned())),
             429 => Some(Self::Wait { after: wait.unwrap_or(limits::PROVIDER_PAUSE), why: why() }),
             403 if wait.is_some() || says_rate_limit(answer) => {
                 Some(Self::Wait { after: wait.unwrap_or(limits::PROVIDER_PAUSE), why: why() })
             }
             503 if wait.is_some() => Some(Self::Wait { after: wait.unwrap_or(limits::PROVIDER_PAUSE), why: why() }),
+            // Bitbucket Cloud's own: it took too long, and may have been done.
+            555 => None,
             500..=599 => Some(Self::Provider(format!("status {}", answer.status))),
+            203 if is_page(answer) => Some(Self::Credential(
+                "status 203 with a page to sign in: it is wrong, has expired or was revoked".to_owned(),
+            )),
+            200..=299 if is_page(answer) => {
+                Some(Self::Nonsense(format!("status {} with a page of HTML where JSON was asked for", answer.status)))
+            }
             _ => None,
         }
     }
+}
+
+/// Bitbucket Data Center answers 401 to a good credential that may not do this, and names another exception then.
+fn says_no_right(answer: &Answer) -> bool {
+    String::from_utf8_lossy(&answer.body).contains("bitbucket.AuthorisationException")
+}
+
+/// HTML; JSON never begins with `<`.
+fn is_page(answer: &Answer) -> bool {
+    answer.header("content-type").is_some_and(|kind| kind.contains("html"))
+        || answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<')
 }
 
 fn category(error: &serde_json::Error) -> &'static str {

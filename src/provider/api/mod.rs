@@ -8,6 +8,7 @@
 //! "not now" differ, they end in the same [`Failure`], which says to a program what to do and to a person what is wrong.
 
 mod azure;
+mod bitbucket;
 mod bitbucket_cloud;
 mod bitbucket_data_center;
 mod failure;

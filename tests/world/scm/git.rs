@@ -2,6 +2,7 @@
 //! trait in stories.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 /// A repository as the API sees it.
 pub trait Git: Send {
@@ -87,5 +88,43 @@ impl Git for Memory {
 
     fn delete(&mut self, branch: &str) {
         self.branches.remove(branch);
+    }
+}
+
+/// A repository in memory that a story goes on working on while the world has it.
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<Mutex<Memory>>);
+
+impl Shared {
+    /// `main` with one commit.
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(Memory::new())))
+    }
+
+    /// Works on it.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Memory) -> T) -> T {
+        act(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Git for Shared {
+    fn tip(&self, branch: &str) -> Option<String> {
+        self.with(|git| git.tip(branch))
+    }
+
+    fn beyond(&self, branch: &str, other: &str) -> usize {
+        self.with(|git| git.beyond(branch, other))
+    }
+
+    fn conflicts(&self, base: &str, head: &str) -> bool {
+        self.with(|git| git.conflicts(base, head))
+    }
+
+    fn merge(&mut self, base: &str, head: &str, method: &str, message: &str) -> String {
+        self.with(|git| git.merge(base, head, method, message))
+    }
+
+    fn delete(&mut self, branch: &str) {
+        self.with(|git| git.delete(branch));
     }
 }

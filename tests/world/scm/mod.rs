@@ -6,7 +6,11 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod azure;
+pub mod bitbucket_cloud;
 pub mod git;
+pub mod github;
+pub mod gitlab;
 pub mod plain;
 
 use std::collections::BTreeMap;
@@ -85,21 +89,56 @@ pub struct Scm {
     pub provider: Provider,
     dialect: Box<dyn Dialect>,
     inner: Mutex<Inner>,
-    /// Sent with every request of [`Ask`].
-    credential: Option<String>,
     root: String,
 }
 
 struct Inner {
     plain: Plain,
-    faults: Vec<(&'static str, String, Fault, usize)>,
+    planned: Vec<Planned>,
+    /// By how many requests from now: what happens to the world just before it is answered.
+    meanwhile: Vec<(usize, Act)>,
     exchanges: Vec<Exchange>,
+    /// Sent with every request of [`Ask`].
+    credential: Option<String>,
+}
+
+/// Something that is done to the world.
+pub type Act = Box<dyn FnOnce(&mut Plain) + Send>;
+
+/// A fault that waits for its request.
+struct Planned {
+    /// Any, where there is none.
+    method: Option<&'static str>,
+    part: String,
+    /// Requests of this kind that go well before.
+    skip: usize,
+    fault: Fault,
+    times: usize,
+}
+
+impl Planned {
+    /// Whether this request meets it.
+    fn meets(&mut self, method: &str, path: &str) -> bool {
+        let ours = self.times > 0 && self.method.is_none_or(|ours| ours == method) && path.contains(&self.part);
+        if ours && self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        self.times -= usize::from(ours);
+        ours
+    }
 }
 
 impl Scm {
     pub fn new(provider: Provider, root: &str, dialect: Box<dyn Dialect>, plain: Plain) -> Self {
-        let inner = Mutex::new(Inner { plain, faults: Vec::new(), exchanges: Vec::new() });
-        Self { provider, dialect, inner, credential: Some("Bearer token-of-yardarm".to_owned()), root: root.to_owned() }
+        let inner = Inner {
+            plain,
+            planned: Vec::new(),
+            meanwhile: Vec::new(),
+            exchanges: Vec::new(),
+            credential: Some("Bearer token-of-yardarm".to_owned()),
+        };
+        Self { provider, dialect, inner: Mutex::new(inner), root: root.to_owned() }
     }
 
     /// Where its one repository is.
@@ -115,7 +154,31 @@ impl Scm {
 
     /// The next `times` requests of this method whose path contains `part` meet the fault.
     pub fn misbehave(&self, method: &'static str, part: &str, fault: Fault, times: usize) {
-        self.inner().faults.push((method, part.to_owned(), fault, times));
+        let planned = Planned { method: Some(method), part: part.to_owned(), skip: 0, fault, times };
+        self.inner().planned.push(planned);
+    }
+
+    /// After `skip` more requests, whatever they are, one meets the fault.
+    pub fn break_request(&self, skip: usize, fault: Fault) {
+        let planned = Planned { method: None, part: String::new(), skip, fault, times: 1 };
+        self.inner().planned.push(planned);
+    }
+
+    /// No fault waits any more.
+    pub fn behave(&self) {
+        let mut inner = self.inner();
+        inner.planned.clear();
+        inner.meanwhile.clear();
+    }
+
+    /// After `skip` more requests, and before the one that follows them is answered, this happens to the world.
+    pub fn meanwhile(&self, skip: usize, act: impl FnOnce(&mut Plain) + Send + 'static) {
+        self.inner().meanwhile.push((skip, Box::new(act)));
+    }
+
+    /// Asks as somebody else from now on.
+    pub fn ask_as(&self, credential: &str) {
+        self.inner().credential = Some(credential.to_owned());
     }
 
     /// Works on the world, as people and machines do who are not Yardarm.
@@ -138,15 +201,17 @@ impl Scm {
     /// Answers one request; `None` is no connection, or an answer that was lost.
     pub fn answer(&self, asked: &Asked) -> Option<Answer> {
         let mut inner = self.inner();
+        let inner = &mut *inner;
+        for (_, act) in inner.meanwhile.extract_if(.., |(skip, _)| *skip == 0) {
+            act(&mut inner.plain);
+        }
+        for (skip, _) in &mut inner.meanwhile {
+            *skip -= 1;
+        }
         let path = asked.path.join("/");
-        let fault = inner
-            .faults
-            .iter_mut()
-            .find(|(method, part, _, times)| *times > 0 && *method == asked.method && path.contains(part.as_str()));
-        let fault = fault.map(|(_, _, fault, times)| {
-            *times = times.saturating_sub(1);
-            fault.clone()
-        });
+        let mut met = inner.planned.iter_mut().filter_map(|it| it.meets(asked.method, &path).then(|| it.fault.clone()));
+        let fault = met.next();
+        drop(met);
         let answer = match &fault {
             Some(Fault::Down) => return None,
             Some(Fault::Answer(status, body, headers)) => Answer {
@@ -178,7 +243,10 @@ impl Scm {
 /// Asks without a network, by the same rules as the daemon's own way ([`Failure::common`]).
 impl Ask for Scm {
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
-        let rest = request.url.strip_prefix(&self.root).expect("a request leaves the configured root");
+        // GraphQL stands beside the root of a GitHub Enterprise Server.
+        let beside = self.root.strip_suffix("/v3").filter(|_| self.provider == Provider::Github);
+        let below = |root: &str| request.url.strip_prefix(root).filter(|rest| rest.starts_with(['/', '?']));
+        let rest = below(&self.root).or_else(|| beside.and_then(below)).expect("a request leaves the configured root");
         let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         let asked = Asked {
@@ -187,7 +255,7 @@ impl Ask for Scm {
             query: url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
             headers: request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             body: request.body.clone(),
-            credential: self.credential.clone(),
+            credential: self.inner().credential.clone(),
         };
         let Some(answer) = self.answer(&asked) else {
             let why = "connection closed before message completed".to_owned();

@@ -22,6 +22,10 @@ pub struct Plain {
     pub archived: bool,
     /// The repository has another name now.
     pub renamed_to: Option<String>,
+    /// The repository was deleted, or may not be seen any more.
+    pub gone: bool,
+    /// The base takes a merge only after an approval.
+    pub protected: bool,
     /// Requests that are left until the limit is used up, and when it begins anew.
     pub rate: Option<(u32, Timestamp)>,
     /// How many reads of a proposal find its mergeability unknown after each push.
@@ -63,6 +67,8 @@ pub struct Proposal {
     pub head_commit: String,
     /// `owner/repository` of the fork that it comes from.
     pub fork: Option<String>,
+    /// That fork was deleted.
+    pub fork_gone: bool,
     pub draft: bool,
     pub state: State,
     pub merge_commit: Option<String>,
@@ -170,13 +176,13 @@ pub enum Refused {
     OtherVersion,
     Archived,
     Forbidden,
+    /// An approval is missing.
+    Protected,
 }
 
 impl Plain {
     /// `acme/flags`, and a person whose credential is `token-of-yardarm` and may do anything.
     pub fn new(git: Box<dyn Git>) -> Self {
-        let robot = Person { name: "yardarm-bot".to_owned(), writes: true, administers: true };
-        let reader = Person { name: "reader".to_owned(), writes: false, administers: false };
         Self {
             owner: "acme".to_owned(),
             repository: "flags".to_owned(),
@@ -184,9 +190,11 @@ impl Plain {
             proposals: Vec::new(),
             statuses: Vec::new(),
             hooks: Vec::new(),
-            people: BTreeMap::from([("token-of-yardarm".to_owned(), robot), ("token-of-reader".to_owned(), reader)]),
+            people: Self::everybody(),
             archived: false,
             renamed_to: None,
+            gone: false,
+            protected: false,
             rate: None,
             undecided: 0,
             page: 50,
@@ -194,6 +202,13 @@ impl Plain {
             now: "2026-11-22T10:00:00Z".parse().unwrap(),
             ids: 100,
         }
+    }
+
+    /// Everybody by the credential: Yardarm, and one who may only look.
+    pub fn everybody() -> BTreeMap<String, Person> {
+        let robot = Person { name: "yardarm-bot".to_owned(), writes: true, administers: true };
+        let reader = Person { name: "reader".to_owned(), writes: false, administers: false };
+        BTreeMap::from([("token-of-yardarm".to_owned(), robot), ("token-of-reader".to_owned(), reader)])
     }
 
     /// The person behind a credential that contains its token.
@@ -265,6 +280,7 @@ impl Plain {
             base: base.to_owned(),
             head_commit: self.git.tip(head).unwrap(),
             fork: None,
+            fork_gone: false,
             draft,
             state: State::Open,
             merge_commit: None,
@@ -280,8 +296,39 @@ impl Plain {
         Ok(number)
     }
 
+    /// A stranger opens one from a fork, whose branch this repository does not have.
+    pub fn open_from_fork(&mut self, fork: &str, head: &str, base: &str, title: &str) -> u64 {
+        let now = self.tick();
+        let number = self.proposals.len() as u64 + 1;
+        let stranger = fork.split('/').next().unwrap_or(fork);
+        self.proposals.push(Proposal {
+            number,
+            title: title.to_owned(),
+            body: String::new(),
+            author: stranger.to_owned(),
+            head: head.to_owned(),
+            base: base.to_owned(),
+            head_commit: format!("{:040x}", 0xf0_0000_u64 + number),
+            fork: Some(fork.to_owned()),
+            fork_gone: false,
+            draft: false,
+            state: State::Open,
+            merge_commit: None,
+            created: now,
+            updated: now,
+            ended: None,
+            version: 0,
+            comments: Vec::new(),
+            reviews: Vec::new(),
+            undecided: 0,
+        });
+        self.happened.push(Happened::Opened(number));
+        number
+    }
+
     fn change(&mut self, number: u64, happened: Happened) -> Result<&mut Proposal, Refused> {
         let now = self.tick();
+        self.proposal(number).ok_or(Refused::NoSuchProposal)?;
         self.happened.push(happened);
         let proposal = self.proposal_mut(number).ok_or(Refused::NoSuchProposal)?;
         proposal.updated = now;
@@ -387,6 +434,8 @@ impl Plain {
             Err(Refused::Undecided)
         } else if self.git.conflicts(&proposal.base, &proposal.head) {
             Err(Refused::Conflict)
+        } else if self.protected && !proposal.reviews.iter().any(|review| review.verdict == Verdict::Approved) {
+            Err(Refused::Protected)
         } else {
             Ok(())
         }

@@ -1,0 +1,120 @@
+//! What a proposal would change of what is served, from the mirror.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Inner, Refusal, Tracker};
+use crate::flags::change::{self, Changes};
+use crate::flags::snapshot;
+use crate::git;
+use crate::proposal::{Record, State};
+use crate::serve::Environment;
+use crate::sync::Repository;
+use crate::sync::share::Share;
+
+/// What it changes of one environment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changed {
+    /// Which.
+    pub environment: Arc<str>,
+    /// What.
+    pub changes: Changes,
+}
+
+/// The two states between which it lies, as commits, hex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Range {
+    /// Where it parted from its base.
+    pub from: String,
+    /// Its head; of one that is merged, what came of it.
+    pub to: String,
+}
+
+impl Tracker {
+    /// What a proposal changes, environment by environment; those that it leaves alone are not named. Blocks; the
+    /// provider is not asked.
+    ///
+    /// # Errors
+    /// [`Refusal::State`] if its commits are not here (yet).
+    pub fn changes(&self, record: &Record) -> Result<Vec<Changed>, Refusal> {
+        let inner = self.inner.as_ref().ok_or_else(|| not_here(record))?;
+        let share = inner.seams.workers.share(&record.storage).ok_or_else(|| not_here(record))?;
+        let repository = share.repository().ok_or_else(|| not_here(record))?;
+        let changes = inner.changes(record, &share, &*repository);
+        changes.map_err(|error| {
+            tracing::warn!(storage = &*record.storage, proposal = &*record.id, %error, "what a proposal changes cannot be read");
+            Refusal::State(format!("what it changes cannot be read: {error}"))
+        })?
+        .ok_or_else(|| not_here(record))
+    }
+}
+
+fn not_here(record: &Record) -> Refusal {
+    Refusal::State(format!("the commits of the branch \"{}\" were not fetched yet", record.head))
+}
+
+impl Inner {
+    fn changes(
+        &self,
+        record: &Record,
+        share: &Share,
+        repository: &dyn Repository,
+    ) -> Result<Option<Vec<Changed>>, git::Error> {
+        let Some(range) = range(record, share, repository)? else { return Ok(None) };
+        let environments = self.seams.environments.all();
+        let of_base = environments.iter().filter(|environment| {
+            environment.base.is_none() && environment.storage == record.storage && environment.branch == record.base
+        });
+        let mut all_changes = Vec::new();
+        for environment in of_base {
+            let directory = &environment.directory;
+            if repository.tree_id(&range.from, directory)? == repository.tree_id(&range.to, directory)? {
+                continue;
+            }
+            let before = state(share, repository, &range.from, environment)?;
+            let after = state(share, repository, &range.to, environment)?;
+            let changes = change::between(&before, &after);
+            if changes != Changes::default() {
+                all_changes.push(Changed { environment: environment.name.clone(), changes });
+            }
+        }
+        Ok(Some(all_changes))
+    }
+}
+
+/// Between which commits a proposal lies; nothing if they are not here.
+///
+/// # Errors
+/// [`git::Error`] if the mirror cannot be read.
+pub fn range(record: &Record, share: &Share, repository: &dyn Repository) -> Result<Option<Range>, git::Error> {
+    let seen = record.seen.as_ref();
+    let whole = |commit: Option<&str>| commit.map_or(Ok(None), |commit| repository.whole(commit));
+    if matches!(record.state, State::Merged | State::Live)
+        && let Some(to) = whole(seen.and_then(|seen| seen.merge_commit.as_deref()))?
+        && let Some(from) = repository.first_parent(&to)?
+    {
+        return Ok(Some(Range { from, to }));
+    }
+    let head = whole(seen.and_then(|seen| seen.head_commit.as_deref()))?;
+    let head = match head {
+        Some(head) => Some(head),
+        None => whole(record.head_commit.as_deref())?,
+    };
+    let (Some(to), Some(base)) = (head.or_else(|| share.tip(&record.head)), share.tip(&record.base)) else {
+        return Ok(None);
+    };
+    Ok(repository.merge_base(&to, &base)?.map(|from| Range { from, to }))
+}
+
+/// An environment as it is at a commit.
+fn state(
+    share: &Share,
+    repository: &dyn Repository,
+    commit: &str,
+    environment: &Environment,
+) -> Result<snapshot::Environment, git::Error> {
+    let inputs = share.inputs(repository, commit, &environment.directory)?;
+    Ok(snapshot::assemble(&inputs, &snapshot::Environment::default(), share.hazards(environment)))
+}
