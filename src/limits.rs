@@ -554,6 +554,8 @@ pub const GITHUB_PAGES: usize = 20;
 pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
 /// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
 pub const GITEA_PAGES_SOUGHT: u32 = 10;
-/// Proposals of one storage that are kept; the ones that ended longest ago go first. A page of a thousand is the most that
-/// anybody looks through, and a provider lists no more open ones than [`PROPOSALS_LISTED`].
-pub const PROPOSALS_KEPT: usize = 2_000;
+/// Characters of the description and of the title of a proposal whose record is too large for the store; a description may
+/// have a megabyte.
+pub const PROPOSAL_SHORT_CHARACTERS: usize = 1_000;
+/// Records of proposals of one storage in the store: more than a book has, which says what it drops.
+pub const PROPOSALS_STORED: usize = 2 * PROPOSALS_KEPT;
