@@ -90,6 +90,7 @@ fn serving(text: &str, settings: Settings) -> Ours {
         metrics: Arc::default(),
         settings: ArcSwap::from_pointee(settings),
         writers: Arc::default(),
+        tracker: Arc::default(),
         audit: Arc::default(),
         clock,
         draining: Arc::default(),

@@ -3,6 +3,7 @@
 //! ```text
 //! config -> store -> environments, board -> workers <- hints - ingest <- http
 //!                                              |------ ledger -------^ records, metrics
+//!            links -> tracker <- hints - ingest     (merge proposals)
 //! ```
 //!
 //! The order of a start: what is configured is put on the table, the listeners open, then the workers serve what is on
@@ -11,6 +12,7 @@
 //! [`sync::workers`](crate::sync::workers).
 
 mod ledger;
+mod proposals;
 mod tokens;
 mod trust;
 
@@ -29,6 +31,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use self::ledger::{Counting, Ledger};
+use self::proposals::{Booked, Kept};
 use self::tokens::TokenFiles;
 use self::trust::Trust;
 use crate::audit::lines::{self, Lines};
@@ -40,12 +43,14 @@ use crate::http::State;
 use crate::http::serve::{self as listen, BindError, Listening};
 use crate::ingest::deliveries::Log;
 use crate::ingest::{Delivery, Endpoint, Ingest};
+use crate::scm::Links;
 use crate::serve::{self, Environments};
 use crate::store::{Opened, Remembered, Store};
 use crate::sync::status::{Board, Mode};
 use crate::sync::workers::{Seams, Workers};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::systemd;
+use crate::track::{self, Tracker};
 use crate::write::writers::Writers;
 use crate::{limits, net, write};
 
@@ -92,6 +97,7 @@ pub struct Daemon {
     http: Arc<State>,
     listening: Listening,
     workers: Arc<Workers>,
+    links: Arc<Links>,
     store: Store,
     audit_file: Arc<Lines>,
     writer: (watch::Sender<bool>, JoinHandle<()>),
@@ -150,6 +156,25 @@ impl Daemon {
             &config,
         ));
 
+        let links = Arc::new(Links::new(&config, clock.clone(), Arc::new(Counting(metrics.clone()))));
+        let booked = Arc::new(Booked::new(deliveries.clone(), metrics.clone()));
+        booked.connect(&ingest);
+        let by = links.clone();
+        let tracker = Arc::new(Tracker::new(
+            track::Seams {
+                workers: workers.clone(),
+                writers: writers.clone(),
+                environments: environments.clone(),
+                reach: Box::new(move |config, storage| proposals::reach(&by, config, storage)),
+                keep: Box::new(Kept(store.clone())),
+                told: booked,
+                audit: audit.clone(),
+                clock: clock.clone(),
+            },
+            Vec::new(),
+        ));
+        ingest.track(tracker.clone());
+
         let trust = Arc::<Trust>::default();
         let http = Arc::new(State {
             environments,
@@ -158,6 +183,7 @@ impl Daemon {
             deliveries: deliveries.clone(),
             metrics,
             writers,
+            tracker,
             audit,
             settings: ArcSwap::from_pointee(trust.settings(&config)),
             clock,
@@ -179,11 +205,12 @@ impl Daemon {
         let writer = (stop, tokio::spawn(write_behind(store.clone(), receiver, stopped)));
         workers.apply(&config);
         http.writers.look_after();
+        http.tracker.apply(&config);
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
         let fixed = Mutex::new(Fixed::of(&config));
-        Ok(Self { http, listening, workers, store, audit_file, writer, trust, watch, token_files, fixed })
+        Ok(Self { http, listening, workers, links, store, audit_file, writer, trust, watch, token_files, fixed })
     }
 
     /// Who writes.
@@ -228,6 +255,8 @@ impl Daemon {
         self.audit_file.redirect(config.audit_file.clone());
         self.workers.apply(&config);
         self.http.writers.look_after();
+        self.links.apply(&config);
+        self.http.tracker.apply(&config);
         tracing::info!("configuration taken over");
     }
 
@@ -240,6 +269,8 @@ impl Daemon {
         self.http.ingest.drain();
         self.watch.abort();
         self.trust.stop();
+        self.http.tracker.stop();
+        self.links.stop();
         // Whoever waits for a write gets an answer; the workers end after it, for a write may have to look.
         tokio::join!(self.listening.stop(), self.http.writers.stop(deadline));
         self.workers.stop(deadline.max(Instant::now() + limits::RUNTIME_PAUSE)).await;

@@ -58,6 +58,7 @@ use crate::ingest::deliveries::Log;
 use crate::serve::Environments;
 use crate::sync::status::Board;
 use crate::telemetry::metrics::Metrics;
+use crate::track::Tracker;
 use crate::write::writers::Writers;
 
 /// The header of every answer while something is served that the provider does not have.
@@ -79,6 +80,8 @@ pub struct State {
     pub settings: ArcSwap<Settings>,
     /// Who writes.
     pub writers: Arc<Writers>,
+    /// Where merge proposals stand.
+    pub tracker: Arc<Tracker>,
     /// What became of writes.
     pub audit: Arc<crate::audit::log::Log>,
     /// The time.

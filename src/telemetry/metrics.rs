@@ -144,6 +144,9 @@ pub struct Metrics {
     live_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     streams_refused: Counter,
     refused: Family<OfRefusal, Counter>,
+    proposal_looks: Family<OfFetch, Counter>,
+    proposals_missed: Family<OfStorage, Counter>,
+    proposal_time: Family<OfStorage, Histogram, fn() -> Histogram>,
     provider_requests: Family<OfRequest, Counter>,
     provider_time: Family<OfProvider, Histogram, fn() -> Histogram>,
     provider_left: Family<OfProvider, Gauge>,
@@ -195,6 +198,15 @@ impl Metrics {
         let retries = Family::default();
         let help = "Writes that were made once more because the branch had moved";
         registry.register("yardarm_write_retries", help, retries.clone());
+        let proposal_looks = Family::default();
+        let help = "Looks at everything that a provider has of proposals";
+        registry.register("yardarm_proposal_looks", help, proposal_looks.clone());
+        let proposals_missed = Family::default();
+        let help = "Looks that found news of proposals that no webhook had told";
+        registry.register("yardarm_proposals_missed", help, proposals_missed.clone());
+        let proposal_time = Family::new_with_constructor(seconds as fn() -> Histogram);
+        let help = "From a delivery about a proposal to its new state being visible";
+        registry.register_with_unit("yardarm_proposal_visible_duration", help, Unit::Seconds, proposal_time.clone());
         let streams_refused = Counter::default();
         let help = "Streams that were refused because too many were open";
         registry.register("yardarm_streams_refused", help, streams_refused.clone());
@@ -231,6 +243,9 @@ impl Metrics {
             live_time,
             streams_refused,
             refused,
+            proposal_looks,
+            proposals_missed,
+            proposal_time,
             provider_requests,
             provider_time,
             provider_left,
@@ -288,6 +303,23 @@ impl Metrics {
     /// A stream that found no seat.
     pub fn stream_refused(&self) {
         self.streams_refused.inc();
+    }
+
+    /// A look at everything that a provider has of proposals.
+    pub fn proposal_look(&self, storage: &str, ok: bool) {
+        let result = if ok { "ok" } else { "error" };
+        self.proposal_looks.get_or_create(&OfFetch { storage: storage.to_owned(), result }).inc();
+    }
+
+    /// Such a look found what no webhook had told.
+    pub fn proposal_missed(&self, storage: &str) {
+        self.proposals_missed.get_or_create(&OfStorage { storage: storage.to_owned() }).inc();
+    }
+
+    /// What a delivery about a proposal was about is visible now.
+    pub fn proposal_visible(&self, storage: &str, since_delivery: Duration) {
+        let labels = OfStorage { storage: storage.to_owned() };
+        self.proposal_time.get_or_create(&labels).observe(since_delivery.as_secs_f64());
     }
 
     /// A request to a provider's API; those that were not let out are not timed.

@@ -161,7 +161,9 @@ impl Tracked {
         if let (Subject::Number(number), false) = (subject, awaiting.is_empty()) {
             let mut all = lock(&self.awaiting);
             let waiting = all.entry(*number).or_default();
-            awaiting.into_iter().for_each(|one| bounded(waiting, one));
+            for one in awaiting {
+                bounded(waiting, one);
+            }
         }
     }
 

@@ -95,6 +95,7 @@ pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> 
         metrics: Arc::default(),
         settings: ArcSwap::from_pointee(settings),
         writers: Arc::default(),
+        tracker: Arc::default(),
         audit: Arc::default(),
         clock,
         draining: Arc::default(),
