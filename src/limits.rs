@@ -569,3 +569,8 @@ pub const WEBHOOK_TEST_LOOK: Duration = Duration::from_secs(1);
 pub const WEBHOOK_REDELIVERIES: usize = 100;
 /// Attempts of one webhook that are shown.
 pub const WEBHOOK_ATTEMPTS_SHOWN: usize = 5;
+/// Characters of the description and of the title of a proposal whose record is too large for the store; a description may
+/// have a megabyte.
+pub const PROPOSAL_SHORT_CHARACTERS: usize = 1_000;
+/// Records of proposals of one storage in the store: more than a book has, which says what it drops.
+pub const PROPOSALS_STORED: usize = 2 * PROPOSALS_KEPT;
