@@ -172,7 +172,10 @@ fn the_book_is_bounded_and_the_oldest_ended_goes() {
     for number in 1..=most {
         let state = if number % 2 == 0 { api::State::Closed } else { api::State::Open };
         let said = Proposal { head: Some(format!("b{number}")), state, ..proposal(number) };
-        assert_eq!(book.listed(&said, at(i64::try_from(number).unwrap())).unwrap().dropped, Vec::<super::super::Id>::new());
+        assert_eq!(
+            book.listed(&said, at(i64::try_from(number).unwrap())).unwrap().dropped,
+            Vec::<super::super::Id>::new()
+        );
     }
     let second = book.numbered(2).unwrap().id.clone();
     let asked = book.ask(&wish(), at(9_999));
