@@ -549,3 +549,13 @@ pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
 
 /// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
 pub const GITHUB_PAGES: usize = 20;
+/// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
+/// servers took up to 2.5 s to find out, a loaded one takes more.
+pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
+/// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
+pub const GITEA_PAGES_SOUGHT: u32 = 10;
+/// Characters of the description and of the title of a proposal whose record is too large for the store; a description may
+/// have a megabyte.
+pub const PROPOSAL_SHORT_CHARACTERS: usize = 1_000;
+/// Records of proposals of one storage in the store: more than a book has, which says what it drops.
+pub const PROPOSALS_STORED: usize = 2 * PROPOSALS_KEPT;

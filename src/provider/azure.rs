@@ -5,10 +5,12 @@
 //! - What happened is said by the body. `resourceDetailsToSend` may have cut it down to nothing; then a push says that
 //!   something moved, not what. `refUpdates` may be there and empty, which says the same.
 //! - `git.pullrequest.merged` is a merge that was tried; only the proposal's state tells the rest.
+//! - `git.pullrequest.updated` is said of everything else, and no field says what it was: only the message, in words. The
+//!   proposal is shown as it is when the delivery is sent, not as it was when it happened.
 
 use super::headers::Headers;
 use super::payload::{self, Node};
-use super::{Event, Notice, ProposalEvent, Push, RefChange, RepositoryName, name_of, ref_name};
+use super::{Event, Notice, ProposalEvent, ProposalKind, Push, RefChange, RepositoryName, name_of, ref_name};
 
 /// Members of the payload that are looked at.
 const KEEP: &[&str] = &[
@@ -30,6 +32,26 @@ const KEEP: &[&str] = &[
     "pullRequestId",
     "sourceRefName",
     "targetRefName",
+    "status",
+    "mergeStatus",
+    "message",
+    "text",
+];
+
+/// Words of the messages of `git.pullrequest.updated`, as they have been seen; the first that is in it counts.
+const WORDS: [(&str, ProposalKind); 12] = [
+    ("source branch", ProposalKind::Commits),
+    ("target branch", ProposalKind::Retargeted),
+    ("as a draft", ProposalKind::Drafted),
+    ("published", ProposalKind::Readied),
+    ("reactivated", ProposalKind::Reopened),
+    ("abandoned", ProposalKind::Closed),
+    ("completed", ProposalKind::Merged),
+    ("approved", ProposalKind::Reviewed),
+    ("rejected", ProposalKind::Reviewed),
+    ("waiting for", ProposalKind::Reviewed),
+    ("vote", ProposalKind::Reviewed),
+    ("reviewer", ProposalKind::Reviewed),
 ];
 
 pub(super) fn classify(_: &Headers<'_>, payload: &[u8]) -> Notice {
@@ -38,10 +60,13 @@ pub(super) fn classify(_: &Headers<'_>, payload: &[u8]) -> Notice {
     let event = match name {
         Some("git.push") => Event::Push(push(payload.at("resource"))),
         Some("ms.vss-code.git-pullrequest-comment-event") => {
-            Event::Proposal(proposal(payload.at("resource.pullRequest"), "comment"))
+            Event::Proposal(proposal(payload.at("resource.pullRequest"), "comment", ProposalKind::Commented))
         }
         Some(name) => match name.strip_prefix("git.pullrequest.") {
-            Some(action) => Event::Proposal(proposal(payload.at("resource"), action)),
+            Some(action) => {
+                let resource = payload.at("resource");
+                Event::Proposal(proposal(resource, action, kind(action, resource, payload.text("message.text"))))
+            }
             None => Event::Other { name: name_of(Some(name)) },
         },
         None => Event::Other { name: name_of(None) },
@@ -78,12 +103,34 @@ fn change(node: &Node) -> Option<RefChange> {
     })
 }
 
-fn proposal(node: &Node, action: &str) -> ProposalEvent {
+fn kind(action: &str, resource: &Node, message: Option<&str>) -> ProposalKind {
+    // Completing takes a while, in which its merge is queued.
+    let merged = resource.text("status") == Some("completed") && resource.text("mergeStatus") != Some("queued");
+    match action {
+        "created" => ProposalKind::Opened,
+        "merged" if merged => ProposalKind::Merged,
+        "updated" => {
+            // The title follows in brackets; whoever wrote it does not say what happened.
+            let said = message.and_then(|text| text.split(['(', '\n']).next()).unwrap_or_default();
+            let known = WORDS.iter().find(|(words, _)| said.contains(words)).map(|(_, kind)| *kind);
+            match (known, resource.text("status")) {
+                (Some(ProposalKind::Merged) | None, Some("completed")) if merged => ProposalKind::Merged,
+                (Some(ProposalKind::Merged), _) | (None, Some("completed") | None) => ProposalKind::Other,
+                (Some(kind), _) => kind,
+                (None, Some("abandoned")) => ProposalKind::Closed,
+                (None, Some(_)) => ProposalKind::Edited,
+            }
+        }
+        _ => ProposalKind::Other,
+    }
+}
+
+fn proposal(node: &Node, action: &str, kind: ProposalKind) -> ProposalEvent {
     let branch = |path: &str| {
         node.text(path).map(|name| name.strip_prefix("refs/heads/").unwrap_or(name)).and_then(payload::shown)
     };
     ProposalEvent {
-        kind: super::ProposalKind::Other,
+        kind,
         number: node.number("pullRequestId"),
         action: payload::shown(action).unwrap_or_default(),
         source: branch("sourceRefName"),

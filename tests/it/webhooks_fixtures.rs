@@ -114,7 +114,7 @@ impl Fixture {
     pub(crate) fn decide(&self, endpoint: &Endpoint, body: &[u8]) -> Verdict {
         let now = Timestamp::from_second(self.at).unwrap();
         match verdict::admit(endpoint, &self.head(), usize::MAX, now) {
-            Ok(admitted) => verdict::judge(endpoint, &self.head(), &admitted, body),
+            Ok(admitted) => verdict::judge(endpoint, &self.head(), &admitted, body, &yardarm::ingest::NoProposals),
             Err(verdict) => verdict,
         }
     }

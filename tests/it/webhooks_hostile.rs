@@ -111,7 +111,7 @@ fn decide(provider: Provider, fixture: &Fixture, endpoint: &Endpoint, text: &[u8
     let headers = Headers::new(new.chain(kept).collect::<Vec<_>>());
     let head = Head { method: "POST".into(), headers };
     let admitted = verdict::admit(endpoint, &head, limits::WEBHOOK_BODY_BYTES, jiff::Timestamp::UNIX_EPOCH);
-    verdict::judge(endpoint, &head, &admitted.unwrap(), text)
+    verdict::judge(endpoint, &head, &admitted.unwrap(), text, &yardarm::ingest::NoProposals)
 }
 
 fn check(provider: Provider, fixture: &Fixture, original: &Notice, text: &[u8], what: &str) {
@@ -305,7 +305,7 @@ fn an_authentic_body_of_any_kind_is_never_an_error() {
                 let head = Head { method: "POST".into(), headers };
                 let now = jiff::Timestamp::UNIX_EPOCH;
                 let admitted = verdict::admit(&endpoint, &head, limits::WEBHOOK_BODY_BYTES, now).unwrap();
-                let verdict = verdict::judge(&endpoint, &head, &admitted, body);
+                let verdict = verdict::judge(&endpoint, &head, &admitted, body, &yardarm::ingest::NoProposals);
                 let what = format!("{} {event:?} {} bytes: {verdict:?}", provider.name(), body.len());
                 assert!(matches!(verdict.status, 200 | 202), "{what}");
                 assert!(matches!(verdict.outcome, Outcome::Accepted | Outcome::Ignored), "{what}");

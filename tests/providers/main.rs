@@ -9,7 +9,11 @@
     clippy::string_slice
 )]
 
+mod azure;
+mod bitbucket;
+mod conformance;
 mod github;
+mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Answer, Ask, Failure, Request};
+use super::Failure;
 
 /// What stands as it is in a segment of a path and in a value of a query: RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -25,21 +25,25 @@ pub(super) fn query(parameters: &[(&str, &str)]) -> String {
     text
 }
 
-/// Asks for a change. A server that fails at it (and Bitbucket's 555, a time limit of its own) may have done it all the
-/// same, so that is an answer that was lost.
-pub(super) fn change(ask: &dyn Ask, request: &Request) -> Result<Answer, Failure> {
-    ask.ask(request).map_err(|failure| match failure {
-        Failure::Provider(why) => Failure::Lost(why),
-        failure => failure,
-    })
-}
-
-/// The same of an answer to a change that succeeded and cannot be read: it was done, what came of it has to be looked for.
+/// The answer to a change that succeeded and cannot be read: it was done, what came of it has to be looked for.
 pub(super) fn done_unread(failure: Failure) -> Failure {
     match failure {
         Failure::Nonsense(why) => Failure::Lost(why),
         failure => failure,
     }
+}
+
+/// Whether a question that is not needed was refused, rather than not asked: what it would tell is unknown then.
+pub(super) const fn is_a_refusal(failure: &Failure) -> bool {
+    !matches!(
+        failure,
+        Failure::Unreachable(_)
+            | Failure::Lost(_)
+            | Failure::Wait { .. }
+            | Failure::Provider(_)
+            | Failure::Nonsense(_)
+            | Failure::Credential(_)
+    )
 }
 
 /// A date as text: RFC 3339, or with an offset without a colon as Bitbucket Data Center writes it.

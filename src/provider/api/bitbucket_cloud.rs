@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::bitbucket::{change, done_unread, encoded, query, same_commit};
+use super::bitbucket::{self, done_unread, encoded, query, same_commit};
 use super::{
     Answer, Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Merged, Method, New, Offers,
     Place, Proposal, Request, State, Status,
@@ -104,8 +104,8 @@ impl BitbucketCloud {
     }
 
     fn send(ask: &dyn Ask, method: Method, url: String, body: Option<Value>, needs: &str) -> Result<Answer, Failure> {
-        let answer = change(ask, &Request { body, ..Request::new(method, url) })?;
-        if answer.is_success() { Ok(answer) } else { Err(refusal::of(&answer, needs)) }
+        let answer = ask.ask(&Request { body, ..Request::new(method, url) })?;
+        if answer.is_success() { Ok(answer) } else { Err(refusal::of_change(&answer, needs)) }
     }
 
     /// Changes members of an open one.
@@ -143,8 +143,8 @@ impl BitbucketCloud {
         let below = format!("file-conflicts/{}", encoded(&format!("{head}..{base}")));
         match self.all::<Conflict>(ask, &below, &[], limits::PROPOSALS_LISTED) {
             Ok(found) => Ok(Some(found.into_iter().filter_map(|conflict| conflict.path).take(20).collect())),
-            Err(failure @ (Failure::Credential(_) | Failure::Wait { .. } | Failure::Unreachable(_))) => Err(failure),
-            Err(_) => Ok(None),
+            Err(failure) if bitbucket::is_a_refusal(&failure) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -212,8 +212,8 @@ impl Api for BitbucketCloud {
 
     fn read(&self, ask: &dyn Ask, number: u64) -> Result<Proposal, Failure> {
         let seen = self.seen(ask, number)?;
-        let checks = self.checks(ask, &seen)?;
         let conflicts = self.conflicts(ask, &seen)?;
+        let checks = self.checks(ask, &seen)?;
         Ok(Proposal { checks, mergeable: seen.mergeable(conflicts.as_deref()), ..seen.proposal() })
     }
 
@@ -286,7 +286,7 @@ impl Api for BitbucketCloud {
             object.extend(merge.message.as_ref().map(|message| ("message".to_owned(), json!(message))));
         }
         let request = Request::new(Method::Post, self.pull_request_url(number, "/merge")).body(body);
-        let failure = match change(ask, &request) {
+        let failure = match ask.ask(&request) {
             Ok(answer) if answer.status == 202 => return Ok(Merged::Accepted),
             Ok(answer) if answer.is_success() => return Ok(Merged::Done),
             Ok(answer) => refusal::of_merge(&answer, MERGE),

@@ -9,20 +9,20 @@
 //! - A repository of a person has the project `~user`.
 
 mod refusal;
+mod requests;
 mod shape;
 
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::bitbucket::{change, done_unread, encoded, query, same_commit};
+use super::bitbucket::{done_unread, encoded, is_a_refusal, same_commit};
 use super::{
-    Answer, Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Mergeable, Merged, Method, New,
-    Offers, Place, Proposal, Request, State, Status,
+    Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Mergeable, Merged, Method, New, Offers,
+    Place, Proposal, State, Status,
 };
 use crate::limits;
 use refusal::Refusal;
-use shape::{Activity, Build, Mergeability, Page, PullRequest, Remark};
+use shape::{Activity, Build, Mergeability, PullRequest, Remark};
 
 const READ: &str = "repository read (HTTP access token: Repository read)";
 const WRITE: &str = "repository read and to be the author, else repository write (HTTP access token: Repository write)";
@@ -37,154 +37,9 @@ pub(super) struct BitbucketDataCenter {
     place: Place,
 }
 
-/// What a changed pull request was, and what the answer to the change was.
-enum Changed {
-    Taken(Answer),
-    /// It had changed before: what it is now.
-    Moved(Box<PullRequest>, Failure),
-}
-
 impl BitbucketDataCenter {
     pub(super) const fn new(place: Place) -> Self {
         Self { place }
-    }
-
-    fn repository(&self) -> String {
-        let Place { owner, repository, .. } = &self.place;
-        format!("projects/{}/repos/{}", encoded(owner), encoded(repository))
-    }
-
-    /// Below the repository.
-    fn url(&self, below: &str) -> String {
-        format!("{}/{}/{below}", self.place.root, self.repository())
-    }
-
-    fn pull_request_url(&self, number: u64, below: &str) -> String {
-        self.url(&format!("pull-requests/{number}{below}"))
-    }
-
-    /// The server itself: what `/rest/api/…` stands below.
-    fn server(&self) -> &str {
-        self.place.root.split_once("/rest/api").map_or(self.place.root.as_str(), |(server, _)| server)
-    }
-
-    /// The page of a pull request. It is only shown.
-    fn page(&self, number: u64) -> String {
-        let Place { owner, repository, .. } = &self.place;
-        let whose = owner
-            .strip_prefix('~')
-            .map_or_else(|| format!("projects/{}", encoded(owner)), |user| format!("users/{}", encoded(user)));
-        format!("{}/{whose}/repos/{}/pull-requests/{number}", self.server(), encoded(repository))
-    }
-
-    fn get<T: DeserializeOwned>(ask: &dyn Ask, url: String) -> Result<T, Failure> {
-        let answer = ask.ask(&Request::new(Method::Get, url))?;
-        if answer.is_success() { answer.json() } else { Err(Refusal::of(&answer).failure(READ)) }
-    }
-
-    /// A list, page by page, until `enough` says so or it ends.
-    fn all<T: DeserializeOwned>(
-        ask: &dyn Ask,
-        url: &str,
-        parameters: &[(&str, &str)],
-        enough: impl Fn(&[T]) -> bool,
-    ) -> Result<Vec<T>, Failure> {
-        let mut all: Vec<T> = Vec::new();
-        let mut start = "0".to_owned();
-        for _ in 0..limits::BITBUCKET_PAGES {
-            let mut parameters = parameters.to_vec();
-            parameters.extend([("start", start.as_str()), ("limit", "100")]);
-            let found: Page<T> = Self::get(ask, url.to_owned() + &query(&parameters))?;
-            let next = found.next_page_start.filter(|_| found.is_last_page == Some(false)).map(|next| next.to_string());
-            all.extend(found.values);
-            match next {
-                Some(next) if next != start && !enough(&all) => start = next,
-                _ => break,
-            }
-        }
-        Ok(all)
-    }
-
-    fn seen(&self, ask: &dyn Ask, number: u64) -> Result<PullRequest, Failure> {
-        Self::get(ask, self.pull_request_url(number, ""))
-    }
-
-    /// One request for a change. The header says that no browser was made to send it.
-    fn request(method: Method, url: String, body: Option<Value>) -> Request {
-        Request { body, headers: vec![("x-atlassian-token", "no-check".to_owned())], ..Request::new(method, url) }
-    }
-
-    fn send(ask: &dyn Ask, method: Method, url: String, body: Option<Value>, needs: &str) -> Result<Answer, Failure> {
-        let answer = change(ask, &Self::request(method, url, body))?;
-        if answer.is_success() { Ok(answer) } else { Err(Refusal::of(&answer).failure(needs)) }
-    }
-
-    /// Changes a pull request with the version that was seen; one that is out of date is read again.
-    fn versioned(
-        &self,
-        ask: &dyn Ask,
-        seen: &PullRequest,
-        needs: &str,
-        request: impl Fn(&PullRequest) -> Request,
-    ) -> Result<Changed, Failure> {
-        let answer = change(ask, &request(seen))?;
-        if answer.is_success() {
-            return Ok(Changed::Taken(answer));
-        }
-        let refusal = Refusal::of(&answer);
-        let failure = refusal.failure(needs);
-        if !refusal.is_out_of_date() {
-            return Err(failure);
-        }
-        Ok(Changed::Moved(Box::new(self.seen(ask, seen.id)?), failure))
-    }
-
-    /// The same until it is as wanted, at most twice. `wanted` answers `None` if nothing has to be done, or why nothing can.
-    fn until(
-        &self,
-        ask: &dyn Ask,
-        number: u64,
-        needs: &str,
-        wanted: impl Fn(&PullRequest) -> Result<bool, Failure>,
-        request: impl Fn(&PullRequest) -> Request,
-    ) -> Result<Option<Answer>, Failure> {
-        let mut seen = Box::new(self.seen(ask, number)?);
-        for last in [false, true] {
-            if wanted(&seen)? {
-                return Ok(None);
-            }
-            match self.versioned(ask, &seen, needs, &request) {
-                Ok(Changed::Taken(answer)) => return Ok(Some(answer)),
-                Ok(Changed::Moved(_, failure)) if last => return Err(failure),
-                Ok(Changed::Moved(now, _)) => seen = now,
-                Err(failure @ (Failure::Lost(_) | Failure::State(_))) => {
-                    return if wanted(&*Box::new(self.seen(ask, number)?))? { Ok(None) } else { Err(failure) };
-                }
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(None)
-    }
-
-    /// The whole of a pull request as a change wants it: what is left out would be removed.
-    fn put(&self, seen: &PullRequest, members: &[(&str, Value)]) -> Request {
-        let reviewers = seen.reviewers.iter().flatten().filter_map(|one| one.user.as_ref()?.name.as_deref());
-        let mut body = json!({
-            "version": seen.version,
-            "title": seen.title.as_deref().unwrap_or_default(),
-            "description": seen.description.as_deref().unwrap_or_default(),
-            "reviewers": reviewers.map(|name| json!({"user": {"name": name}})).collect::<Vec<_>>(),
-        });
-        if let Some(object) = body.as_object_mut() {
-            object.extend(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        }
-        Self::request(Method::Put, self.pull_request_url(seen.id, ""), Some(body))
-    }
-
-    /// `POST …/{act}?version=`.
-    fn act(&self, seen: &PullRequest, act: &str) -> Request {
-        let url = self.pull_request_url(seen.id, &format!("/{act}?version={}", seen.version.unwrap_or_default()));
-        Self::request(Method::Post, url, Some(json!({"version": seen.version})))
     }
 
     fn open(seen: &PullRequest) -> Result<(), Failure> {
@@ -211,7 +66,7 @@ impl BitbucketDataCenter {
         let url = format!("{}/rest/build-status/latest/commits/{}", self.server(), encoded(commit));
         match Self::all::<Build>(ask, &url, &[], |found| found.len() >= limits::PROPOSALS_LISTED) {
             Ok(found) => Ok(found.into_iter().filter_map(Build::check).collect()),
-            Err(Failure::NotFound(_) | Failure::Forbidden { .. }) => Ok(Vec::new()),
+            Err(failure) if is_a_refusal(&failure) => Ok(Vec::new()),
             Err(failure) => Err(failure),
         }
     }
@@ -222,8 +77,9 @@ impl BitbucketDataCenter {
         }
         match Self::get::<Mergeability>(ask, self.pull_request_url(seen.id, "/merge")) {
             Ok(found) => Ok(found.mergeable(seen.is_draft())),
-            Err(failure @ (Failure::Credential(_) | Failure::Wait { .. } | Failure::Unreachable(_))) => Err(failure),
-            Err(_) => Ok(Mergeable::Unknown),
+            Err(failure @ Failure::NotFound(_)) => Err(failure),
+            Err(failure) if is_a_refusal(&failure) => Ok(Mergeable::Unknown),
+            Err(failure) => Err(failure),
         }
     }
 
@@ -232,14 +88,6 @@ impl BitbucketDataCenter {
         let url = format!("{}/rest/branch-utils/latest/{}/branches", self.server(), self.repository());
         let body = json!({"name": format!("refs/heads/{branch}"), "endPoint": commit, "dryRun": false});
         let _ = Self::send(ask, Method::Delete, url, Some(body), MERGE);
-    }
-
-    fn comment_now(&self, ask: &dyn Ask, number: u64, id: &str) -> Result<Option<Remark>, Failure> {
-        match Self::get(ask, self.pull_request_url(number, &format!("/comments/{}", encoded(id)))) {
-            Ok(remark) => Ok(Some(remark)),
-            Err(Failure::NotFound(_)) => Ok(None),
-            Err(failure) => Err(failure),
-        }
     }
 }
 
@@ -457,7 +305,7 @@ impl Api for BitbucketDataCenter {
             object.insert("ref".to_owned(), json!(format!("refs/heads/{branch}")));
         }
         let url = self.url(&format!("commits/{}/builds", encoded(commit)));
-        let answer = change(ask, &Self::request(Method::Post, url, Some(body)))?;
+        let answer = ask.ask(&Self::request(Method::Post, url, Some(body)))?;
         if answer.is_success() {
             return Ok(());
         }

@@ -119,12 +119,16 @@ impl Failure {
         let wait = wait(answer);
         let why = || shown(&String::from_utf8_lossy(&answer.body), 200);
         match answer.status {
+            // Bitbucket Data Center's 403.
+            401 if says_no_right(answer) => None,
             401 => Some(Self::Credential("status 401: it is wrong, has expired or was revoked".to_owned())),
             429 => Some(Self::Wait { after: wait.unwrap_or(limits::PROVIDER_PAUSE), why: why() }),
             403 if wait.is_some() || says_rate_limit(answer) => {
                 Some(Self::Wait { after: wait.unwrap_or(limits::PROVIDER_PAUSE), why: why() })
             }
             503 if wait.is_some() => Some(Self::Wait { after: wait.unwrap_or(limits::PROVIDER_PAUSE), why: why() }),
+            // Bitbucket Cloud's own: it took too long, and may have been done.
+            555 => None,
             500..=599 => Some(Self::Provider(format!("status {}", answer.status))),
             203 if is_page(answer) => Some(Self::Credential(
                 "status 203 with a page to sign in: it is wrong, has expired or was revoked".to_owned(),
@@ -135,6 +139,11 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// Bitbucket Data Center answers 401 to a good credential that may not do this, and names another exception then.
+fn says_no_right(answer: &Answer) -> bool {
+    String::from_utf8_lossy(&answer.body).contains("bitbucket.AuthorisationException")
 }
 
 /// HTML; JSON never begins with `<`.

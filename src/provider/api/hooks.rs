@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{Ask, Failure, Place};
+use super::{Ask, Failure, Place, Provider};
 
 /// A webhook as the provider shows it. Where one endpoint takes several (Azure DevOps has a subscription for each
 /// kind of event), each is one of these.
@@ -124,6 +124,8 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 /// The webhooks of a place.
 #[must_use]
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
-    drop(place);
-    None
+    match place.provider {
+        Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
+        _ => None,
+    }
 }

@@ -44,7 +44,7 @@ enum Of {
     Answer(&'static str),
 }
 
-/// Providers, method, end of the document's path (`*`: any), what, and why it is let pass.
+/// Providers, method, end of the document's path (`*`: any; as a segment: any one), what, and why it is let pass.
 type Gap = (&'static [Provider], &'static str, &'static str, Of, &'static str);
 
 /// Every one of them.
@@ -70,6 +70,15 @@ const KNOWN: &[Gap] = &[
     (&[Github], "*", "/pulls/{pull_number}", Of::Answer("/head/repo"), "null once a fork is deleted, as recorded"),
     // GitLab.
     (&[Gitlab], "*", "*", Of::Status(403), "scopes: said once for all operations in the prose"),
+    (&[Gitlab], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),
+    (&[Gitlab], "*", "*", Of::Status(301), "moved projects, reads: its source, lib/api/helpers.rb"),
+    (&[Gitlab], "*", "*", Of::Status(405), "moved projects, writes: its source, lib/api/helpers.rb"),
+    (&[Gitlab], "GET", "/reviewers", Of::Path, "left out of the trimmed document; documented since 15.4"),
+    (&[Gitlab], "POST", "/statuses/{sha}", Of::Status(201), "its own request test expects 201, the document says 200"),
+    (&[Gitlab], "DELETE", "/notes/*", Of::Path, "left out of the trimmed document; documented"),
+    (&[Gitlab], "DELETE", "/hooks/{hook_id}", Of::Status(204), "its source answers 204, the document says 200"),
+    (&[Gitlab], "GET", "/approvals", Of::Answer("/approvals_required"), "paid editions, as recorded"),
+    (&[Gitlab], "GET", "/approvals", Of::Answer("/approvals_left"), "paid editions, as recorded"),
     // Bitbucket Cloud.
     (&[BitbucketCloud], "GET", "*", Of::Parameter("q"), "filtering: said once for all lists in the prose"),
     (&[BitbucketCloud], "GET", "*", Of::Parameter("sort"), "filtering: said once for all lists in the prose"),
@@ -78,6 +87,14 @@ const KNOWN: &[Gap] = &[
     (&[BitbucketCloud], "GET", "*", Of::Parameter("pagelen"), "pagination: said once for all lists in the prose"),
     (&[BitbucketCloud], "*", "*", Of::Status(403), "scopes: said once for all operations in the prose"),
     (&[BitbucketCloud], "*", "*", Of::Status(404), "what may not be seen: said once for all operations in the prose"),
+    (
+        &[BitbucketCloud],
+        "POST",
+        "/merge",
+        Of::Status(400),
+        "merge checks and conflicts; said of the task's status only",
+    ),
+    (&[BitbucketCloud], "POST", "/decline", Of::Status(400), "one that is closed already; no refusal is described"),
     // Bitbucket Data Center.
     (&[BitbucketDataCenter], "*", "*", Of::Status(403), "permissions: said once for all operations in the prose"),
     (&[BitbucketDataCenter], "*", "*", Of::Status(404), "what may not be seen: said once for all in the prose"),
@@ -104,8 +121,14 @@ pub(super) fn known(provider: Provider, method: &str, path: &str, part: &Part) -
         };
         same && providers.contains(&provider)
             && (*gap_method == "*" || *gap_method == method)
-            && (*gap_path == "*" || path.ends_with(gap_path))
+            && (*gap_path == "*" || ends(path, gap_path))
     })
+}
+
+/// Whether a path ends with these segments, `*` being any one.
+fn ends(path: &str, end: &str) -> bool {
+    let mut segments = path.rsplit('/');
+    end.trim_start_matches('/').rsplit('/').all(|known| segments.next().is_some_and(|it| known == "*" || known == it))
 }
 
 #[test]

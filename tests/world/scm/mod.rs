@@ -6,8 +6,11 @@
 
 #![allow(dead_code, unreachable_pub)]
 
+pub mod azure;
+pub mod bitbucket_cloud;
 pub mod git;
 pub mod github;
+pub mod gitlab;
 pub mod plain;
 
 use std::collections::BTreeMap;

@@ -183,8 +183,6 @@ pub enum Refused {
 impl Plain {
     /// `acme/flags`, and a person whose credential is `token-of-yardarm` and may do anything.
     pub fn new(git: Box<dyn Git>) -> Self {
-        let robot = Person { name: "yardarm-bot".to_owned(), writes: true, administers: true };
-        let reader = Person { name: "reader".to_owned(), writes: false, administers: false };
         Self {
             owner: "acme".to_owned(),
             repository: "flags".to_owned(),
@@ -192,7 +190,7 @@ impl Plain {
             proposals: Vec::new(),
             statuses: Vec::new(),
             hooks: Vec::new(),
-            people: BTreeMap::from([("token-of-yardarm".to_owned(), robot), ("token-of-reader".to_owned(), reader)]),
+            people: Self::everybody(),
             archived: false,
             renamed_to: None,
             gone: false,
@@ -204,6 +202,13 @@ impl Plain {
             now: "2026-11-22T10:00:00Z".parse().unwrap(),
             ids: 100,
         }
+    }
+
+    /// Everybody by the credential: Yardarm, and one who may only look.
+    pub fn everybody() -> BTreeMap<String, Person> {
+        let robot = Person { name: "yardarm-bot".to_owned(), writes: true, administers: true };
+        let reader = Person { name: "reader".to_owned(), writes: false, administers: false };
+        BTreeMap::from([("token-of-yardarm".to_owned(), robot), ("token-of-reader".to_owned(), reader)])
     }
 
     /// The person behind a credential that contains its token.

@@ -49,13 +49,22 @@ pub(super) fn of(answer: &Answer, needs: &str) -> Failure {
         403 => Failure::Forbidden { needs: needs.to_owned(), said },
         404 | 410 => Failure::NotFound(said),
         409 => Failure::Stale(said),
+        555 => Failure::Provider(said),
         _ => Failure::Invalid(said),
+    }
+}
+
+/// The same of a change. One that took too long may have been done all the same.
+pub(super) fn of_change(answer: &Answer, needs: &str) -> Failure {
+    match of(answer, needs) {
+        Failure::Provider(said) => Failure::Lost(said),
+        failure => failure,
     }
 }
 
 /// The same of a wish to merge, where 400 is what stands in the way: conflicts, missing approvals, failing builds.
 pub(super) fn of_merge(answer: &Answer, needs: &str) -> Failure {
-    match of(answer, needs) {
+    match of_change(answer, needs) {
         Failure::Invalid(said) | Failure::Nothing(said) => Failure::NotMergeable(said),
         failure => failure,
     }

@@ -1,0 +1,29 @@
+//! What every provider's API means alike, told once: [`operations`] under [`conditions`], and [`stories`]. Each runs in a
+//! fresh world of every provider ([`worlds`]); what came of it stands in the matrix of `docs/providers.md`.
+//!
+//! Three rules hold for all of them. What says "ok" was done. What was not done ends in a failure that says what to do,
+//! and shows no credential. And doing it once more, when the world is well again, ends where it would have ended in a
+//! world without faults: nothing is done twice.
+
+#![allow(dead_code, unreachable_pub)]
+
+mod conditions;
+mod matrix;
+mod operations;
+mod stage;
+mod stories;
+mod worlds;
+
+#[test]
+fn operations_under_every_condition() {
+    for world in worlds::worlds() {
+        matrix::operations(&world);
+    }
+}
+
+#[test]
+fn stories_of_every_provider() {
+    for world in worlds::worlds() {
+        matrix::stories(&world);
+    }
+}
