@@ -549,6 +549,8 @@ pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
 
 /// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
 pub const GITHUB_PAGES: usize = 20;
+/// Pages of what GitHub remembers of a webhook's deliveries, of 100 each: the newest thousand.
+pub const GITHUB_DELIVERY_PAGES: usize = 10;
 /// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
 /// servers took up to 2.5 s to find out, a loaded one takes more.
 pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
