@@ -12,8 +12,8 @@
 mod azure;
 mod bitbucket;
 mod conformance;
-mod github;
 mod events;
+mod github;
 mod github;
 mod github_hooks;
 mod gitlab;
