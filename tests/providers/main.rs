@@ -15,6 +15,7 @@ mod conformance;
 mod events;
 mod github;
 mod github_hooks;
+mod github_recorded;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;

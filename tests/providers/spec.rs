@@ -125,18 +125,28 @@ enum Body<'d> {
 }
 
 /// Where the documents are.
-#[expect(clippy::print_stderr, reason = "a test that tests nothing has to say so")]
 fn folder() -> Option<PathBuf> {
+    let found = beside("openapi");
+    if found.is_none() {
+        missing("the providers' specifications");
+    }
+    found
+}
+
+/// A folder of what is not part of the repository: beside the specifications, wherever they are.
+pub(crate) fn beside(name: &str) -> Option<PathBuf> {
     let said = std::env::var_os("YARDARM_SPECIFICATIONS").map(PathBuf::from);
     // Beside the checkout; beside the folder of several.
-    let beside = ["../shared/openapi", "../../shared/openapi"];
-    let beside = beside.iter().map(|beside| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(beside));
-    let places = said.map_or_else(|| beside.collect(), |said| vec![said]);
-    let found = places.iter().find(|place| place.is_dir());
-    if found.is_none() {
-        let why = format!("no specifications at {places:?}: say where they are with YARDARM_SPECIFICATIONS");
-        assert!(std::env::var_os("CI").is_none(), "{why}");
-        eprintln!("not checked against the providers' specifications: {why}");
-    }
-    found.cloned()
+    let here = ["../shared/openapi", "../../shared/openapi"];
+    let here = here.iter().map(|here| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(here));
+    let places = said.map_or_else(|| here.collect(), |said| vec![said]);
+    places.iter().map(|place| place.with_file_name(name)).find(|place| place.is_dir())
+}
+
+/// Says that something is not tested for want of a folder; in CI that is a failure.
+#[expect(clippy::print_stderr, reason = "a test that tests nothing has to say so")]
+pub(crate) fn missing(what: &str) {
+    let why = format!("{what} are not there: say where the folder `openapi` is with YARDARM_SPECIFICATIONS");
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    eprintln!("not tested: {why}");
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::hooks::{Attempt, Hook, Hooks, Wanted};
-use super::super::{Ask, Failure, Method, Place};
+use super::super::{Answer, Ask, Failure, Method, Place};
 use super::call::{Calls, encoded, next_cursor};
 use super::refusal::Refusal;
 use crate::limits;
@@ -108,13 +108,13 @@ impl Delivery {
 }
 
 /// Of a list, 404 means that the webhooks may not be seen, unless the repository is gone.
-fn of_list(answer: &super::super::Answer) -> Failure {
-    match Refusal::of(answer, NEEDS).failure() {
-        Failure::NotFound(said) => Failure::Forbidden {
+fn of_list(answer: &Answer) -> Failure {
+    match answer.status {
+        404 => Failure::Forbidden {
             needs: NEEDS.to_owned(),
-            said: format!("{said}, which GitHub also says of webhooks that may not be seen"),
+            said: "status 404, which GitHub also says of webhooks that may not be seen".to_owned(),
         },
-        failure => failure,
+        _ => Refusal::of(answer, NEEDS).failure(),
     }
 }
 

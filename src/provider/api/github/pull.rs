@@ -12,6 +12,8 @@ use crate::provider::api::{Mergeable, Reviews};
 #[derive(Debug, Deserialize)]
 pub(super) struct Pull {
     number: u64,
+    /// What GraphQL knows it by.
+    #[serde(default)]
     pub(super) node_id: String,
     html_url: String,
     state: String,
@@ -26,6 +28,8 @@ pub(super) struct Pull {
     pub(super) updated_at: Option<Timestamp>,
     closed_at: Option<Timestamp>,
     merged_at: Option<Timestamp>,
+    /// Not in lists.
+    merged: Option<bool>,
     merge_commit_sha: Option<String>,
     mergeable: Option<bool>,
     mergeable_state: Option<String>,
@@ -63,9 +67,9 @@ impl Pull {
     }
 
     pub(super) fn state(&self) -> State {
-        match (self.state.as_str(), self.merged_at) {
-            (_, Some(_)) => State::Merged,
-            ("open", None) => State::Open,
+        match self.state.as_str() {
+            _ if self.merged.unwrap_or(self.merged_at.is_some()) => State::Merged,
+            "open" => State::Open,
             _ => State::Closed,
         }
     }
