@@ -1,14 +1,16 @@
 //! Runs everything in one provider's world, and says in a word what came of each.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
+use yardarm::provider::Provider;
 use yardarm::provider::api::Failure;
 
 use super::conditions::{self, Cause};
 use super::operations::{self, Operation};
 use super::stage::{Stage, word};
 use super::stories;
-use super::worlds::World;
+use super::worlds::{self, World};
 use crate::spec::Spec;
 
 /// What came of one thing at one provider.
@@ -20,7 +22,27 @@ pub struct Cell {
     pub came: String,
 }
 
-pub fn operations(world: &World) -> Vec<Cell> {
+/// What came of the operations at a provider, if it is there; run once, whoever asks.
+pub fn operations_of(name: &str) -> Option<&'static [Cell]> {
+    static CELLS: [OnceLock<Option<Vec<Cell>>>; 7] = [const { OnceLock::new() }; 7];
+    CELLS[at(name)].get_or_init(|| world(name).map(|world| operations(&world))).as_deref()
+}
+
+/// What came of the stories at a provider, if it is there; run once, whoever asks.
+pub fn stories_of(name: &str) -> Option<&'static [Cell]> {
+    static CELLS: [OnceLock<Option<Vec<Cell>>>; 7] = [const { OnceLock::new() }; 7];
+    CELLS[at(name)].get_or_init(|| world(name).map(|world| stories(&world))).as_deref()
+}
+
+fn at(name: &str) -> usize {
+    Provider::ALL.iter().position(|provider| provider.name().replace('-', "_") == name).unwrap()
+}
+
+fn world(name: &str) -> Option<World> {
+    worlds::worlds().into_iter().find(|world| world.provider == Provider::ALL[at(name)])
+}
+
+fn operations(world: &World) -> Vec<Cell> {
     let mut cells = Vec::new();
     for operation in operations::operations() {
         for condition in conditions::conditions() {
@@ -111,7 +133,7 @@ fn acceptable(failure: &Failure) {
     }
 }
 
-pub fn stories(world: &World) -> Vec<Cell> {
+fn stories(world: &World) -> Vec<Cell> {
     let mut cells = Vec::new();
     for story in stories::stories() {
         let what = format!("{} · {}", world.provider.name(), story.name);

@@ -34,13 +34,18 @@ fn gitlab() -> Option<World> {
 // -
 
 fn bitbucket_cloud() -> Option<World> {
-    None
+    use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
+    let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
+    Some(World { provider: Provider::BitbucketCloud, make, lacks: &[] })
 }
 
 // -
 
 fn bitbucket_data_center() -> Option<World> {
-    None
+    use crate::scm::bitbucket_data_center::{BitbucketDataCenter, ROOT};
+    let provider = Provider::BitbucketDataCenter;
+    let make = |plain| Scm::new(Provider::BitbucketDataCenter, ROOT, Box::<BitbucketDataCenter>::default(), plain);
+    Some(World { provider, make, lacks: &[] })
 }
 
 // -
