@@ -136,6 +136,7 @@ fn each_reviewer_counts_with_what_was_said_last() {
 #[test]
 fn statuses_and_check_runs_are_one_list() {
     let story = Story::begin(COM);
+    story.scm.world(|plain| plain.page = 1);
     let number = story.open(false);
     let head = story.read(number).head_commit.unwrap();
     let status = Status {

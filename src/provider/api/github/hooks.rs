@@ -15,7 +15,7 @@ use super::call::{Calls, encoded, next_cursor};
 use super::refusal::Refusal;
 use crate::limits;
 
-const EVENTS: [&str; 4] = ["issue_comment", "pull_request", "pull_request_review", "push"];
+const EVENTS: [&str; 5] = ["check_suite", "issue_comment", "pull_request", "pull_request_review", "push"];
 const NEEDS: &str = "`Webhooks: write` of the repository (classic tokens: the scope `admin:repo_hook`), and a person or \
                      App that administers it";
 
@@ -164,8 +164,8 @@ impl Hooks for Webhooks {
             "Content type: application/json".to_owned(),
             "Secret: the first secret of this storage's webhook.".to_owned(),
             "SSL verification: Enable SSL verification.".to_owned(),
-            "Which events: Let me select individual events; then Pushes, Pull requests, Pull request reviews and Issue \
-             comments."
+            "Which events: Let me select individual events; then Check suites, Issue comments, Pull requests, Pull \
+             request reviews and Pushes."
                 .to_owned(),
             "Active: yes; then Add webhook. GitHub sends a ping at once, which is answered 200.".to_owned(),
         ]
