@@ -245,8 +245,13 @@ impl Api for Github {
         }
         // An answer that was lost, or somebody else, may have merged it: this very head is what was wished for.
         let pull = self.pull(ask, number)?;
-        if pull.state() != State::Merged {
-            return Err(failure);
+        match (pull.state(), failure) {
+            (State::Merged, _) => {}
+            (State::Closed, _) => {
+                return Err(Failure::State("it is closed: only an open one can be merged".to_owned()));
+            }
+            (State::Open, Failure::NotMergeable(said)) => return Err(Failure::NotMergeable(pull.reason(&said))),
+            (State::Open, failure) => return Err(failure),
         }
         if pull.head.sha != merge.head_commit {
             return Err(Failure::Stale(format!("it was merged with another head, {}", pull.head.sha)));

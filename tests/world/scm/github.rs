@@ -391,7 +391,8 @@ fn graphql(plain: &mut Plain, asked: &Asked, writes: bool) -> Outcome {
     if plain.archived {
         return failed("UNPROCESSABLE", "Repository was archived so is read-only.");
     }
-    match plain.set_draft(number, draft) {
+    let set = if plain.gone { Err(Refused::NoSuchProposal) } else { plain.set_draft(number, draft) };
+    match set {
         Ok(()) => Outcome::new(200, json!({ "data": { name: { "pullRequest": { "isDraft": draft } } } })),
         Err(_) => failed("NOT_FOUND", &format!("Could not resolve to a node with the global id of '{node}'")),
     }

@@ -94,6 +94,15 @@ impl Pull {
         }
     }
 
+    /// Why it was not merged, as far as is known: what GitHub said, which may be no more than that, and what it shows.
+    pub(super) fn reason(&self, said: &str) -> String {
+        match self.mergeable() {
+            Mergeable::No(why) => format!("{said}: {why}"),
+            Mergeable::Checking => format!("{said}: GitHub is still finding out, ask again"),
+            Mergeable::Yes | Mergeable::Unknown => said.to_owned(),
+        }
+    }
+
     /// Without reviews and checks.
     pub(super) fn proposal(self) -> Proposal {
         let state = self.state();
