@@ -12,6 +12,7 @@
 mod azure;
 mod bitbucket;
 mod conformance;
+mod gitea;
 mod github;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]

@@ -11,6 +11,7 @@
 //! - One that is closed can be opened again beside another for the same branches, or without its branch: not by us.
 
 mod answers;
+pub(super) mod hooks;
 mod shapes;
 
 use jiff::Timestamp;

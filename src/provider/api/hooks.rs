@@ -126,6 +126,7 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
     match place.provider {
         Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
+        Provider::Gitea | Provider::Forgejo => Some(Box::new(super::gitea::hooks::Webhooks::new(place))),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::limits;
 use crate::provider::Provider;
 use crate::provider::api::{Check, CheckState, Merge, Mergeable, Place, Proposal, Reviews, State};
+use crate::provider::gitea::without_draft_prefix;
 
 /// What stands as it is in a segment of a path and in a value of a query: RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -24,19 +25,9 @@ pub(super) fn url(place: &Place, below: &str) -> String {
     format!("{root}/repos/{}/{}{slash}{below}", encoded(owner), encoded(repository))
 }
 
-/// What makes a title that of a draft, unless a server is set otherwise; letters of any case.
-const DRAFT: [&str; 2] = ["WIP:", "[WIP]"];
-
-fn without_prefix(title: &str) -> Option<&str> {
-    DRAFT.iter().find_map(|prefix| {
-        let (start, rest) = title.split_at_checked(prefix.len())?;
-        start.eq_ignore_ascii_case(prefix).then(|| rest.trim_start())
-    })
-}
-
 /// A title as the server wants it.
 pub(super) fn title(title: &str, draft: bool) -> String {
-    if draft && without_prefix(title).is_none() { format!("WIP: {title}") } else { title.to_owned() }
+    if draft && without_draft_prefix(title).is_none() { format!("WIP: {title}") } else { title.to_owned() }
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,7 +96,7 @@ impl Pull {
     }
 
     pub(super) fn draft(&self) -> bool {
-        self.draft.unwrap_or_else(|| without_prefix(&self.title).is_some())
+        self.draft.unwrap_or_else(|| without_draft_prefix(&self.title).is_some())
     }
 
     /// Of a closed one: `head.ref` is that of the proposal itself.
@@ -129,7 +120,7 @@ impl Pull {
     /// Without what takes a request of its own.
     pub(super) fn proposal(&self) -> Proposal {
         let state = self.state();
-        let title = without_prefix(&self.title).filter(|_| self.draft()).unwrap_or(&self.title);
+        let title = without_draft_prefix(&self.title).filter(|_| self.draft()).unwrap_or(&self.title);
         let gone = self.head.repo.is_none() || self.head.repo_id < 0;
         Proposal {
             number: self.number,
