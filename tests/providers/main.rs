@@ -13,7 +13,9 @@ mod azure;
 mod bitbucket;
 mod conformance;
 mod gitea;
+mod events;
 mod github;
+mod github_hooks;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;
