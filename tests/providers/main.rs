@@ -12,8 +12,8 @@
 mod azure;
 mod bitbucket;
 mod conformance;
-mod gitea;
 mod events;
+mod gitea;
 mod github;
 mod github_hooks;
 mod gitlab;

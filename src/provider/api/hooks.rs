@@ -133,6 +133,5 @@ pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
         Provider::BitbucketCloud => Some(Box::new(super::bitbucket_cloud::BitbucketCloud::new(place))),
         Provider::BitbucketDataCenter => Some(Box::new(super::bitbucket_data_center::BitbucketDataCenter::new(place))),
         Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
-        _ => None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::limits;
 use crate::provider::Provider;
@@ -38,7 +38,7 @@ pub(super) struct User {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Side {
-    /// The branch, or what it was called; of AGit `user/topic`.
+    /// The branch, or what it was called; of `AGit` `user/topic`.
     #[serde(default)]
     label: String,
     /// The branch while it is there.
@@ -271,11 +271,12 @@ impl Combined {
 /// What asks for a merge. Gitea has renamed its fields in 1.26, so it gets the message under the old names and the new
 /// ones; names that differ in case only are the same to both.
 pub(super) fn merge(provider: Provider, style: &str, merge: &Merge) -> Value {
-    let mut body = json!({
-        (if provider == Provider::Gitea { "do" } else { "Do" }): style,
-        "head_commit_id": merge.head_commit,
-        "delete_branch_after_merge": merge.delete_branch,
-    });
+    let does = if provider == Provider::Gitea { "do" } else { "Do" };
+    let mut body = serde_json::Map::from_iter([
+        (does.to_owned(), style.into()),
+        ("head_commit_id".to_owned(), merge.head_commit.clone().into()),
+        ("delete_branch_after_merge".to_owned(), merge.delete_branch.into()),
+    ]);
     let message = merge.message.as_deref().unwrap_or_default();
     let (title, text) = message.split_once('\n').unwrap_or((message, ""));
     for (old, new, value) in [
@@ -283,11 +284,11 @@ pub(super) fn merge(provider: Provider, style: &str, merge: &Merge) -> Value {
         ("MergeMessageField", "merge_message_field", text.trim()),
     ] {
         if !value.is_empty() {
-            body[old] = value.into();
+            body.insert(old.to_owned(), value.into());
             if provider == Provider::Gitea {
-                body[new] = value.into();
+                body.insert(new.to_owned(), value.into());
             }
         }
     }
-    body
+    Value::Object(body)
 }
