@@ -13,6 +13,7 @@ mod azure;
 mod bitbucket;
 mod conformance;
 mod events;
+mod gitea;
 mod github;
 mod github_hooks;
 mod github_recorded;
