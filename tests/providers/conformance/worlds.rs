@@ -37,7 +37,8 @@ fn gitlab() -> Option<World> {
 fn bitbucket_cloud() -> Option<World> {
     use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
     let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
-    Some(World { provider: Provider::BitbucketCloud, make, lacks: &[] })
+    let lacks = &[("read while mergeability is found out", "it answers at once, or does not know")];
+    Some(World { provider: Provider::BitbucketCloud, make, lacks })
 }
 
 // -
