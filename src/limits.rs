@@ -551,6 +551,8 @@ pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
 pub const GITHUB_PAGES: usize = 20;
 /// Deliveries of one hook that GitLab is asked about: five pages, which hold their bodies.
 pub const HOOK_ATTEMPTS: usize = 100;
+/// Pages of what GitHub remembers of a webhook's deliveries, of 100 each: the newest thousand.
+pub const GITHUB_DELIVERY_PAGES: usize = 10;
 /// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
 /// servers took up to 2.5 s to find out, a loaded one takes more.
 pub const GITEA_CHECKING: Duration = Duration::from_secs(30);

@@ -51,8 +51,7 @@ impl Spec {
     pub(crate) fn check(&self, exchange: &Exchange) -> Vec<String> {
         let asked = &exchange.asked;
         let here = format!("{} {} /{}", self.provider.name(), asked.method, asked.path.join("/"));
-        let path: Vec<&str> =
-            document::prefix(self.provider).iter().copied().chain(asked.path.iter().map(String::as_str)).collect();
+        let path: Vec<&str> = document::path(self.provider, &asked.path);
         let found = self.documents.iter().find_map(|document| document.find(&path, asked.method));
         let Some(operation) = found else {
             let known = gaps::known(self.provider, asked.method, &format!("/{}", path.join("/")), &Part::Path);

@@ -89,7 +89,7 @@ impl Gitlab {
         let (from, to) = (project::encoded(&new.base), project::encoded(&new.head));
         let url = self.project.url(&format!("repository/compare?from={from}&to={to}&straight=false"));
         let compared: Compare = match self.project.get(ask, url, NEEDS) {
-            Err(Failure::NotFound(said)) if !said.contains("Project") => {
+            Err(Failure::NotFound(said)) if said.contains("Ref") => {
                 let said = format!("{} or {} is no branch of the repository ({said})", new.head, new.base);
                 return Err(Failure::Invalid(said));
             }
@@ -243,7 +243,7 @@ impl Api for Gitlab {
         let answer = self.project.send_post(ask, &path, Some(body))?;
         let said = refusal::words(&answer);
         match answer.status {
-            200 | 201 => Ok(()),
+            200 | 201 => answer.json::<JobStatus>().map(drop),
             // It is in this state already.
             400 if said.contains("Cannot transition status") => Ok(()),
             409 => Err(Failure::Provider(said)),

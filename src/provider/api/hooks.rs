@@ -125,7 +125,10 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 #[must_use]
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
     match place.provider {
+        Provider::Github => Some(Box::new(super::github::Webhooks::new(place))),
         Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
+        Provider::BitbucketCloud => Some(Box::new(super::bitbucket_cloud::BitbucketCloud::new(place))),
+        Provider::BitbucketDataCenter => Some(Box::new(super::bitbucket_data_center::BitbucketDataCenter::new(place))),
         Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
         _ => None,
     }

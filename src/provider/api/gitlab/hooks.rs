@@ -9,6 +9,7 @@
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::project::{Project, encoded};
@@ -262,7 +263,7 @@ impl Hooks for GitlabHooks {
     fn test(&self, ask: &dyn Ask, hook: &Hook) -> Result<(), Failure> {
         let answer = self.project.send_post(ask, &Self::path(hook, "/test/push_events"), None)?;
         match answer.status {
-            200..=299 => Ok(()),
+            200..=299 => answer.json::<IgnoredAny>().map(drop),
             422 => Err(Failure::State(format!("GitLab's test delivery failed: {}", refusal::words(&answer)))),
             _ => Err(self.project.refused(ask, &answer, NEEDS)),
         }
@@ -284,7 +285,7 @@ impl Hooks for GitlabHooks {
         let path = Self::path(hook, &format!("/events/{}/resend", encoded(&attempt.id)));
         let answer = self.project.send_post(ask, &path, None)?;
         match answer.status {
-            200..=299 => Ok(()),
+            200..=299 => answer.json::<IgnoredAny>().map(drop),
             422 => Err(Failure::State(format!("GitLab does not send it again: {}", refusal::words(&answer)))),
             _ => Err(self.project.refused(ask, &answer, NEEDS)),
         }
