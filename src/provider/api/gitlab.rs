@@ -246,7 +246,8 @@ impl Api for Gitlab {
             200 | 201 => answer.json::<JobStatus>().map(drop),
             // It is in this state already.
             400 if said.contains("Cannot transition status") => Ok(()),
-            409 => Err(Failure::Provider(said)),
+            // Two at once: the next one may do.
+            409 if said.contains("in progress") => Err(Failure::Provider(said)),
             _ => Err(self.project.refused(ask, &answer, STATUS_NEEDS)),
         }
     }

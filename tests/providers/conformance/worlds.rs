@@ -28,7 +28,9 @@ fn github() -> Option<World> {
 // -
 
 fn gitlab() -> Option<World> {
-    let make = |plain| Scm::new(Provider::Gitlab, "https://gitlab.example/api/v4", Box::<Gitlab>::default(), plain);
+    let make = |plain| {
+        Scm::new(Provider::Gitlab, "https://gitlab.example/api/v4", Box::<scm::gitlab::Gitlab>::default(), plain)
+    };
     Some(World { provider: Provider::Gitlab, make, lacks: &[] })
 }
 

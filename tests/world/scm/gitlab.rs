@@ -415,7 +415,8 @@ fn set_status(plain: &mut Plain, asked: &Asked, sha: &str) -> Reply {
     if !["pending", "running", "success", "failed", "canceled", "skipped"].contains(&state.as_str()) {
         return Reply::new(400, json!({ "error": "state does not have a valid value" }));
     }
-    if sha.len() != 40 {
+    let is = |branch: &str| plain.git.tip(branch).as_deref() == Some(sha);
+    if !plain.proposals.iter().any(|it| it.head_commit == sha || is(&it.head) || is(&it.base)) {
         return Reply::no(404, "404 Commit Not Found");
     }
     let context = text("name").or_else(|| text("context")).unwrap_or_else(|| "default".to_owned());
