@@ -3,6 +3,8 @@
 //! The rule is convergence: look, compare by URL, mend what differs, remove what is there twice, add what is missing; a
 //! second run changes nothing. Providers do not do it for us: GitHub, GitLab and Gitea take the same hook twice.
 
+pub mod plan;
+
 use std::fmt;
 
 use jiff::Timestamp;
