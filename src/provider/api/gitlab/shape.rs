@@ -337,15 +337,15 @@ pub(super) struct About {
 }
 
 impl About {
-    /// The reason, if it is the project.
-    pub(super) fn failure(self, path: &str) -> Option<Failure> {
+    /// The reason, if it is the project; `requests` if it was asked about its merge requests.
+    pub(super) fn failure(self, path: &str, requests: bool) -> Option<Failure> {
         if let Some(day) = self.marked_for_deletion_on {
             return Some(Failure::Archived(format!("it is going to be deleted on {}", shown(&day, SHOWN))));
         }
         if self.archived == Some(true) {
             return Some(Failure::Archived("it takes no changes until it is unarchived in its settings".to_owned()));
         }
-        if self.merge_requests_enabled == Some(false) {
+        if requests && self.merge_requests_enabled == Some(false) {
             return Some(Failure::Unsupported("merge requests are switched off in the project's settings".to_owned()));
         }
         let now = self.path_with_namespace?;
