@@ -1,15 +1,18 @@
 //! Requests to one project: where they go, page by page, and what a refusal means.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::refusal;
-use super::shape::About;
+use crate::provider::api::failure::shown;
 use crate::provider::api::{Answer, Ask, Failure, Method, Place, Request};
 
 /// What stands in a segment or a value as it is.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Most characters of what it says of the project.
+const SHOWN: usize = 200;
 /// As many as GitLab gives.
 const PER_PAGE: usize = 100;
 
@@ -196,5 +199,32 @@ fn next_page(answer: &Answer, page: u64, count: usize, size: usize) -> Option<u6
     match answer.header("x-next-page") {
         Some(next) => next.trim().parse().ok().filter(|next| *next > page),
         None => (count >= size).then(|| page.saturating_add(1)),
+    }
+}
+
+/// A project, as far as it may be the reason why something is refused.
+#[derive(Debug, Deserialize)]
+struct About {
+    path_with_namespace: Option<String>,
+    archived: Option<bool>,
+    marked_for_deletion_on: Option<String>,
+    merge_requests_enabled: Option<bool>,
+}
+
+impl About {
+    /// The reason, if it is the project; `requests` if it was asked about its merge requests.
+    fn failure(self, path: &str, requests: bool) -> Option<Failure> {
+        if let Some(day) = self.marked_for_deletion_on {
+            return Some(Failure::Archived(format!("it is going to be deleted on {}", shown(&day, SHOWN))));
+        }
+        if self.archived == Some(true) {
+            return Some(Failure::Archived("it takes no changes until it is unarchived in its settings".to_owned()));
+        }
+        if requests && self.merge_requests_enabled == Some(false) {
+            return Some(Failure::Unsupported("merge requests are switched off in the project's settings".to_owned()));
+        }
+        let now = self.path_with_namespace?;
+        (!now.eq_ignore_ascii_case(path))
+            .then(|| Failure::Moved(format!("its path is {} now; name it so", shown(&now, SHOWN))))
     }
 }

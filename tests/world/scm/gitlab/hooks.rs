@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::Asked;
 use super::super::plain::{Attempt, Hook, Plain};
-use super::{Gitlab, PROJECT, Reply, answers, page, page_of};
+use super::reply::{Reply, page, page_of};
+use super::{Gitlab, PROJECT, answers};
 
 /// Every kind of event.
 const EVENTS: [&str; 18] = [
