@@ -38,7 +38,7 @@ impl World {
             git.commit("topic");
         });
         let mut plain = Plain::new(Box::new(git.clone()));
-        plain.owner = "acme/platform".to_owned();
+        "acme/platform".clone_into(&mut plain.owner);
         let scm = Scm::new(Provider::Gitlab, ROOT, Box::new(gitlab), plain);
         let api = api::of(scm.place());
         Self { git, scm, api }

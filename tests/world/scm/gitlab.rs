@@ -185,7 +185,7 @@ impl Gitlab {
         let (title, draft) = answers::split_title(&title);
         let (head, base) = (text("source_branch").unwrap(), text("target_branch").unwrap());
         match plain.open(by, &head, &base, &title, &body, draft, true) {
-            Err(no) => refused(no),
+            Err(no) => refused(&no),
             Ok(number) => {
                 commands::carry_out(plain, number, by, &commands);
                 Reply::new(201, self.shown(plain, number))
@@ -261,7 +261,7 @@ impl Gitlab {
             }
         })();
         match done {
-            Err(no) => refused(no),
+            Err(no) => refused(&no),
             Ok(()) => Reply::new(200, self.shown(plain, number)),
         }
     }
@@ -277,7 +277,7 @@ impl Gitlab {
         };
         let message = body["merge_commit_message"].as_str().unwrap_or("Merge branch");
         match plain.merge(number, body["sha"].as_str(), method, message, delete) {
-            Err(no) => refused(no),
+            Err(no) => refused(&no),
             Ok(commit) => {
                 if method == "rebase" {
                     plain.proposal_mut(number).unwrap().head_commit = commit;
@@ -313,8 +313,8 @@ fn find_project(plain: &Plain, asked: &Asked, id: &str, rest: &[&str]) -> Option
     if asked.method != "GET" {
         return Some(Reply::no(405, "Non GET methods are not allowed for moved projects"));
     }
-    let rest = rest.iter().map(|part| format!("/{part}")).collect::<String>();
-    let to = format!("https://gitlab.example.com/api/v4/projects/{PROJECT}{rest}");
+    let slash = if rest.is_empty() { "" } else { "/" };
+    let to = format!("https://gitlab.example.com/api/v4/projects/{PROJECT}{slash}{}", rest.join("/"));
     let mut reply = Reply::no(301, &format!("This resource has been moved permanently to {to}"));
     reply.headers.push(("location".to_owned(), to));
     Some(reply)

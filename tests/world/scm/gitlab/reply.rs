@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::super::Asked;
 use super::super::plain::{Plain, Refused};
 
+type Headers = Vec<(String, String)>;
+
 /// An answer on its way: status, body, headers of its own.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Value,
-    pub(super) headers: Vec<(String, String)>,
+    pub(super) headers: Headers,
 }
 
 impl Reply {
@@ -28,7 +30,7 @@ impl Reply {
 }
 
 /// What a refusal of the world is here.
-pub(super) fn refused(refused: Refused) -> Reply {
+pub(super) fn refused(refused: &Refused) -> Reply {
     match refused {
         Refused::NoSuchProposal => Reply::no(404, "404 Not found"),
         Refused::NoSuchBranch(_) => Reply::new(400, json!({ "message": { "source_branch": ["does not exist"] } })),
@@ -54,7 +56,7 @@ pub(super) fn refused(refused: Refused) -> Reply {
 }
 
 /// The headers of the rate limit, or of one that is used up.
-pub(super) fn limited(plain: &mut Plain) -> Result<Vec<(String, String)>, Vec<(String, String)>> {
+pub(super) fn limited(plain: &mut Plain) -> Result<Headers, Headers> {
     let Some((left, reset)) = plain.rate else { return Ok(Vec::new()) };
     let pair = |name: &str, value: String| (name.to_owned(), value);
     if left == 0 && plain.now < reset {
