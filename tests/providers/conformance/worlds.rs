@@ -29,7 +29,10 @@ fn github() -> Option<World> {
 // -
 
 fn gitlab() -> Option<World> {
-    None
+    let make = |plain| {
+        Scm::new(Provider::Gitlab, "https://gitlab.example/api/v4", Box::<scm::gitlab::Gitlab>::default(), plain)
+    };
+    Some(World { provider: Provider::Gitlab, make, lacks: &[] })
 }
 
 // -
