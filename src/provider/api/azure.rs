@@ -80,10 +80,10 @@ impl Azure {
 
     /// Without what takes a request of its own.
     fn listed(&self, mut all: Vec<PullRequest>) -> Vec<Proposal> {
-        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.pull_request_id));
-        all.dedup_by_key(|it| it.pull_request_id);
+        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.number));
+        all.dedup_by_key(|it| it.number);
         let proposal = |it: PullRequest| {
-            let page = self.at.page(it.pull_request_id);
+            let page = self.at.page(it.number);
             it.proposal(page, None, Vec::new())
         };
         all.into_iter().map(proposal).collect()
@@ -143,7 +143,7 @@ impl Api for Azure {
         });
         let url = self.at.repository("/pullrequests");
         let made: PullRequest = self.at.send(ask, Method::Post, &url, Some(wish), CONTRIBUTE)?.json()?;
-        let page = self.at.page(made.pull_request_id);
+        let page = self.at.page(made.number);
         Ok(made.proposal(page, None, Vec::new()))
     }
 

@@ -18,7 +18,8 @@ pub(super) struct Page<T> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PullRequest {
-    pub(super) pull_request_id: u64,
+    #[serde(rename = "pullRequestId")]
+    pub(super) number: u64,
     #[serde(default)]
     status: String,
     created_by: Option<Identity>,
@@ -188,7 +189,7 @@ impl PullRequest {
         let reviews = self.reviews(minimum);
         let author = self.created_by.as_ref().and_then(|by| by.display_name.clone().or_else(|| by.unique_name.clone()));
         Proposal {
-            number: self.pull_request_id,
+            number: self.number,
             url: page,
             state,
             draft: self.is_draft(),
