@@ -14,6 +14,7 @@ mod bitbucket;
 mod conformance;
 mod events;
 mod github;
+mod github;
 mod github_hooks;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
