@@ -14,7 +14,6 @@ mod bitbucket;
 mod conformance;
 mod events;
 mod github;
-mod github;
 mod github_hooks;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
