@@ -2,7 +2,6 @@
 
 use yardarm::provider::Provider;
 
-use crate::scm::azure;
 use crate::scm::plain::Plain;
 use crate::scm::{self, Scm};
 
