@@ -273,6 +273,8 @@ fn an_older_server_is_asked_in_its_own_version() {
         .collect();
     assert_eq!(versions[..3], ["7.1 400", "7.0 400", "6.0 200"]);
     assert!(versions[3..].iter().all(|it| it.starts_with("6.0 20")), "it is remembered: {versions:?}");
+    stage.status(CheckState::Success).unwrap();
+    assert_eq!(stage.read().checks.len(), 1, "statuses were not released then, which is said");
     let stage = Stage::of(Azure { newest: "4.1" });
     assert!(matches!(stage.api.read(&stage.scm, 1), Err(Failure::Unsupported(why)) if why.contains("4.1")));
 }

@@ -79,6 +79,8 @@ impl Dialect for Azure {
 impl Azure {
     fn said(&self, plain: &mut Plain, asked: &Asked) -> Said {
         let version = asked.parameter("api-version").unwrap_or("none");
+        let (version, preview) =
+            version.split_once("-preview").map_or((version, false), |(version, _)| (version, true));
         if version > self.newest {
             let said = format!(
                 "The requested REST API version of {version} is out of range for this server. The latest REST API version \
@@ -88,6 +90,13 @@ impl Azure {
             return Err(Error(400, "VssVersionOutOfRangeException", said));
         }
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
+        if !preview && version < "7.0" && path.last() == Some(&"statuses") {
+            let said = format!(
+                "The requested version \"{version}\" of the resource is under preview. The -preview flag must be supplied in \
+                 the api-version for such requests. For example: \"{version}-preview\""
+            );
+            return Err(Error(400, "VssInvalidPreviewVersionException", said));
+        }
         match path.as_slice() {
             ["_apis", "hooks", rest @ ..] => hooks::answer(plain, asked, rest),
             [project, "_apis", "git", rest @ ..] => {
