@@ -25,11 +25,13 @@ pub(super) const REPOSITORY_ID: &str = "fde2d21f-13b9-4864-a995-83329045289a";
 pub struct Azure {
     /// The newest version of the API that the server takes: `7.1` of Services.
     pub newest: &'static str,
+    /// The policy of `main` allows nothing but squash merges.
+    pub squash_only: bool,
 }
 
 impl Azure {
     pub fn services() -> Self {
-        Self { newest: "7.1" }
+        Self { newest: "7.1", squash_only: false }
     }
 }
 
@@ -115,7 +117,7 @@ impl Azure {
 
     fn git(&self, plain: &mut Plain, asked: &Asked, path: &[&str]) -> Said {
         match path {
-            ["policy", "configurations"] => pulls::policies(plain, asked),
+            ["policy", "configurations"] => pulls::policies(plain, asked, self.squash_only),
             ["repositories", repository, rest @ ..] => {
                 let known = *repository == REPOSITORY_ID
                     || plain.renamed_to.as_deref().unwrap_or(&plain.repository) == *repository;
@@ -140,7 +142,7 @@ impl Azure {
                     );
                     return Err(Error(403, "GitNeedsPermissionException", said));
                 }
-                pulls::answer(plain, asked, rest, &person.name)
+                pulls::answer(plain, asked, rest, &person.name, self.squash_only)
             }
             _ => Err(stray(asked)),
         }

@@ -165,7 +165,7 @@ impl Refusal {
         if self.is("GitPullRequestNotEditableException", "TF401181") {
             return Failure::State(said);
         }
-        if self.is("GitRepositoryDisabledException", "is disabled") {
+        if self.is("GitRepositoryDisabledException", "is disabled") && self.message.contains("epository") {
             return Failure::Archived(said);
         }
         if self.is("VssVersionOutOfRangeException", "out of range for this server") {

@@ -295,25 +295,6 @@ impl Iteration {
     }
 }
 
-/// `PolicyConfiguration`, of which only the number of approvals is used.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Policy {
-    is_enabled: Option<bool>,
-    is_blocking: Option<bool>,
-    is_deleted: Option<bool>,
-    settings: Option<serde_json::Value>,
-}
-
-impl Policy {
-    /// How many approvals it asks for.
-    pub(super) fn minimum(&self) -> Option<u32> {
-        let holds = self.is_enabled == Some(true) && self.is_blocking == Some(true) && self.is_deleted != Some(true);
-        let number = self.settings.as_ref()?.get("minimumApproverCount")?.as_u64()?;
-        u32::try_from(number).ok().filter(|number| holds && *number > 0)
-    }
-}
-
 /// `GitPullRequestCommentThread`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
