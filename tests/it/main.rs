@@ -28,6 +28,7 @@ mod packaging;
 mod process;
 mod state;
 mod validate;
+mod webhook_command;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;

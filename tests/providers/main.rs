@@ -12,11 +12,11 @@
 mod azure;
 mod bitbucket;
 mod conformance;
-mod github;
 mod events;
 mod github;
 mod github_hooks;
 mod gitlab;
+mod hooks_plan;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;
