@@ -198,7 +198,7 @@ impl Book {
                     record.changed = before.changed;
                 }
                 effects.retain(|(_, effect)| *effect == Effect::Read);
-                if differs(&before, &record) {
+                if differs(before.clone(), &record) {
                     effects.insert((id.clone(), Effect::Tell));
                 }
             }
@@ -267,7 +267,7 @@ impl Book {
         (record.seen, record.history, record.opened_by) = (gone.seen, gone.history, gone.opened_by);
         let what = "seen again at the provider".to_owned();
         history::note(&mut record.history, Entry { at: now, source: Source::Provider, by: None, what });
-        self.put(record);
+        self.begin(record);
     }
 
     /// Which environment it would change: a branch environment tells its base; else the only one of the branch, or the

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use super::record::{Entry, Source, same_commit};
 use super::report;
 use crate::limits;
-use crate::provider::api::{Check, CheckState, Proposal, State};
+use crate::provider::api::{Check, CheckState, Proposal, Reviews, State};
 
 /// What is different, in the order in which it will have happened: (when, what).
 pub(super) fn differences(old: Option<&Proposal>, new: &Proposal, now: Timestamp) -> Vec<(Timestamp, String)> {
     let past = |at: Option<Timestamp>| at.filter(|at| *at <= now).unwrap_or(now);
     let mut told = Vec::new();
-    let begun = Proposal { reviews: Default::default(), checks: Vec::new(), state: State::Open, ..new.clone() };
+    let begun = Proposal { reviews: Reviews::default(), checks: Vec::new(), state: State::Open, ..new.clone() };
     if old.is_none() {
         let draft = if new.draft { ", a draft" } else { "" };
         told.push((past(new.created), format!("opened as #{}{draft}", new.number)));

@@ -106,16 +106,16 @@ pub fn step(record: Record, event: Event, now: Timestamp) -> Step {
     let before = record.clone();
     let mut turn = Turn { record, effects: BTreeSet::new(), now };
     turn.take(event);
-    if differs(&before, &turn.record) {
+    if differs(before, &turn.record) {
         turn.effects.insert(Effect::Tell);
     }
     Step { record: turn.record, effects: turn.effects.into_iter().collect() }
 }
 
 /// Whether there is something to tell: not that it was looked at, or is going to be.
-pub(super) fn differs(before: &Record, after: &Record) -> bool {
-    let Record { stale, prompted, read, missed, checking, .. } = before.clone();
-    Record { stale, prompted, read, missed, checking, ..after.clone() } != *before
+pub(super) fn differs(before: Record, after: &Record) -> bool {
+    let Record { read, stale, prompted, missed, checking, .. } = *after;
+    Record { read, stale, prompted, missed, checking, ..before } != *after
 }
 
 /// An event on its way into a record.
@@ -137,7 +137,7 @@ impl Turn {
             Event::Hinted { .. } => self.read_again(Source::Webhook),
             Event::Moved { head: true, commit } => self.head_moved(commit),
             Event::Moved { head: false, commit } => self.base_moved(commit.is_none()),
-            Event::Done { by, what } => self.done(by, what),
+            Event::Done { by, what } => self.done(by, &what),
             Event::Served { commit, at } => self.served(commit, at),
             Event::Succeeded { by } => {
                 if by != self.record.id && self.record.state != State::Live {
@@ -338,8 +338,8 @@ impl Turn {
         }
     }
 
-    fn done(&mut self, by: Arc<str>, what: String) {
-        let what = super::history::shown(&what);
+    fn done(&mut self, by: Arc<str>, what: &str) {
+        let what = super::history::shown(what);
         note(&mut self.record.history, Entry { at: self.now, source: Source::Person, by: Some(by), what });
         self.read_again(Source::Person);
     }

@@ -8,6 +8,7 @@
 //! ends of lines. Anybody can write one, so it proves nothing: it only says under which id a proposal is kept, and one that
 //! names two ids, or an id that belongs to another proposal ([`super::book`]), says nothing.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::record::{Id, is_id};
@@ -52,8 +53,8 @@ pub fn of_comment(id: &str) -> String {
 /// A description without the marker that [`Marker::put`] put there, for people.
 #[must_use]
 pub fn without(description: &str) -> &str {
-    let marked = description.trim_start().strip_prefix("<!--").and_then(|rest| rest.split_once("-->"));
-    match marked {
+    let parts = description.trim_start().strip_prefix("<!--").and_then(|rest| rest.split_once("-->"));
+    match parts {
         Some((marker, rest)) if marker.trim_start().starts_with(NAME) => rest.trim_start(),
         _ => description,
     }
@@ -112,7 +113,7 @@ fn encoded(name: &str) -> String {
         if (byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')) && !doubled {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02x}"));
+            _ = write!(encoded, "%{byte:02x}");
         }
     }
     // Before the end of the comment stands no dash.

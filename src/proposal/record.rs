@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::limits;
 use crate::provider::api::{Failure, Proposal};
 
 /// Id of a record: 16 hexadecimal digits, which the marker in the description carries ([`super::marker`]); of a proposal
@@ -111,6 +112,21 @@ impl Record {
         record.number = Some(proposal.number);
         record.since = proposal.created.filter(|at| *at <= now).unwrap_or(now);
         record
+    }
+
+    /// The same without the long texts of others, which come again with the next look.
+    #[must_use]
+    pub fn short(&self) -> Self {
+        let mut short = self.clone();
+        if let Some(seen) = &mut short.seen {
+            // The marker stands at the beginning.
+            seen.body = seen.body.chars().take(limits::PROPOSAL_SHORT_CHARACTERS).collect();
+            seen.title = seen.title.chars().take(limits::PROPOSAL_SHORT_CHARACTERS).collect();
+            seen.checks.clear();
+        }
+        let middle = short.history.len().saturating_sub(limits::PROPOSAL_HISTORY_FIRST);
+        short.history.drain(limits::PROPOSAL_HISTORY_FIRST.min(middle)..middle);
+        short
     }
 
     /// Whether it stands, or is going to stand, at the provider as an open one.

@@ -66,6 +66,7 @@ pub(super) struct Content {
     pub(super) fetches: Vec<(Arc<str>, Fetch)>,
     pub(super) events: Vec<audit::Event>,
     pub(super) intents: Vec<audit::Pending>,
+    pub(super) proposals: Vec<crate::proposal::Record>,
 }
 
 #[derive(Debug, Clone)]
@@ -194,6 +195,7 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
             Kind::Delivery => content.deliveries.extend(record::delivery(payload)),
             Kind::Event => content.events.extend(record::read::<audit::Event>(payload)),
             Kind::Pending => content.intents.extend(record::read::<audit::Pending>(payload)),
+            Kind::Proposal => content.proposals.extend(record::read::<crate::proposal::Record>(payload)),
             Kind::Fetch(storage) => content.fetches.extend(record::fetch(payload).map(|fetch| (storage, fetch))),
             Kind::Manifest(place) => match manifests.last_mut() {
                 Some((last, whole)) if *last == place => whole.extend_from_slice(payload),
@@ -249,6 +251,7 @@ impl Engine {
             }
         }
         self.write_audit(&mut batch, pending);
+        self.write_proposals(&mut batch, pending);
         for (place, manifest) in &pending.manifests {
             let parts = manifest.as_ref().map(|m| record::manifest_parts(place, m)).unwrap_or_default();
             let prefix = record::manifest_prefix(place);
@@ -304,6 +307,25 @@ impl Engine {
             for (refused, most) in [(false, limits::AUDIT_KEPT), (true, limits::AUDIT_REFUSALS_KEPT)] {
                 self.drop_oldest(batch, &record::event_prefix(storage, refused), most);
             }
+        }
+    }
+
+    /// One that is too large even without what others wrote is not kept: what was kept of it before would be older. The
+    /// number of records is the tracker's to bound, which says what it forgets; the bound here is for what it never said.
+    fn write_proposals(&mut self, batch: &mut sled::Batch, pending: &Pending) {
+        for ((storage, id), record) in &pending.proposals {
+            let key = record::proposal_key(storage, id);
+            let payload =
+                record.as_ref().and_then(|record| record::json(&**record).or_else(|| record::json(&record.short())));
+            match payload {
+                Some(payload) => self.insert(batch, key, &payload),
+                None if self.index.contains_key(&key) => self.remove(batch, &key),
+                None => {}
+            }
+        }
+        let storages: BTreeSet<&Arc<str>> = pending.proposals.keys().map(|(storage, _)| storage).collect();
+        for storage in storages {
+            self.drop_oldest(batch, &record::proposal_prefix(storage), limits::PROPOSALS_STORED);
         }
     }
 

@@ -1,7 +1,8 @@
 //! What makes a restart fast and a history visible; never the truth (I1).
 //!
 //! The store keeps the record of the last deliveries and of the last writes; of each environment, where its last good
-//! state stands in the mirror; and of each storage, when its remote was last reached. All of it is written behind:
+//! state stands in the mirror; and of each storage, when its remote was last reached and what was known of its merge
+//! proposals. All of it is written behind:
 //! whoever hands something in never waits for a disk, but who is about to push a write, which has to be found again
 //! after a crash ([`Store::put_pending`]). All of it is read once, when the store is opened. Deleting or damaging the directory costs history and time: flags come from Git.
 //!
@@ -28,6 +29,7 @@ use tokio::sync::Notify;
 
 use self::engine::Engine;
 use crate::ingest::Delivery;
+use crate::proposal::{self, Record};
 use crate::{audit, limits};
 
 /// Where the last good state of an environment stands in the mirror.
@@ -118,6 +120,8 @@ struct Pending {
     intents: HashMap<Arc<str>, audit::Pending>,
     /// By id; whether the intent goes with it.
     events: HashMap<Arc<str>, (Arc<audit::Event>, bool)>,
+    /// By storage and id; nothing for one that is forgotten.
+    proposals: HashMap<(Arc<str>, proposal::Id), Option<Arc<Record>>>,
     /// Records that were not taken because too many waited.
     dropped: u64,
 }
@@ -129,6 +133,7 @@ impl Pending {
             && self.fetches.is_empty()
             && self.intents.is_empty()
             && self.events.is_empty()
+            && self.proposals.is_empty()
     }
 }
 
@@ -141,6 +146,8 @@ pub struct Remembered {
     pub events: Vec<audit::Event>,
     /// Writes whose end is not known.
     pub intents: Vec<audit::Pending>,
+    /// Proposals of all storages as they were last known, in no order. The provider knows them better.
+    pub proposals: Vec<Record>,
 }
 
 impl Store {
@@ -151,8 +158,12 @@ impl Store {
         let store = Self::with(engine, content.manifests.into_iter().collect());
         let known = |fetch: Fetch| Known { written: Some(fetch.at), fetch };
         lock(&store.inner.fetches).extend(content.fetches.into_iter().map(|(storage, fetch)| (storage, known(fetch))));
-        let remembered =
-            Remembered { deliveries: content.deliveries, events: content.events, intents: content.intents };
+        let remembered = Remembered {
+            deliveries: content.deliveries,
+            events: content.events,
+            intents: content.intents,
+            proposals: content.proposals,
+        };
         (store, remembered, opened)
     }
 
@@ -251,6 +262,27 @@ impl Store {
             pending.dropped = pending.dropped.saturating_add(1);
         } else {
             pending.events.insert(event.id.clone(), (event, done));
+        }
+        drop(pending);
+        self.inner.bell.notify_one();
+    }
+
+    /// Hands in the newest state of a proposal. One that is not kept is found again at the provider.
+    pub fn put_proposal(&self, record: Arc<Record>) {
+        self.proposal((record.storage.clone(), record.id.clone()), Some(record));
+    }
+
+    /// A proposal is forgotten.
+    pub fn forget_proposal(&self, storage: &str, id: &str) {
+        self.proposal((storage.into(), id.into()), None);
+    }
+
+    fn proposal(&self, key: (Arc<str>, proposal::Id), record: Option<Arc<Record>>) {
+        let mut pending = lock(&self.inner.pending);
+        if pending.proposals.len() >= limits::STORE_PENDING && !pending.proposals.contains_key(&key) {
+            pending.dropped = pending.dropped.saturating_add(1);
+        } else {
+            pending.proposals.insert(key, record);
         }
         drop(pending);
         self.inner.bell.notify_one();

@@ -6,6 +6,7 @@
 //! f <storage>                                                JSON of the last fetch that succeeded
 //! a <storage> 00 <w or r> <at, microseconds, big endian> <id>  JSON of the record of a write; r: it was refused
 //! p <storage> 00 <at, microseconds, big endian> <id>         JSON of a write whose end is not known
+//! o <storage> 00 <id>                                        JSON of the record of a proposal
 //! s                                                          the seal
 //! ```
 //!
@@ -39,6 +40,8 @@ pub(super) enum Kind {
     Event,
     /// A write whose end is not known.
     Pending,
+    /// The record of a proposal.
+    Proposal,
     /// The seal.
     Seal,
 }
@@ -56,6 +59,7 @@ pub(super) fn kind(key: &[u8]) -> Option<Kind> {
         b'f' => Some(Kind::Fetch(name(rest)?)),
         b'a' => Some(Kind::Event),
         b'p' => Some(Kind::Pending),
+        b'o' => Some(Kind::Proposal),
         b's' if rest.is_empty() => Some(Kind::Seal),
         _ => None,
     }
@@ -173,7 +177,17 @@ pub(super) fn pending_key(event: &Event) -> Vec<u8> {
     [b"p", event.storage.as_bytes(), b"\0", &age(event.at), event.id.as_bytes()].concat()
 }
 
-/// A record of a write; none if it is too large to keep.
+/// What the keys of a storage's proposals begin with.
+pub(super) fn proposal_prefix(storage: &str) -> Vec<u8> {
+    [b"o", storage.as_bytes(), b"\0"].concat()
+}
+
+/// Where the record of a proposal is stored.
+pub(super) fn proposal_key(storage: &str, id: &str) -> Vec<u8> {
+    [&proposal_prefix(storage)[..], id.as_bytes()].concat()
+}
+
+/// A record of a write or of a proposal; none if it is too large to keep.
 pub(super) fn json(record: &impl Serialize) -> Option<Vec<u8>> {
     serde_json::to_vec(record).ok().filter(|json| json.len() <= limits::STORE_VALUE_BYTES)
 }

@@ -349,3 +349,99 @@ fn records_of_writes_are_bounded_and_none_is_too_large() {
     assert_eq!((done.len(), refused.len()), (limits::AUDIT_KEPT, 20));
     assert!(done.iter().any(|event| event.more_changes == limits::AUDIT_CHANGES - 1));
 }
+
+fn proposal(number: u64, body: &str) -> Record {
+    let said = crate::provider::api::Proposal {
+        number,
+        title: "Show it to more people".to_owned(),
+        body: body.to_owned(),
+        head: Some(format!("topic-{number}")),
+        base: "main".to_owned(),
+        ..Default::default()
+    };
+    let (storage, now) = ("flags".into(), Timestamp::from_second(5).unwrap());
+    let record = Record::found(&storage, proposal::record::id_of_number(&storage, number), &said, now);
+    proposal::step(record, proposal::Event::Read(Box::new(said)), now).record
+}
+
+fn proposals(remembered: Remembered) -> Vec<Record> {
+    let mut all = remembered.proposals;
+    all.sort_by_key(|record| record.number);
+    all
+}
+
+#[test]
+fn proposals_are_kept_replaced_and_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    for number in 1..=3 {
+        store.put_proposal(Arc::new(proposal(number, "why")));
+    }
+    store.flush();
+    let other = Record { trouble: Some(crate::provider::api::Failure::Lost("x".to_owned())), ..proposal(2, "why") };
+    store.put_proposal(Arc::new(other.clone()));
+    store.forget_proposal("flags", &proposal(3, "").id);
+    store.forget_proposal("flags", "0000000000000000");
+    store.close();
+    let (_, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(proposals(remembered), [proposal(1, "why"), other]);
+}
+
+#[test]
+fn a_proposal_that_is_too_large_is_kept_without_its_long_texts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    store.put_proposal(Arc::new(proposal(1, "why")));
+    store.flush();
+    store.put_proposal(Arc::new(proposal(1, &"ä".repeat(100_000))));
+    let mut larger = proposal(2, "why");
+    larger.base = "b".repeat(limits::STORE_VALUE_BYTES).into();
+    store.put_proposal(Arc::new(larger));
+    store.close();
+    let (_, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    let kept = proposals(remembered);
+    assert_eq!(kept.len(), 1);
+    let body = &kept[0].seen.as_ref().unwrap().body;
+    assert_eq!(body.chars().count(), limits::PROPOSAL_SHORT_CHARACTERS);
+    assert_eq!(kept[0].short(), kept[0]);
+}
+
+#[test]
+fn proposals_are_bounded_whatever_was_forgotten_to_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    let all = u64::try_from(limits::PROPOSALS_STORED).unwrap() + 20;
+    for number in 1..=all {
+        store.put_proposal(Arc::new(proposal(number, "")));
+        if number % 2_000 == 0 {
+            store.flush();
+        }
+    }
+    store.close();
+    let (_, remembered, opened) = Store::open(directory.path());
+    assert_eq!((opened, remembered.proposals.len()), (Opened::Existing, limits::PROPOSALS_STORED));
+}
+
+#[test]
+fn damage_takes_proposals_all_or_none() {
+    let (mut whole, mut none) = (0, 0);
+    for (what, damage) in damages() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let (store, ..) = Store::open(directory.path());
+        let good: Vec<Record> = (1..=5).map(|number| proposal(number, "why")).collect();
+        good.iter().for_each(|record| store.put_proposal(Arc::new(record.clone())));
+        store.close();
+        damage(directory.path());
+        let (_, remembered, opened) = Store::open(directory.path());
+        match opened {
+            Opened::Existing => assert_eq!(proposals(remembered), good, "{what}"),
+            Opened::Rebuilt { .. } => assert!(remembered.proposals.is_empty(), "{what}"),
+            ref other => panic!("{what}: {other:?}"),
+        }
+        if opened == Opened::Existing { whole += 1 } else { none += 1 }
+    }
+    assert!(none >= 25, "{whole} and {none}");
+}

@@ -131,6 +131,7 @@ pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
         Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
         Provider::BitbucketCloud => Some(Box::new(super::bitbucket_cloud::BitbucketCloud::new(place))),
         Provider::BitbucketDataCenter => Some(Box::new(super::bitbucket_data_center::BitbucketDataCenter::new(place))),
+        Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
         _ => None,
     }
 }
