@@ -49,3 +49,7 @@ mod signals;
 mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
+#[path = "../world/scm/mod.rs"]
+mod scm;
+#[path = "../world/scm_http.rs"]
+mod scm_http;
