@@ -18,6 +18,7 @@ mod github;
 mod github_hooks;
 mod github_recorded;
 mod gitlab;
+mod hooks_plan;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;
