@@ -107,10 +107,14 @@ impl Told for Booked {
 }
 
 /// Keeps records in the store, behind.
-pub(super) struct Kept(#[expect(dead_code, reason = "until the store takes records")] pub(super) Store);
+pub(super) struct Kept(pub(super) Store);
 
 impl Keep for Kept {
-    fn keep(&self, _: &Arc<Record>) {}
+    fn keep(&self, record: &Arc<Record>) {
+        self.0.put_proposal(record.clone());
+    }
 
-    fn forget(&self, _: &str, _: &str) {}
+    fn forget(&self, storage: &str, id: &str) {
+        self.0.forget_proposal(storage, id);
+    }
 }
