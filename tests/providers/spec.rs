@@ -77,9 +77,13 @@ impl Spec {
         if matches!(answer.status, 204 | 304) {
             return vec![Wrong::new(Part::Answer(String::new()), "a body where there is none")];
         }
-        let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
             return vec![Wrong::new(Part::Answer(String::new()), "no JSON")];
         };
+        // Azure describes its lists as bare; they come as `{"count", "value"}`, as recorded.
+        if self.provider == Provider::Azure && body["count"].is_u64() && body["value"].is_array() {
+            body = body["value"].take();
+        }
         self.body_wrong(operation, &format!("{}", answer.status), response, Some(&body)).unwrap_or_default()
     }
 

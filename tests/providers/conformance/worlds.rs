@@ -2,6 +2,7 @@
 
 use yardarm::provider::Provider;
 
+use crate::scm::azure;
 use crate::scm::plain::Plain;
 use crate::scm::{self, Scm};
 
@@ -51,7 +52,8 @@ fn bitbucket_data_center() -> Option<World> {
 // -
 
 fn azure() -> Option<World> {
-    None
+    let make = |plain| Scm::new(Provider::Azure, azure::ROOT, Box::new(azure::Azure::services()), plain);
+    Some(World { provider: Provider::Azure, make, lacks: &[] })
 }
 
 // -

@@ -112,6 +112,11 @@ const KNOWN: &[Gap] = &[
     (&[Azure], "*", "*", Of::Status(403), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(404), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(409), "the document describes successes only"),
+    (&[Azure], "POST", "/pullrequests", Of::Status(201), "every 200 is described, what is made is answered 201"),
+    (&[Azure], "POST", "/statuses", Of::Status(201), "every 200 is described, what is made is answered 201"),
+    (&[Azure], "GET", "/policy/configurations", Of::Answer("/*"), "settings are described as text, and are an object"),
+    (&[Azure], "*", "*", Of::Answer("/_links/self"), "links are described inside of `links`, and recorded beside"),
+    (&[Azure], "GET", "*", Of::Answer("/*/_links/self"), "links are described inside of `links`, and recorded beside"),
     // Gitea and Forgejo.
     (&[Gitea], "*", "*", Of::Status(307), "renamed repositories, as recorded"),
     (&[Gitea, Forgejo], "*", "*", Of::Answer("**/username"), "people have it beside `login`, as recorded"),
