@@ -21,7 +21,7 @@ use super::world::{DEADLINE, ENVIRONMENT, Plan, Pushed, STORAGE, World, asking};
 use crate::scm::git::Git;
 use crate::scm::gitea::Flavour;
 use crate::scm::github::Github;
-use crate::scm::plain::Plain;
+use crate::scm::plain::{Plain, Proposal, State};
 use crate::scm::{Asked, Dialect, Scm};
 
 /// A world with a provider.
@@ -93,6 +93,11 @@ impl Story {
 
     /// The same with more of a plan.
     pub async fn with(plan: Plan) -> Self {
+        Self::prepared(plan, |_| ()).await
+    }
+
+    /// The same with a provider that has a past.
+    pub async fn prepared(plan: Plan, prepare: impl FnOnce(&mut Plain)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let sender = plan.sender();
@@ -109,6 +114,7 @@ impl Story {
         };
         let mut plain = Plain::new(Box::new(Real(world.forge.repository().path().to_owned())));
         plain.now = Timestamp::now();
+        prepare(&mut plain);
         let scm = Arc::new(Scm::new(sender.provider(), &format!("{base}{root}"), dialect, plain));
         tokio::spawn(serve(listener, scm.clone(), root));
         world.start_daemon().await;
@@ -254,6 +260,34 @@ impl Story {
 
     pub fn name(&self) -> &'static str {
         STORAGE
+    }
+}
+
+/// Proposals that were closed long ago, from branches that are gone.
+pub fn past(plain: &mut Plain, count: usize) {
+    let tip = plain.git.tip("main").unwrap_or_else(|| "0".repeat(40));
+    for number in 1..=count as u64 {
+        plain.proposals.push(Proposal {
+            number,
+            title: format!("Change {number}"),
+            body: String::new(),
+            author: "rosa".to_owned(),
+            head: format!("topic-{number}"),
+            base: "main".to_owned(),
+            head_commit: tip.clone(),
+            fork: None,
+            fork_gone: false,
+            draft: false,
+            state: State::Closed,
+            merge_commit: None,
+            created: plain.now,
+            updated: plain.now,
+            ended: Some(plain.now),
+            version: 0,
+            comments: Vec::new(),
+            reviews: Vec::new(),
+            undecided: 0,
+        });
     }
 }
 
