@@ -559,3 +559,13 @@ pub const GITEA_PAGES_SOUGHT: u32 = 10;
 pub const PROPOSAL_SHORT_CHARACTERS: usize = 1_000;
 /// Records of proposals of one storage in the store: more than a book has, which says what it drops.
 pub const PROPOSALS_STORED: usize = 2 * PROPOSALS_KEPT;
+/// The comment on a proposal: GitHub takes 65,536 characters, Azure DevOps 150,000, GitLab a million; a person reads less.
+pub const REPORT_BYTES: usize = 60_000;
+/// The same on Bitbucket, which takes 32,768.
+pub const REPORT_BYTES_BITBUCKET: usize = 30_000;
+/// Problems of one environment that the comment tells one by one.
+pub const REPORT_PROBLEMS: usize = 20;
+/// Environments that it tells about; who has more has the same change in all of them.
+pub const REPORT_ENVIRONMENTS: usize = 20;
+/// Characters of the message of a problem in it.
+pub const REPORT_MESSAGE_CHARACTERS: usize = 400;
