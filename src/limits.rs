@@ -549,11 +549,26 @@ pub const PROPOSALS_OVERLAP: Duration = Duration::from_secs(300);
 
 /// Pages of one list that are read of a GitHub, of 100 entries each: twice the proposals that are listed, 2,000 comments.
 pub const GITHUB_PAGES: usize = 20;
+/// Pages of what GitHub remembers of a webhook's deliveries, of 100 each: the newest thousand.
+pub const GITHUB_DELIVERY_PAGES: usize = 10;
+/// Deliveries of one hook that GitLab is asked about: five pages, which hold their bodies.
+pub const HOOK_ATTEMPTS: usize = 100;
 /// How long after a change of a proposal or of its base Gitea's `mergeable: false` is taken for "not known yet": live
 /// servers took up to 2.5 s to find out, a loaded one takes more.
 pub const GITEA_CHECKING: Duration = Duration::from_secs(30);
 /// Pages of ended proposals that are looked through for the newest of a branch, on Gitea, which cannot be asked for it.
 pub const GITEA_PAGES_SOUGHT: u32 = 10;
+
+/// One request of ours to an endpoint for webhooks, to see whether it takes a secret; a provider waits as long at least.
+pub const WEBHOOK_CHECK_DEADLINE: Duration = Duration::from_secs(10);
+/// How long the record of a test delivery is waited for; providers write it within seconds.
+pub const WEBHOOK_TEST_DEADLINE: Duration = Duration::from_secs(20);
+/// How often it is looked for.
+pub const WEBHOOK_TEST_LOOK: Duration = Duration::from_secs(1);
+/// Deliveries that one command asks a provider to send again.
+pub const WEBHOOK_REDELIVERIES: usize = 100;
+/// Attempts of one webhook that are shown.
+pub const WEBHOOK_ATTEMPTS_SHOWN: usize = 5;
 /// Characters of the description and of the title of a proposal whose record is too large for the store; a description may
 /// have a megabyte.
 pub const PROPOSAL_SHORT_CHARACTERS: usize = 1_000;

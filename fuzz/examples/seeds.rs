@@ -42,6 +42,15 @@ fn main() {
             }
         }
     }
+    let pull = r#"{"number":7,"iid":7,"id":7,"pullRequestId":7,"html_url":"https://h/7","web_url":"https://h/7","state":"open","status":"active","draft":false,"merged":false,"title":"t","body":"b","user":{"login":"ada"},"head":{"ref":"h/x","label":"h/x","sha":"0123456789012345678901234567890123456789","repo":{"full_name":"a/b"}},"base":{"ref":"main"},"source_branch":"h/x","target_branch":"main","sourceRefName":"refs/heads/h/x","targetRefName":"refs/heads/main","source":{"branch":{"name":"h/x"},"commit":{"hash":"012345678901"}},"destination":{"branch":{"name":"main"}},"fromRef":{"id":"refs/heads/h/x","displayId":"h/x"},"toRef":{"id":"refs/heads/main","displayId":"main"},"links":{"html":{"href":"https://h/7"},"self":[{"href":"https://h/7"}]}}"#;
+    for provider in 0..yardarm::provider::Provider::ALL.len() {
+        for operation in 0..10 {
+            let list = format!(r#"{{"values":[{pull}],"value":[{pull}],"isLastPage":true}}"#);
+            let answers = [format!("200\n{pull}"), format!("200\n[{pull}]"), format!("200\n{list}"), "409\n{}".into()];
+            let seed = format!("{provider}{operation}\n{}", answers.join("\n=====\n"));
+            write("answers", &format!("{provider}{operation}"), seed.as_bytes());
+        }
+    }
     for (number, url) in [
         "https://github.com/acme/flags.git",
         "ssh://git@ssh.github.com:443/acme/flags",

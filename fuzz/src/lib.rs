@@ -264,3 +264,89 @@ pub fn scope(input: &[u8]) {
         assert!(allowed || !scope.allows(action, "*", "*"));
     }
 }
+
+/// A provider's API that answers anything. The first line is two digits, provider and operation; then answers one after
+/// the other, between lines of `=====`, each with its status on a line of its own; the last one is given for ever. What is
+/// asked for stays below the root, an end is found, and what is told of it can be shown.
+pub fn answers(input: &[u8]) {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use yardarm::provider::api::{self, Answer, Ask, Edit, Failure, Merge, MergeMethod, New, Place, Request, Status};
+
+    const ROOT: &str = "https://git.example.com/ctx/api";
+    struct Anything<'i> {
+        answers: Vec<(u16, &'i [u8])>,
+        asked: AtomicUsize,
+    }
+    impl Ask for Anything<'_> {
+        fn ask(&self, request: &Request) -> Result<Answer, Failure> {
+            let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+            assert!(asked < 2 * limits::PROPOSALS_LISTED, "asks without an end");
+            // GitHub's GraphQL and the builds of Data Center stand beside the root.
+            let below = request.url.strip_prefix("https://git.example.com/ctx/");
+            assert!(below.is_some_and(|below| !below.contains("/../")), "{}", request.url);
+            let (status, body) = self.answers.get(asked).or(self.answers.last()).copied().unwrap_or((200, b"{}"));
+            let at = Timestamp::from_second(1_760_000_000).unwrap_or_default();
+            let answer = Answer { status, headers: Vec::new(), body: body.to_vec(), at };
+            Failure::common(&answer).map_or(Ok(answer), Err)
+        }
+    }
+
+    let (what, rest) = line(input);
+    let digit = |at: usize| usize::from(what.get(at).copied().unwrap_or(b'0').wrapping_sub(b'0'));
+    let provider = Provider::ALL[digit(0) % Provider::ALL.len()];
+    let (owner, repository) = ("a/b c".to_owned(), "~f%lags".to_owned());
+    let api = api::of(Place { provider, root: ROOT.to_owned(), owner, repository });
+    let text = String::from_utf8_lossy(rest);
+    let parts: Vec<&str> = text.split("\n=====\n").take(32).collect();
+    let answers = parts.iter().map(|part| {
+        let (status, body) = part.split_once('\n').unwrap_or((part, ""));
+        (status.trim().parse().unwrap_or(200), body.as_bytes())
+    });
+    let ask = Anything { answers: answers.collect(), asked: AtomicUsize::new(0) };
+    let new = New { title: "t".into(), body: "b".into(), head: "h/x".into(), base: "main".into(), draft: true };
+    let proposals = match digit(1) {
+        0 => api::open_or_join(&*api, &ask, &new).map(|opened| vec![opened.proposal]),
+        1 => api.find(&ask, "h/x", "main"),
+        2 => api.list(&ask, Some(Timestamp::UNIX_EPOCH)),
+        3 => {
+            let (method, message) = (Some(MergeMethod::Squash), Some("m".to_owned()));
+            let merge = Merge { head_commit: "0".repeat(40), method, message, delete_branch: true };
+            api.merge(&ask, 7, &merge).map(|_| Vec::new())
+        }
+        4 => api.set_draft(&ask, 7, digit(2) == 1).map(|()| Vec::new()),
+        5 => {
+            let status = Status {
+                context: "yardarm/flags".into(),
+                state: api::CheckState::Success,
+                description: "d".into(),
+                url: None,
+                number: 7,
+                branch: Some("h/x".into()),
+            };
+            api.set_status(&ask, &"0".repeat(40), &status).map(|()| Vec::new())
+        }
+        6 => api::say(&*api, &ask, 7, "<!-- marker -->", "text <!-- marker -->").map(|()| Vec::new()),
+        7 => api.edit(&ask, 7, &Edit { title: Some("t".into()), body: None }).map(|()| Vec::new()),
+        8 => api.close(&ask, 7).and_then(|()| api.reopen(&ask, 7)).map(|()| Vec::new()),
+        _ => api.read(&ask, 7).map(|proposal| vec![proposal]),
+    };
+    match proposals {
+        Ok(proposals) => {
+            for proposal in proposals {
+                // It becomes a link on a page.
+                assert!(
+                    proposal.url.is_empty()
+                        || proposal.url.starts_with("https://")
+                        || proposal.url.starts_with("http://"),
+                    "{}",
+                    proposal.url
+                );
+                assert!(proposal.merge_commit.is_none() || proposal.state == api::State::Merged);
+            }
+        }
+        Err(failure) => {
+            let said = failure.to_string();
+            assert!(said.chars().count() < 2_000 && !said.chars().any(char::is_control), "{said:?}");
+        }
+    }
+}

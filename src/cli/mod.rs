@@ -17,11 +17,13 @@ mod serve;
 mod source;
 mod token;
 mod validate;
+mod webhook;
 
 /// What a command ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Exit {
     /// All went well.
+    #[default]
     Success,
     /// It could not be done; of `config check` and `validate`: there are errors. Trying again may help.
     Failure,
@@ -108,6 +110,9 @@ enum Command {
     /// Make, list and revoke the tokens that callers show.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Make, look at and change the webhooks at the provider.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Show the whole way from push to client: a Git server on loopback, signed webhooks, streaming clients.
     Demo {
         /// End after the table, with 0 if everything arrived.
@@ -165,6 +170,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, process: &mut Process<
             Exit::Success
         }
         Command::Token(command) => token::run(command, process),
+        Command::Webhook(command) => webhook::run(command, process),
         Command::Demo { once, port } => serve::demo(once, port, process),
     }
 }

@@ -17,7 +17,7 @@ use crate::{app, clock, demo, limits};
 /// Runs the daemon until a signal ends it.
 pub(super) fn run(config: Option<PathBuf>, process: &mut Process<'_>) -> Exit {
     let file = config.or_else(|| {
-        let found = places(&process.environment).into_iter().find(|path| is_there(&path.metadata()));
+        let found = usual(&process.environment);
         if found.is_none() {
             print(process.err, "yardarm: no configuration file found; serving one storage in memory on loopback\n");
         }
@@ -90,6 +90,11 @@ fn finish(result: Result<(), Box<dyn Error>>, process: &mut Process<'_>) -> Exit
     }
 }
 
+/// The file that counts where none is named: the first that is there.
+pub(super) fn usual(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
+    places(environment).into_iter().find(|path| is_there(&path.metadata()))
+}
+
 /// Where a file is looked for, in this order.
 fn places(environment: &BTreeMap<String, String>) -> Vec<PathBuf> {
     let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -107,7 +112,7 @@ fn is_there<T>(look: &io::Result<T>) -> bool {
 }
 
 /// Reads the configuration; the error is the text that tells an operator everything at once.
-fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Config, String> {
+pub(super) fn load(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Config, String> {
     let Some(file) = file else {
         return config::load_without_file(environment, &referred)
             .map_err(|findings| show(&findings, "environment", ""));

@@ -298,6 +298,11 @@ impl Pass<'_> {
         Failure::new(Code::Forbidden, message)
     }
 
+    /// Whether nothing more is asked.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Who it is.
     pub(super) const fn caller(&self) -> &Arc<Caller> {
         &self.caller

@@ -23,6 +23,7 @@ mod list;
 mod meta;
 mod ofrep;
 pub mod openapi;
+mod proposals;
 mod rate;
 mod request;
 mod routes;

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, Responder};
 
 use super::openapi::{self, Operation};
 use super::{
-    audit, environments, evaluation, explain, health, list, meta, ofrep, session, snapshot, status, stream,
+    audit, environments, evaluation, explain, health, list, meta, ofrep, proposals, session, snapshot, status, stream,
     webhooks as deliveries, wrong_method,
 };
 
@@ -80,6 +80,7 @@ pub(super) fn api(table: &mut impl Table) {
     table.route(GET, "/api/v2/storages/{storage}/deliveries", status::deliveries, status::about_deliveries);
     table.route(GET, "/api/v2/audit", audit::list, audit::about_list);
     environments::routes(table);
+    proposals::routes(table);
     table.route(GET, "/meta/info", meta::info, meta::about_info);
     table.route(GET, "/auth/v1/method", session::methods, session::about_methods);
     table.route(GET, "/auth/v1/self", session::who, session::about_who);

@@ -85,12 +85,40 @@ pub(super) const SCHEMAS: Schemas = &[
             "properties": { "storages": { "type": "array", "items": schema("Storage") } },
         })
     }),
+    ("ProposalTracking", || {
+        let time = |what: &str| json!({ "type": ["string", "null"], "format": "date-time", "description": what });
+        let count = |what: &str| json!({ "type": "integer", "minimum": 0, "description": what });
+        json!({
+            "type": ["object", "null"],
+            "description": "How the tracking of its merge proposals goes; absent where no environment of it has an `scm`.",
+            "required": ["mode", "open", "merged", "waiting", "lastReconcile", "nextReconcile", "missed", "trouble"],
+            "properties": {
+                "mode": { "enum": ["poll", "webhook"], "description": "`poll`: there is no webhook, or it has missed something; the provider is asked every minute." },
+                "open": count("Proposals that are open."),
+                "merged": count("Merged, and not live yet."),
+                "waiting": count("Something is to be done about them at the provider."),
+                "lastReconcile": time("When the provider's list was looked at last."),
+                "nextReconcile": time("When it is going to be."),
+                "missed": count("Looks that found what no webhook had told."),
+                "trouble": {
+                    "type": ["object", "null"],
+                    "description": "Why the provider cannot be asked.",
+                    "required": ["class", "message", "since"],
+                    "properties": {
+                        "class": { "enum": ["retry", "wait", "operator", "caller", "bug"] },
+                        "message": { "type": "string" },
+                        "since": { "type": ["string", "null"], "format": "date-time" },
+                    },
+                },
+            },
+        })
+    }),
     ("Storage", || {
         json!({
             "type": "object",
             "required": [
                 "name", "remote", "branch", "mode", "head", "lastFetch", "stalenessSeconds", "fetchMilliseconds",
-                "nextPoll", "lastDelivery", "missedDeliveries", "failure", "environments",
+                "nextPoll", "lastDelivery", "missedDeliveries", "failure", "environments", "proposals",
             ],
             "properties": {
                 "name": { "type": "string" },
@@ -104,6 +132,7 @@ pub(super) const SCHEMAS: Schemas = &[
                 "nextPoll": { "type": ["string", "null"], "format": "date-time" },
                 "lastDelivery": { "type": ["string", "null"], "format": "date-time" },
                 "missedDeliveries": { "type": "integer", "minimum": 0, "description": "Commits that no webhook announced." },
+                "proposals": schema("ProposalTracking"),
                 "failure": {
                     "type": ["object", "null"],
                     "description": "Why the last fetch failed, if it did.",
@@ -252,6 +281,9 @@ pub(super) const SCHEMAS: Schemas = &[
 /// A storage, with what is to be said of writing to its environments.
 fn with_writing(state: &State, storage: &crate::sync::status::Storage) -> Value {
     let mut whole = json!(storage);
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("proposals".to_owned(), json!(state.tracker.status(&storage.name)));
+    }
     let environments = whole.get_mut("environments").and_then(Value::as_array_mut);
     for environment in environments.into_iter().flatten().filter_map(Value::as_object_mut) {
         let name = environment.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();

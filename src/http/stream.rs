@@ -169,7 +169,7 @@ fn begin(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> 
 }
 
 /// The pause that an event stream's client makes before it comes back, different for each.
-fn retry() -> Bytes {
+pub(super) fn retry() -> Bytes {
     let (least, most) = limits::STREAM_RETRY_MILLISECONDS;
     let random = uuid::Uuid::new_v4().as_u64_pair().1;
     let milliseconds = u64::from(least) + random % u64::from(most - least + 1);

@@ -4,14 +4,17 @@
 //! rules wakes every stream, and so does the clock when somebody's time is over; a stream that may no longer go on
 //! ends, and its client, coming back, is told why.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::State;
 use super::auth::{Authentication, Credential, Need, Pass, is_loopback};
+use crate::auth::scope::ANY;
 use crate::auth::tokens::Digest;
-use crate::auth::{Decision, decide};
+use crate::auth::{Caller, Decision, decide};
 use crate::limits;
 
 /// The right to one stream.
@@ -20,9 +23,11 @@ pub(super) struct Watch {
     need: Need,
     loopback: bool,
     credential: Held,
-    /// The names of the environment by which it was asked for and is answered.
-    environments: [Box<str>; 2],
-    namespace: Box<str>,
+    /// The names of the environment by which it was asked for and is answered, and the namespace; nothing of a stream
+    /// about no one of them, which asks by itself ([`Self::sees`]).
+    place: Option<([Box<str>; 2], Box<str>)>,
+    /// Who it is; nobody where anybody may.
+    caller: Option<Arc<Caller>>,
     /// The rules that were looked at last, and until when what they said holds.
     seen: Authentication,
     until: Option<Timestamp>,
@@ -46,6 +51,24 @@ impl Watch {
         pass: &Pass<'_>,
         [named, answering, namespace]: [&str; 3],
     ) -> Self {
+        let named = if matches!(named, "" | "default") { answering } else { named };
+        let place = ([named.into(), answering.into()], namespace.into());
+        Self::over(state, need, request, pass, Some(place))
+    }
+
+    /// Watches the right to a stream about whatever its caller may see: [`Self::holds`] says whether there still is a
+    /// caller, [`Self::sees`] what that is.
+    pub(super) fn anywhere(state: &State, need: Need, request: &HttpRequest, pass: &Pass<'_>) -> Self {
+        Self::over(state, need, request, pass, None)
+    }
+
+    fn over(
+        state: &State,
+        need: Need,
+        request: &HttpRequest,
+        pass: &Pass<'_>,
+        place: Option<([Box<str>; 2], Box<str>)>,
+    ) -> Self {
         let credential = match Credential::of(request.headers()) {
             Credential::Token(token) => Held::Token(Digest::of(token)),
             Credential::Jwt(jwt) | Credential::TokenOrJwt(jwt) if jwt.len() <= limits::HELD_CREDENTIAL_BYTES => {
@@ -55,13 +78,12 @@ impl Watch {
         };
         // These may be newer rules than those that let it in: they are looked at as soon as the stream is asked.
         let seen = pass.rules().clone();
-        let named = if matches!(named, "" | "default") { answering } else { named };
         let watch = Self {
             need,
             loopback: is_loopback(request),
             credential,
-            environments: [named.into(), answering.into()],
-            namespace: namespace.into(),
+            place,
+            caller: (!pass.is_open()).then(|| pass.caller().clone()),
             seen,
             until: pass.until(),
         };
@@ -85,7 +107,7 @@ impl Watch {
     }
 
     fn judge(&mut self, rules: &Authentication, now: Timestamp) -> bool {
-        self.until = None;
+        (self.until, self.caller) = (None, None);
         if rules.open(self.need, self.loopback) {
             return true;
         }
@@ -97,8 +119,19 @@ impl Watch {
         let Ok(caller) = caller else { return false };
         self.until = caller.expires;
         let action = self.need.action();
-        let may = |environment: &str| decide(Some(&caller), action, environment, &self.namespace, now);
-        self.environments.iter().all(|environment| may(environment) == Decision::Allowed)
+        let may = |environment: &str, namespace: &str| decide(Some(&caller), action, environment, namespace, now);
+        let place = self.place.as_ref();
+        let holds = place.is_none_or(|(environments, namespace)| {
+            environments.iter().all(|environment| may(environment, namespace) == Decision::Allowed)
+        });
+        self.caller = Some(caller);
+        holds
+    }
+
+    /// Whether its caller may see all of an environment.
+    pub(super) fn sees(&self, state: &State, environment: &str) -> bool {
+        let Some(caller) = &self.caller else { return true };
+        decide(Some(caller), self.need.action(), environment, ANY, state.clock.now()) == Decision::Allowed
     }
 
     /// Has the stream woken when its time is over.

@@ -1,11 +1,12 @@
 //! GitHub, and GitHub Enterprise Server, whose deliveries are the same.
 //!
 //! A branch that is created or deleted is a push (`created`, `deleted`); the events `create` and `delete` come beside
-//! it and are not used.
+//! it and are not used. A pull request that is closed was merged only if it says so: the commit of a test merge stands in
+//! the closed one as well. A comment on it comes as one on an issue.
 
 use super::headers::Headers;
 use super::payload::{self, Node};
-use super::{Event, Notice, ProposalEvent, Push, RefChange, RepositoryName, name_of, ref_name};
+use super::{Event, Notice, ProposalEvent, ProposalKind, Push, RefChange, RepositoryName, name_of, ref_name};
 
 /// Members of the payload that are looked at.
 const KEEP: &[&str] = &[
@@ -17,6 +18,11 @@ const KEEP: &[&str] = &[
     "number",
     "pull_request",
     "issue",
+    "changes",
+    "merged",
+    "merged_at",
+    "review",
+    "state",
     "head",
     "base",
     "repository",
@@ -36,12 +42,21 @@ pub(super) fn classify(headers: &Headers<'_>, payload: &[u8]) -> Notice {
         Some("issue_comment") => {
             let payload = read();
             if payload.at("issue.pull_request").is_there() {
-                Event::Proposal(proposal(&payload, "issue.number"))
+                Event::Proposal(proposal(&payload, "issue.number", ProposalKind::Commented))
             } else {
                 Event::Other { name: name_of(name) }
             }
         }
-        Some(name) if name.starts_with("pull_request") => Event::Proposal(proposal(&read(), "pull_request.number")),
+        Some(name) if name.starts_with("pull_request") => {
+            let payload = read();
+            let kind = match name {
+                "pull_request" => kind(&payload),
+                "pull_request_review" => review_kind(&payload),
+                "pull_request_review_comment" | "pull_request_review_thread" => ProposalKind::Commented,
+                _ => ProposalKind::Other,
+            };
+            Event::Proposal(proposal(&payload, "pull_request.number", kind))
+        }
         _ => Event::Other { name: name_of(name) },
     };
     Notice { id: headers.get("x-github-delivery").value().and_then(payload::shown), name: name_of(name), event }
@@ -60,10 +75,46 @@ fn push(payload: &Node) -> Push {
     Push { changes: change.into_iter().collect(), repository: repository(payload.at("repository")) }
 }
 
-fn proposal(payload: &Node, number: &str) -> ProposalEvent {
+/// What happened to the pull request itself.
+fn kind(payload: &Node) -> ProposalKind {
+    let merged = payload.flag("pull_request.merged").unwrap_or(payload.at("pull_request.merged_at").is_there());
+    match payload.text("action").unwrap_or_default() {
+        "opened" => ProposalKind::Opened,
+        "synchronize" => ProposalKind::Commits,
+        "edited" if payload.at("changes.base").is_there() => ProposalKind::Retargeted,
+        "edited"
+        | "assigned"
+        | "unassigned"
+        | "labeled"
+        | "unlabeled"
+        | "milestoned"
+        | "demilestoned"
+        | "locked"
+        | "unlocked"
+        | "review_requested"
+        | "review_request_removed" => ProposalKind::Edited,
+        "converted_to_draft" => ProposalKind::Drafted,
+        "ready_for_review" => ProposalKind::Readied,
+        "closed" if merged => ProposalKind::Merged,
+        "closed" => ProposalKind::Closed,
+        "reopened" => ProposalKind::Reopened,
+        _ => ProposalKind::Other,
+    }
+}
+
+/// A review that only says something is a comment; so is a change of its text.
+fn review_kind(payload: &Node) -> ProposalKind {
+    match (payload.text("action"), payload.text("review.state")) {
+        (Some("submitted"), Some("commented")) | (Some("edited"), _) => ProposalKind::Commented,
+        (Some("submitted" | "dismissed"), _) => ProposalKind::Reviewed,
+        _ => ProposalKind::Other,
+    }
+}
+
+fn proposal(payload: &Node, number: &str, kind: ProposalKind) -> ProposalEvent {
     let short = |path: &str| payload.text(path).and_then(payload::shown);
     ProposalEvent {
-        kind: super::ProposalKind::Other,
+        kind,
         number: payload.number("number").or_else(|| payload.number(number)),
         action: short("action").unwrap_or_default(),
         source: short("pull_request.head.ref"),

@@ -137,6 +137,44 @@ impl Scheme {
     }
 }
 
+/// The headers that prove a body which we send ourselves, to see whether a running daemon takes a secret. `None` for a
+/// secret that this scheme cannot use.
+#[must_use]
+pub fn prove(
+    scheme: Scheme,
+    secret: &SecretString,
+    id: &str,
+    now: Timestamp,
+    body: &[u8],
+) -> Option<Vec<(&'static str, SecretString)>> {
+    let key = scheme.key(secret)?;
+    let digest = |parts: &[&[u8]]| {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
+        parts.iter().for_each(|part| mac.update(part));
+        Some(mac.finalize().into_bytes())
+    };
+    let open = |text: String| SecretString::from(text);
+    Some(match scheme {
+        Scheme::HmacSha256 { header, prefix, .. } => {
+            vec![(header, open(format!("{prefix}{}", hex::encode(digest(&[body])?))))]
+        }
+        Scheme::Token { header } => vec![(header, secret.clone())],
+        Scheme::Basic => {
+            let pair = format!("yardarm:{}", secret.expose_secret());
+            vec![("authorization", open(format!("Basic {}", BASE64.encode(pair))))]
+        }
+        Scheme::StandardWebhooks => {
+            let stamp = now.as_second().to_string();
+            let signed = digest(&[id.as_bytes(), b".", stamp.as_bytes(), b".", body])?;
+            vec![
+                (WEBHOOK_ID, open(id.to_owned())),
+                (WEBHOOK_TIMESTAMP, open(stamp)),
+                (WEBHOOK_SIGNATURE, open(format!("v1,{}", BASE64.encode(signed)))),
+            ]
+        }
+    })
+}
+
 /// Why a delivery was not verified. For records and logs; the sender only ever sees 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

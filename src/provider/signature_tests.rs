@@ -243,3 +243,23 @@ fn nothing_secret_is_in_debug_texts() {
     let claim = claim(Scheme::Token { header: "x-gitlab-token" }, &headers, at(0)).unwrap();
     assert!(!format!("{claim:?}").contains("very"));
 }
+
+#[test]
+fn what_we_send_ourselves_is_what_the_providers_send() {
+    let made = |provider, key: &str, id: &str, now, body: &[u8]| {
+        let scheme = Scheme::of(provider, &secrets(&[key]));
+        let made = prove(scheme, &key.into(), id, at(now), body)?;
+        Some(made.into_iter().map(|(name, value)| (name, value.expose_secret().to_owned())).collect::<Vec<_>>())
+    };
+    let github = made(Provider::Github, GITHUB_KEY, "", 0, b"Hello, World!").unwrap();
+    assert_eq!(github, [("x-hub-signature-256", GITHUB.to_owned())]);
+    let standard = made(Provider::Gitlab, STANDARD_KEY, STANDARD[0].1, 1_614_265_330, STANDARD_BODY).unwrap();
+    assert_eq!(standard, STANDARD.map(|(name, value)| (name, value.to_owned())));
+    for provider in Provider::ALL {
+        let headers = made(provider, "key", "1", 7, b"{}").unwrap();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert!(check(provider, &["other", "key"], &headers, b"{}", 7).is_ok(), "{provider:?}");
+        assert!(check(provider, &["other"], &headers, b"{}", 7).is_err(), "{provider:?}");
+    }
+    assert!(prove(Scheme::StandardWebhooks, &"whsec_%".into(), "1", at(0), b"").is_none());
+}

@@ -210,17 +210,23 @@ impl Link {
             || Failure::Unsupported("a bug: a request was to leave the configured root of the API".to_owned());
         let url = Url::parse(url).map_err(|_| outside())?;
         let root = self.root.path().trim_end_matches('/');
-        // Two interfaces stand beside the root that is configured.
+        // Three interfaces stand beside the root that is configured.
         let beside = match self.key.provider {
-            Provider::Github => root.strip_suffix("/api/v3").map(|server| format!("{server}/api/graphql")),
-            Provider::BitbucketDataCenter => root.rsplit_once("/api/").map(|(rest, _)| format!("{rest}/build-status")),
+            Provider::Github => root.strip_suffix("/api/v3").map(|server| vec![format!("{server}/api/graphql")]),
+            Provider::BitbucketDataCenter => root
+                .rsplit_once("/api/")
+                .map(|(rest, _)| ["build-status", "branch-utils"].map(|of| format!("{rest}/{of}")).to_vec()),
             _ => None,
         };
         let below =
             |root: &str| url.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let plain = url.username().is_empty() && url.password().is_none();
         let same = plain && url.origin() == self.root.origin();
-        if same && (below(root) || beside.is_some_and(|beside| below(&beside))) { Ok(url) } else { Err(outside()) }
+        if same && (below(root) || beside.iter().flatten().any(|beside| below(beside))) {
+            Ok(url)
+        } else {
+            Err(outside())
+        }
     }
 
     /// A redirect is not followed. Azure DevOps shows whom it does not know a page to sign in, others where a repository

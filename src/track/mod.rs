@@ -157,6 +157,7 @@ struct Inner {
     words: ArcSwap<propose::Words>,
     draining: AtomicBool,
     origin: Instant,
+    life: String,
 }
 
 /// A book a storage, and what is shown of all of them.
@@ -219,6 +220,7 @@ impl Tracker {
             words: ArcSwap::default(),
             draining: AtomicBool::new(false),
             origin: Instant::now(),
+            life: uuid::Uuid::new_v4().simple().to_string(),
         };
         Self { inner: Some(Arc::new(inner)) }
     }
@@ -269,6 +271,12 @@ impl Tracker {
             }
             found
         })
+    }
+
+    /// Names this life of the process: numbers of changes mean something within it alone.
+    #[must_use]
+    pub fn life(&self) -> &str {
+        self.inner.as_ref().map_or("0", |inner| &inner.life)
     }
 
     /// Where whoever wants to hear of every change sits down. Look at [`Table::after`] whenever woken.

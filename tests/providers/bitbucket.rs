@@ -1,14 +1,15 @@
 //! What is the two Bitbuckets' own; what they have in common with everybody is told in the conformance stories.
 
 mod cloud;
+mod data_center;
 
+use yardarm::provider::Provider;
 use yardarm::provider::api::{self, Api, Failure, New};
 
 use crate::scm::git::Shared;
 use crate::scm::plain::Plain;
 use crate::scm::{Dialect, Scm};
 use crate::spec::Spec;
-use yardarm::provider::Provider;
 
 /// `acme/flags` at a Bitbucket, with `main` and branches one commit ahead of it.
 pub(crate) struct Stage {

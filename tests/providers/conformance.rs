@@ -14,16 +14,21 @@ mod stage;
 mod stories;
 mod worlds;
 
-#[test]
-fn operations_under_every_condition() {
-    for world in worlds::worlds() {
-        matrix::operations(&world);
-    }
+/// Each provider by itself: `cargo test --no-default-features --test providers conformance::gitlab`.
+macro_rules! providers {
+    ($($name:ident),*) => {$(
+        mod $name {
+            #[test]
+            fn operations_under_every_condition() {
+                super::matrix::operations_of(stringify!($name));
+            }
+
+            #[test]
+            fn stories() {
+                super::matrix::stories_of(stringify!($name));
+            }
+        }
+    )*};
 }
 
-#[test]
-fn stories_of_every_provider() {
-    for world in worlds::worlds() {
-        matrix::stories(&world);
-    }
-}
+providers!(github, gitlab, bitbucket_cloud, bitbucket_data_center, azure, gitea, forgejo);

@@ -340,3 +340,51 @@ fn limits_say_how_long_to_wait() {
         assert_eq!(after.as_secs(), seconds);
     }
 }
+
+/// What the simulator sends is read as what happened.
+#[test]
+fn webhooks_say_what_happened() {
+    let story = Story::begin(COM);
+    let number = story.open(true);
+    let (scm, api) = (&story.scm, &story.api);
+    api.set_draft(scm, number, false).unwrap();
+    api.edit(scm, number, &Edit { title: Some("Other".to_owned()), body: None }).unwrap();
+    story.git.with(|git| {
+        git.commit("topic");
+        git.branch("next", "main");
+    });
+    let head = story.git.with(|git| git.tip("topic")).unwrap();
+    scm.world(|plain| {
+        plain.pushed("topic");
+        plain.retarget(number, "next").unwrap();
+        plain.retarget(number, "main").unwrap();
+        plain.comment(number, "ada", "Hm").unwrap();
+        plain.review(number, "ada", Verdict::Approved).unwrap();
+        plain.review(number, "ada", Verdict::Dismissed).unwrap();
+    });
+    api.set_draft(scm, number, true).unwrap();
+    api.set_draft(scm, number, false).unwrap();
+    api.close(scm, number).unwrap();
+    let mut kinds = kinds(scm, number);
+    api.reopen(scm, number).unwrap();
+    story.merge(number, &head).unwrap();
+    kinds.extend(self::kinds(scm, number));
+    assert_eq!(
+        kinds.join(" "),
+        "opened readied edited commits retargeted retargeted commented reviewed reviewed drafted readied closed reopened \
+         merged"
+    );
+}
+
+/// The kinds of what webhooks have told since the last time, all of them about this one.
+fn kinds(scm: &Scm, number: u64) -> Vec<String> {
+    let kind = |message: &crate::scm::Message| match crate::events::read(Provider::Github, message) {
+        yardarm::provider::Event::Proposal(event) => {
+            assert_eq!(event.number, Some(number));
+            assert_eq!(event.repository.full_name.as_deref(), Some("acme/flags"));
+            serde_json::to_value(event.kind).unwrap().as_str().unwrap().to_owned()
+        }
+        other => panic!("{other:?}"),
+    };
+    scm.messages().iter().map(kind).collect()
+}

@@ -1,6 +1,9 @@
 //! What only GitLab does, each told once; every exchange also against its specification. What all providers mean alike
 //! is told by the conformance stories.
 
+mod hooks;
+mod webhooks;
+
 use serde_json::{Value, json};
 use yardarm::provider::Provider;
 use yardarm::provider::api::{

@@ -12,7 +12,9 @@
 mod azure;
 mod bitbucket;
 mod conformance;
+mod events;
 mod github;
+mod github_hooks;
 mod gitlab;
 #[path = "../world/scm/mod.rs"]
 mod scm;

@@ -51,8 +51,7 @@ impl Spec {
     pub(crate) fn check(&self, exchange: &Exchange) -> Vec<String> {
         let asked = &exchange.asked;
         let here = format!("{} {} /{}", self.provider.name(), asked.method, asked.path.join("/"));
-        let path: Vec<&str> =
-            document::prefix(self.provider).iter().copied().chain(asked.path.iter().map(String::as_str)).collect();
+        let path: Vec<&str> = document::path(self.provider, &asked.path);
         let found = self.documents.iter().find_map(|document| document.find(&path, asked.method));
         let Some(operation) = found else {
             let known = gaps::known(self.provider, asked.method, &format!("/{}", path.join("/")), &Part::Path);
@@ -78,9 +77,13 @@ impl Spec {
         if matches!(answer.status, 204 | 304) {
             return vec![Wrong::new(Part::Answer(String::new()), "a body where there is none")];
         }
-        let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
             return vec![Wrong::new(Part::Answer(String::new()), "no JSON")];
         };
+        // Azure describes its lists as bare; they come as `{"count", "value"}`, as recorded.
+        if self.provider == Provider::Azure && body["count"].is_u64() && body["value"].is_array() {
+            body = body["value"].take();
+        }
         self.body_wrong(operation, &format!("{}", answer.status), response, Some(&body)).unwrap_or_default()
     }
 

@@ -156,11 +156,16 @@ pub(super) fn update_branch() -> Operation {
 
 pub(super) fn propose() -> Operation {
     Operation::new(Tag::Management, "propose", "Proposes a branch")
-        .describe("There is no provider to propose to yet.")
+        .describe(
+            "Opens a merge proposal (pull request, merge request) at the provider, or answers the one that is open. Title \
+             and description of a template where they are empty. Needs `propose` for the base.",
+        )
         .path("environment", "The environment.")
         .path("branch", "Its key.")
+        .body("ProposeRequest", Shape::Json)
+        .ok("It is open.", "Proposed")
         .guarded(FORM)
-        .refuses(FORM, &[Code::NotFound, Code::Unimplemented])
+        .refuses(FORM, &[Code::NotFound, Code::Unimplemented, Code::Precondition, Code::Undecided, Code::Down { seconds: 5 }])
 }
 
 pub(super) fn branch_changes() -> Operation {

@@ -19,7 +19,7 @@ use crate::serve::Environment;
 use crate::write::By;
 
 /// A segment of the path, decoded: names of branch environments may have a slash in them.
-pub(super) fn segment<'r>(request: &'r HttpRequest, name: &str) -> Cow<'r, str> {
+pub(in crate::http) fn segment<'r>(request: &'r HttpRequest, name: &str) -> Cow<'r, str> {
     percent_decode_str(request.match_info().get(name).unwrap_or_default()).decode_utf8_lossy()
 }
 
@@ -83,7 +83,7 @@ const fn on_base(action: Action) -> Action {
 }
 
 /// Who it is, for the commit and the audit.
-pub(super) fn by(state: &State, pass: &Pass<'_>, request: &HttpRequest) -> By {
+pub(in crate::http) fn by(state: &State, pass: &Pass<'_>, request: &HttpRequest) -> By {
     let caller = pass.caller();
     let address: Option<IpAddr> = state.settings.load().rates.origin(request);
     By { name: caller.name.clone(), method: caller.method, person: caller.person.clone(), address }

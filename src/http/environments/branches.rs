@@ -14,7 +14,10 @@ use crate::auth::scope::ANY;
 use crate::git::Logged;
 use crate::http::auth::{self, Need};
 use crate::http::error::{Code, Failure};
+use crate::http::proposals::{self, Brief};
 use crate::http::{State, body};
+use crate::track::records::Entry;
+use crate::track::{Proposed, Wish};
 use crate::write::writers::{Branch, Strategy};
 
 /// `GET /api/v2/environments/{environment}/branches`
@@ -37,13 +40,9 @@ pub(in crate::http) async fn update(state: Data<State>, request: HttpRequest, se
     updated(&state, &request, sent).await.unwrap_or_else(|failure| failure.json())
 }
 
-/// `POST /api/v2/environments/{environment}/branches/{branch}`: what Flipt answers without a provider to propose to.
-/// Nothing is made.
-pub(in crate::http) async fn propose(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    let found = auth::admit(&state, Need::CHANGE, &request)
-        .and_then(|pass| access::some_of(&state, &pass, Need::CHANGE.action(), &segment(&request, "environment")));
-    let message = "Propose not implemented in non-commercial version";
-    found.map_or_else(|failure| failure, |_| Failure::new(Code::Unimplemented, message)).json()
+/// `POST /api/v2/environments/{environment}/branches/{branch}`: proposes it, or answers the proposal that is open.
+pub(in crate::http) async fn propose(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
+    proposed(&state, &request, sent).await.unwrap_or_else(|failure| failure.json())
 }
 
 /// `GET /api/v2/environments/{environment}/branches/{branch}/changes?from=&limit=`
@@ -55,8 +54,11 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let pass = auth::admit(state, Need::READ, request)?;
     let name = segment(request, "environment");
     let base = access::some_of(state, &pass, Action::Read, &name)?;
+    let (of, into) = (base.storage.clone(), base.branch.clone());
     let branches = tip::blocking(state, move |state| state.writers.branches(&base)).await?;
-    let branches: Vec<_> = branches.iter().map(one).collect();
+    let proposals = state.tracker.of_branches(&of, &into);
+    let branches: Vec<_> =
+        branches.iter().map(|branch| with_proposal(one(branch), proposals.get(&branch.branch))).collect();
     Ok(HttpResponse::Ok().json(json!({ "branches": branches })))
 }
 
@@ -70,6 +72,38 @@ fn one(branch: &Branch) -> serde_json::Value {
         "ahead": branch.ahead,
         "behind": branch.behind,
     })
+}
+
+/// The same with its proposal, as Flipt has it; nothing where there is none.
+fn with_proposal(mut branch: serde_json::Value, proposal: Option<&Entry>) -> serde_json::Value {
+    if let (Some(branch), Some(proposal)) = (branch.as_object_mut(), proposal) {
+        branch.insert("proposal".to_owned(), json!(Brief::of(proposal)));
+    }
+    branch
+}
+
+async fn proposed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Failure> {
+    let pass = auth::admit(state, Need::CHANGE, request)?;
+    let (name, key) = (segment(request, "environment"), segment(request, "branch").into_owned());
+    let body = body::read(request, sent).await?;
+    let base = access::some_of(state, &pass, Action::Propose, &name)?;
+    if let Some(missing) = state.tracker.missing(&base.storage) {
+        // Flipt's words, and what is to be done about it.
+        let message = format!("Propose not implemented in non-commercial version: {missing}");
+        return Err(Failure::new(Code::Unimplemented, message));
+    }
+    Fields::of_query(request, &[])?;
+    let mut fields = Fields::of_body(&body, &["title", "body", "draft", "environmentKey", "key"])?;
+    let draft = fields.value("draft").is_some_and(|draft| draft == true);
+    let wish =
+        Wish { title: fields.text("title")?, body: fields.text("body")?, draft: Some(draft).filter(|draft| *draft) };
+    let proposed = state.tracker.propose(&base, &key, wish, &by(state, &pass, request)).await;
+    let Proposed { entry, joined } = proposed.map_err(proposals::refused)?;
+    let mut answer = json!(Brief::of(&entry));
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert("joined".to_owned(), joined.into());
+    }
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 async fn changed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {

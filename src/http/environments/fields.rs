@@ -11,7 +11,7 @@ use crate::limits;
 
 /// The fields that are left to be taken.
 #[derive(Debug)]
-pub(super) struct Fields {
+pub(in crate::http) struct Fields {
     object: Map<String, Value>,
     /// In front of the names in messages: `changes[2].`.
     place: String,
@@ -41,12 +41,12 @@ fn nearest<'n>(wrong: &str, names: &[&'n str]) -> Option<&'n str> {
 
 impl Fields {
     /// Those of a body.
-    pub(super) fn of_body(body: &[u8], known: &[&str]) -> Result<Self, Failure> {
+    pub(in crate::http) fn of_body(body: &[u8], known: &[&str]) -> Result<Self, Failure> {
         Self::of(strict::read(body)?, String::new(), known)
     }
 
     /// Those of an object inside a body.
-    pub(super) fn of(object: Map<String, Value>, place: String, known: &[&str]) -> Result<Self, Failure> {
+    pub(in crate::http) fn of(object: Map<String, Value>, place: String, known: &[&str]) -> Result<Self, Failure> {
         let mut named = Map::with_capacity(object.len());
         for (name, value) in object {
             let Some(camel) = known.iter().find(|camel| **camel == name || snake(camel) == name) else {
@@ -60,7 +60,7 @@ impl Fields {
     }
 
     /// Those of the query of a request whose body has none of them: `true` and `false` are what they say.
-    pub(super) fn of_query(request: &HttpRequest, known: &[&str]) -> Result<Self, Failure> {
+    pub(in crate::http) fn of_query(request: &HttpRequest, known: &[&str]) -> Result<Self, Failure> {
         let mut named = Map::new();
         for (name, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
             if name == "pretty" {
@@ -77,12 +77,12 @@ impl Fields {
     }
 
     /// The value of a field; nothing where it is not there or `null`.
-    pub(super) fn value(&mut self, name: &str) -> Option<Value> {
+    pub(in crate::http) fn value(&mut self, name: &str) -> Option<Value> {
         self.object.remove(name).filter(|value| !value.is_null())
     }
 
     /// A text; empty where it is not there.
-    pub(super) fn text(&mut self, name: &str) -> Result<String, Failure> {
+    pub(in crate::http) fn text(&mut self, name: &str) -> Result<String, Failure> {
         match self.value(name) {
             None => Ok(String::new()),
             Some(Value::String(text)) => Ok(text),
@@ -91,12 +91,12 @@ impl Fields {
     }
 
     /// A text that says something.
-    pub(super) fn filled(&mut self, name: &str) -> Result<Option<String>, Failure> {
+    pub(in crate::http) fn filled(&mut self, name: &str) -> Result<Option<String>, Failure> {
         Ok(Some(self.text(name)?).filter(|text| !text.trim().is_empty()))
     }
 
     /// How many commits a page is to have, of the query.
-    pub(super) fn page(&mut self) -> Result<usize, Failure> {
+    pub(in crate::http) fn page(&mut self) -> Result<usize, Failure> {
         let limit = match self.filled("limit")? {
             None => limits::HISTORY_PAGE,
             Some(text) => text.parse().map_err(|_| self.wrong("limit", "a number"))?,
@@ -105,7 +105,7 @@ impl Fields {
     }
 
     /// A truth value; false where it is not there.
-    pub(super) fn truth(&mut self, name: &str) -> Result<bool, Failure> {
+    pub(in crate::http) fn truth(&mut self, name: &str) -> Result<bool, Failure> {
         match self.value(name) {
             None => Ok(false),
             Some(Value::Bool(value)) => Ok(value),
@@ -117,7 +117,7 @@ impl Fields {
     }
 
     /// A list; empty where it is not there.
-    pub(super) fn list(&mut self, name: &str) -> Result<Vec<Value>, Failure> {
+    pub(in crate::http) fn list(&mut self, name: &str) -> Result<Vec<Value>, Failure> {
         match self.value(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(list)) => Ok(list),
@@ -126,7 +126,7 @@ impl Fields {
     }
 
     /// A failure about one of the fields.
-    pub(super) fn wrong(&self, name: &str, what: &str) -> Failure {
+    pub(in crate::http) fn wrong(&self, name: &str, what: &str) -> Failure {
         Failure::invalid(format!("the field \"{}{name}\" is to be {what}", self.place))
     }
 }

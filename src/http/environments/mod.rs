@@ -26,9 +26,11 @@ mod writing;
 use super::routes::{DELETE, GET, GET_AMONG, POST, POST_AMONG, PUT, Table};
 use crate::auth::Action;
 
-pub(super) use self::access::allows as may;
+pub(super) use self::access::{allows as may, by, segment};
+pub(super) use self::fields::Fields;
 pub(super) use self::list::providers;
 use self::options::Options;
+pub(super) use self::refusal::conflicts;
 pub(super) use self::resources::list as resources_of_nothing;
 pub(super) use self::schemas::SCHEMAS;
 
@@ -66,6 +68,11 @@ pub(super) fn routes(table: &mut impl Table) {
     table.route(GET, commits, branches::changes, about::branch_changes);
     let update = "/api/v2/environments/{environment}/branches/{branch}/update";
     table.route(POST, update, branches::update, about::update_branch);
+}
+
+/// A push that was not done, for whoever did not ask for the push itself.
+pub(super) fn refused_write(refusal: crate::write::Refusal) -> super::error::Failure {
+    refusal::failure(refusal, refusal::Asked::Ours)
 }
 
 /// Flipt's two ways to write a namespace or a resource.

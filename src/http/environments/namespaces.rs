@@ -17,7 +17,7 @@ use crate::flags::resource::{Namespace, payload};
 use crate::http::auth::{self, Need};
 use crate::http::error::Failure;
 use crate::http::{State, body};
-use crate::write::{Change, Outcome, What};
+use crate::write::{Change, What};
 
 /// `GET /api/v2/environments/{environment}/namespaces`
 pub(in crate::http) async fn list(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -119,7 +119,7 @@ async fn deleted(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespo
     let (asking, named) = (Asking::from(&options), [Named::from(&change)]);
     let asked = Asked::Namespace { verb: "delete", key: &key };
     let by = by(state, &pass, request);
-    let outcome: Outcome = carried_out(state, environment, by, vec![change], revision, options, asked).await?;
+    let outcome = carried_out(state, environment, by, vec![change], revision, options, asked).await?;
     let answer = json!({ "revision": outcome.commit });
     Ok(HttpResponse::Ok().json(with_outcome(answer, &outcome, &named, asking)))
 }

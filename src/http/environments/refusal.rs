@@ -130,7 +130,7 @@ fn detail(conflict: &Conflict) -> Value {
 }
 
 /// A branch and its base have changed the same.
-pub(super) fn conflicts(conflicts: &Conflicts) -> Failure {
+pub(in crate::http) fn conflicts(conflicts: &Conflicts) -> Failure {
     let count = conflicts.conflicts.len() + conflicts.files.len();
     let details = conflicts.conflicts.iter().map(detail);
     let files = conflicts.files.iter().map(|file| json!({ "@type": "yardarm.FileConflict", "file": file }));

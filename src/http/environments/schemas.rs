@@ -273,6 +273,12 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
                 },
                 "live": { "type": ["string", "null"], "format": "date-time", "description": "Since when it is served." },
                 "breakGlass": { "type": "boolean", "description": "It is served here and not pushed yet." },
+                "proposal": {
+                    "type": "object",
+                    "description": "What went to a branch of a protected environment is proposed by itself: the proposal, or why there is none yet.",
+                    "properties": { "url": text(), "state": text(), "id": text(), "trouble": told("Why it is not open yet.") },
+                    "additionalProperties": true,
+                },
             },
         })
     }),
@@ -368,6 +374,7 @@ fn branch(more: &[&str], properties: Value) -> Value {
         "revision": schema("Revision"),
         "ahead": number,
         "behind": number,
+        "proposal": schema("ProposalBrief"),
     });
     if let (Some(all), Value::Object(properties)) = (all.as_object_mut(), properties) {
         all.extend(properties);

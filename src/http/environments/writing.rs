@@ -10,10 +10,29 @@ use super::refusal::{self, Asked};
 use crate::flags::resource::{Kind, payload};
 use crate::http::State;
 use crate::http::error::Failure;
+use crate::http::proposals::Brief;
+use crate::limits;
+use crate::provider::api::Failure as ByProvider;
 use crate::serve::Environment;
+use crate::track::{Proposed, Refusal, Wish};
 use crate::write::{By, Change, Outcome, Request, What};
 
-/// Has it done.
+/// What was done, and what was proposed for it.
+#[derive(Debug)]
+pub(super) struct Done {
+    outcome: Outcome,
+    proposal: Option<Value>,
+}
+
+impl std::ops::Deref for Done {
+    type Target = Outcome;
+
+    fn deref(&self) -> &Outcome {
+        &self.outcome
+    }
+}
+
+/// Has it done. What goes to a branch of a protected environment is proposed as well.
 pub(super) async fn carried_out(
     state: &Data<State>,
     environment: Arc<Environment>,
@@ -22,14 +41,40 @@ pub(super) async fn carried_out(
     revision: Option<String>,
     options: Options,
     asked: Asked<'_>,
-) -> Result<Outcome, Failure> {
+) -> Result<Done, Failure> {
     let Options { message, co_authors, dry_run, branch: on_branch, break_glass } = options;
+    let proposes = on_branch.is_some() && !dry_run && state.tracker.proposes_by_itself(&environment);
+    let (base, author) = (environment.clone(), by.clone());
     let wish = Request { environment, changes, revision, message, co_authors, by, dry_run, on_branch, break_glass };
-    state.writers.change(wish).await.map_err(|refusal| refusal::failure(refusal, asked))
+    let outcome = state.writers.change(wish).await.map_err(|refusal| refusal::failure(refusal, asked))?;
+    let proposal = if proposes { proposed(state, &base, &outcome, &author).await } else { None };
+    Ok(Done { outcome, proposal })
+}
+
+/// Opens or joins the proposal of a branch that was written to. The change is made whatever comes of it: what the provider
+/// does not take now is told with the answer, and what it may take later is tried again.
+async fn proposed(state: &Data<State>, base: &Arc<Environment>, outcome: &Outcome, by: &By) -> Option<Value> {
+    let asked = state.tracker.propose(base, &outcome.environment, Wish::default(), by);
+    let refusal = match tokio::time::timeout(limits::PROPOSE_WAIT, asked).await {
+        Ok(Ok(Proposed { entry, .. })) => return Some(json!(Brief::of(&entry))),
+        Ok(Err(refusal)) => Some(refusal),
+        Err(_) => None,
+    };
+    if matches!(&refusal, Some(Refusal::Provider(ByProvider::Nothing(_)))) {
+        return None;
+    }
+    let known = state.tracker.of_branches(&base.storage, &base.branch).remove(&outcome.branch);
+    let mut told = known.as_ref().map_or_else(|| json!({}), |entry| json!(Brief::of(entry)));
+    let trouble = refusal.map_or_else(|| "the provider has not answered yet".to_owned(), |refusal| refusal.to_string());
+    if let Some(told) = told.as_object_mut() {
+        told.insert("trouble".to_owned(), trouble.into());
+    }
+    Some(told)
 }
 
 /// Everything that is known of a change that was made, or would be.
-pub(super) fn outcome(outcome: &Outcome, changes: &[Named], dry_run: bool) -> Value {
+pub(super) fn outcome(done: &Done, changes: &[Named], dry_run: bool) -> Value {
+    let Done { outcome, proposal } = done;
     let resources = outcome.written.iter().zip(changes).map(|(written, named)| {
         let mut told = json!({
             "namespace": written.namespace,
@@ -45,7 +90,7 @@ pub(super) fn outcome(outcome: &Outcome, changes: &[Named], dry_run: bool) -> Va
     });
     let rewritten =
         outcome.rewritten.iter().map(|(file, part)| json!({ "file": file, "what": part.what, "why": part.why }));
-    json!({
+    let mut told = json!({
         "commit": outcome.commit,
         "made": outcome.made,
         "dryRun": dry_run,
@@ -57,7 +102,11 @@ pub(super) fn outcome(outcome: &Outcome, changes: &[Named], dry_run: bool) -> Va
         "changes": outcome.changes,
         "live": outcome.live,
         "breakGlass": outcome.break_glass,
-    })
+    });
+    if let (Some(told), Some(proposal)) = (told.as_object_mut(), proposal) {
+        told.insert("proposal".to_owned(), proposal.clone());
+    }
+    told
 }
 
 /// What a change is about, as its caller named it.
@@ -85,8 +134,11 @@ impl From<&Change> for Named {
 
 /// Adds to an answer of Flipt's what only our callers know, where they asked for it or have to know it: that the change
 /// was joined with somebody else's, that comments were lost, that it is not pushed yet.
-pub(super) fn with_outcome(mut answer: Value, told: &Outcome, named: &[Named], asked: Asking) -> Value {
-    let noteworthy = told.break_glass || !told.rewritten.is_empty() || told.written.iter().any(|one| one.merged);
+pub(super) fn with_outcome(mut answer: Value, told: &Done, named: &[Named], asked: Asking) -> Value {
+    let noteworthy = told.break_glass
+        || told.proposal.is_some()
+        || !told.rewritten.is_empty()
+        || told.written.iter().any(|one| one.merged);
     if let (true, Some(answer)) = (asked.ours || noteworthy, answer.as_object_mut()) {
         answer.insert("outcome".to_owned(), outcome(told, named, asked.dry_run));
     }

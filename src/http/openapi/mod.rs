@@ -20,8 +20,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(super) use self::operation::{EVENTS, JSON, Operation, Shape, TEXT, Tag, schema};
 use super::routes::{self, Methods, Table};
 use super::{
-    audit, environments, error, evaluation, explain, health, json as written, list, meta, ofrep, select, session,
-    snapshot, status, stream,
+    audit, environments, error, evaluation, explain, health, json as written, list, meta, ofrep, proposals, select,
+    session, snapshot, status, stream,
 };
 
 /// Schemas by name, as the files of the handlers list theirs.
@@ -37,6 +37,7 @@ const SCHEMAS: &[Schemas] = &[
     list::SCHEMAS,
     meta::SCHEMAS,
     ofrep::SCHEMAS,
+    proposals::SCHEMAS,
     session::SCHEMAS,
     snapshot::SCHEMAS,
     status::SCHEMAS,

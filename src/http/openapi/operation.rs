@@ -28,6 +28,8 @@ pub(in crate::http) enum Tag {
     Ofrep,
     /// Environments, namespaces, flags, segments, branches: as they are in Git, and changes to them.
     Management,
+    /// Merge proposals, from opened to live.
+    Proposals,
     /// Flags as a list, storages, deliveries.
     Status,
     /// What the server is, and who asks.
@@ -40,7 +42,7 @@ pub(in crate::http) enum Tag {
 
 impl Tag {
     /// All of them, with what is said of each.
-    pub(super) const ALL: [(Self, &'static str); 8] = [
+    pub(super) const ALL: [(Self, &'static str); 9] = [
         (Self::Evaluation, "Evaluation on the server, as Flipt's server SDKs ask for it."),
         (Self::Client, "Snapshots and streams, for client SDKs that evaluate by themselves."),
         (Self::Ofrep, "The OpenFeature Remote Evaluation Protocol."),
@@ -48,6 +50,7 @@ impl Tag {
             Self::Management,
             "Flags as they are in Git, and changes to them: Flipt v2's API, and what is ours beside it.",
         ),
+        (Self::Proposals, "Merge proposals at the provider, from opened to live. No read asks the provider."),
         (Self::Session, "What the web interface of Flipt asks first."),
         (Self::Status, "What is served, what each storage is doing, and what became of each delivery."),
         (Self::Webhooks, "Where Git providers say that something moved."),
@@ -60,6 +63,7 @@ impl Tag {
             Self::Client => "client",
             Self::Ofrep => "ofrep",
             Self::Management => "management",
+            Self::Proposals => "proposals",
             Self::Session => "session",
             Self::Status => "status",
             Self::Webhooks => "webhooks",

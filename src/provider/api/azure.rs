@@ -8,7 +8,7 @@
 //! - Comments stand in threads. Ours is closed from the beginning: a policy may hold back a merge until every thread is
 //!   resolved.
 //! - Statuses are kept, each beside the former; of one name the last counts. So the same is not said twice.
-//! - Lists cut descriptions at 400 characters ([`description`]).
+//! - Lists cut descriptions at 400 characters, and so does [`Api::list`] here ([`description`]).
 
 mod call;
 mod description;
@@ -156,6 +156,12 @@ impl Api for Azure {
         ];
         let mut found = self.listed(self.search(ask, &criteria, limits::PROPOSALS_LISTED)?);
         found.retain(|proposal| !proposal.fork);
+        for proposal in &mut found {
+            // Of the open one, of which there is one at most, the whole text counts: by it ours is told from another's.
+            if proposal.state == State::Open && description::may_be_cut(&proposal.body) {
+                *proposal = self.look(ask, proposal.number)?.proposal(self.at.page(proposal.number), None, Vec::new());
+            }
+        }
         Ok(found)
     }
 
@@ -264,7 +270,12 @@ impl Api for Azure {
     fn delete_comment(&self, ask: &dyn Ask, number: u64, comment: &Comment) -> Result<(), Failure> {
         let url = self.comment_url(number, comment)?;
         match self.at.send(ask, Method::Delete, &url, None, CONTRIBUTE) {
-            Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
+            Ok(_) => Ok(()),
+            // Gone already, or what it belongs to: a look tells.
+            Err(Failure::NotFound(said)) => {
+                let there = self.marked_comments(ask, number, "")?.iter().any(|known| known.id == comment.id);
+                if there { Err(Failure::NotFound(said)) } else { Ok(()) }
+            }
             Err(failure) => Err(failure),
         }
     }

@@ -8,6 +8,7 @@
 //!   branch is removed at `/rest/branch-utils`.
 //! - A repository of a person has the project `~user`.
 
+mod hooks;
 mod refusal;
 mod requests;
 mod shape;
@@ -30,6 +31,9 @@ const MERGE: &str = "repository write (HTTP access token: Repository write) and 
 
 /// Bytes of the address of a build.
 const BUILD_URL_BYTES: usize = 450;
+
+/// Entries of a page that are asked for.
+const PAGE: usize = 100;
 
 /// A repository there.
 #[derive(Debug)]
@@ -152,9 +156,10 @@ impl Api for BitbucketDataCenter {
         let of = |state| [("state", state), ("direction", "INCOMING"), ("order", "NEWEST")];
         let mut found = self.pull_requests(ask, &of("OPEN"), |_| false)?;
         if let Some(since) = since {
+            // Servers sort by the last change, and nobody promises it: a whole page has to be older.
             let before = |one: &PullRequest| one.proposal().updated.is_some_and(|updated| updated < since);
             for state in ["MERGED", "DECLINED"] {
-                let ended = self.pull_requests(ask, &of(state), |found| found.last().is_some_and(before))?;
+                let ended = self.pull_requests(ask, &of(state), |found| found.iter().rev().take(PAGE).all(before))?;
                 found.extend(ended.into_iter().filter(|one| one.updated.is_none_or(|updated| updated >= since)));
             }
         }
@@ -273,14 +278,18 @@ impl Api for BitbucketDataCenter {
         let delete = |version: Option<u64>| {
             let below = format!("/comments/{}?version={}", encoded(&comment.id), version.unwrap_or_default());
             match Self::send(ask, Method::Delete, self.pull_request_url(number, &below), None, READ) {
-                Ok(_) | Err(Failure::NotFound(_)) => Ok(()),
-                Err(failure) => Err(failure),
+                // The comment, or all of it?
+                Err(failure @ Failure::NotFound(_)) => {
+                    let there = self.comments(ask, number, "")?.iter().any(|known| known.id == comment.id);
+                    if there { Err(failure) } else { Ok(()) }
+                }
+                ended => ended.map(drop),
             }
         };
         match delete(comment.version) {
             Err(Failure::Stale(_)) => match self.comment_now(ask, number, &comment.id)? {
                 Some(now) => delete(now.version),
-                None => Ok(()),
+                None => delete(comment.version),
             },
             ended => ended,
         }

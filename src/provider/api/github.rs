@@ -5,6 +5,7 @@
 //! credential that may not see checks still reads pull requests.
 
 mod call;
+mod hooks;
 mod pull;
 mod refusal;
 
@@ -19,6 +20,8 @@ use super::{
 use call::{Calls, encoded};
 use pull::{CheckRuns, Combined, Pull, Review};
 use refusal::Refusal;
+
+pub(super) use hooks::Webhooks;
 
 /// What a credential needs at least.
 mod needs {

@@ -9,6 +9,7 @@
 //! - Many a "no" comes without a reason (401 and 405 of a merge, 403 of an archived project): then the merge request or
 //!   the project is read, and the reason is taken from there.
 
+pub(super) mod hooks;
 mod merge;
 mod project;
 mod quick;
@@ -239,7 +240,7 @@ impl Api for Gitlab {
             members.extend(status.branch.as_ref().map(|branch| ("ref".to_owned(), branch.clone().into())));
         }
         let path = format!("statuses/{}", project::encoded(commit));
-        let answer = self.project.send_post(ask, &path, body)?;
+        let answer = self.project.send_post(ask, &path, Some(body))?;
         let said = refusal::words(&answer);
         match answer.status {
             200 | 201 => Ok(()),

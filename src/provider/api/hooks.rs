@@ -3,6 +3,8 @@
 //! The rule is convergence: look, compare by URL, mend what differs, remove what is there twice, add what is missing; a
 //! second run changes nothing. Providers do not do it for us: GitHub, GitLab and Gitea take the same hook twice.
 
+pub mod plan;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -125,7 +127,11 @@ pub trait Hooks: fmt::Debug + Send + Sync {
 #[must_use]
 pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
     match place.provider {
+        Provider::Github => Some(Box::new(super::github::Webhooks::new(place))),
         Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
+        Provider::BitbucketCloud => Some(Box::new(super::bitbucket_cloud::BitbucketCloud::new(place))),
+        Provider::BitbucketDataCenter => Some(Box::new(super::bitbucket_data_center::BitbucketDataCenter::new(place))),
+        Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
 use crate::scm::plain::{Happened, Verdict};
 
 fn stage() -> Stage {
-    Stage::new(Provider::BitbucketCloud, ROOT, Box::new(BitbucketCloud))
+    Stage::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default())
 }
 
 fn merge(stage: &Stage, method: Option<MergeMethod>) -> Merge {
@@ -88,16 +88,22 @@ fn what_is_declined_is_opened_anew() {
     stage.check();
 }
 
-/// Whether a second one would be made, or the first be answered, the vendor does not say.
+/// Whether a second one is refused, or is the first one with other words, the vendor does not say.
 #[test]
-fn another_that_came_first_is_never_taken_for_ours() {
-    let stage = stage();
-    let number = stage.open("topic");
-    match stage.api.create(&stage.scm, &new("topic")) {
-        Err(Failure::Exists { number: known }) => assert_eq!(known, Some(number)),
-        other => panic!("{other:?}"),
+fn there_is_never_a_second_one() {
+    for joins in [false, true] {
+        let stage = Stage::new(Provider::BitbucketCloud, ROOT, Box::new(BitbucketCloud { joins }));
+        let number = stage.open("topic");
+        assert_eq!(stage.api.create(&stage.scm, &new("topic")), Err(Failure::Exists { number: Some(number) }));
+        assert_eq!(stage.asked("POST", "pullrequests"), 1, "it was looked for");
+        // Somebody else's, just after both looks.
+        stage.branch("other");
+        stage.scm.meanwhile(2, |plain| drop(plain.open("ada", "other", "main", "Hers", "", false, false)));
+        let opened = open_or_join(&*stage.api, &stage.scm, &new("other")).unwrap();
+        assert_eq!((opened.proposal.number, opened.proposal.author.as_str()), (number + 1, "ada"));
+        assert_eq!(stage.scm.world(|plain| plain.proposals.len()), 2);
+        stage.check();
     }
-    assert_eq!(stage.asked("POST", "pullrequests"), 1, "it was looked for");
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub enum Cause {
     Well,
     /// Each request of the operation meets it in turn.
     Fault(fn() -> Fault),
+    /// Each request of the operation meets it in turn: an untruth, by which what is there looks done.
+    Lie(fn() -> Fault),
     /// Each request that changes something meets it in turn.
     FaultOfWrites(fn() -> Fault),
     /// The world is so, and then well again.
@@ -57,7 +59,7 @@ pub fn conditions() -> Vec<Condition> {
         condition("403, a right is missing", Cause::Reader, &["forbidden", "ok", "not-found"]),
         condition("403, unknown words", Cause::Fault(|| refusal(403)), &["forbidden", "not-mergeable", "ok"]),
         condition("404, no such proposal", Cause::NoSuchProposal, &["not-found"]),
-        condition("404, unknown words", Cause::Fault(|| refusal(404)), REFUSED),
+        condition("404, unknown words", Cause::Lie(|| refusal(404)), REFUSED),
         condition("409, unknown words", Cause::Fault(|| refusal(409)), REFUSED),
         condition("422, unknown words", Cause::Fault(|| refusal(422)), REFUSED),
         condition("429 with Retry-After", Cause::Fault(too_many), &["wait"]),

@@ -2,8 +2,9 @@
 
 use yardarm::provider::Provider;
 
-use crate::scm::Scm;
+use crate::scm::azure;
 use crate::scm::plain::Plain;
+use crate::scm::{self, Scm};
 
 /// One provider's world.
 pub struct World {
@@ -20,7 +21,9 @@ pub fn worlds() -> Vec<World> {
 }
 
 fn github() -> Option<World> {
-    None
+    use crate::scm::github::Github;
+    let make = |plain| Scm::new(Provider::Github, "https://api.github.com", Box::new(Github), plain);
+    Some(World { provider: Provider::Github, make, lacks: &[] })
 }
 
 // -
@@ -32,29 +35,35 @@ fn gitlab() -> Option<World> {
 // -
 
 fn bitbucket_cloud() -> Option<World> {
-    None
+    use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
+    let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
+    Some(World { provider: Provider::BitbucketCloud, make, lacks: &[] })
 }
 
 // -
 
 fn bitbucket_data_center() -> Option<World> {
-    None
+    use crate::scm::bitbucket_data_center::{BitbucketDataCenter, ROOT};
+    let provider = Provider::BitbucketDataCenter;
+    let make = |plain| Scm::new(Provider::BitbucketDataCenter, ROOT, Box::<BitbucketDataCenter>::default(), plain);
+    Some(World { provider, make, lacks: &[] })
 }
 
 // -
 
 fn azure() -> Option<World> {
-    None
+    let make = |plain| Scm::new(Provider::Azure, azure::ROOT, Box::new(azure::Azure::services()), plain);
+    Some(World { provider: Provider::Azure, make, lacks: &[] })
 }
 
 // -
 
 fn gitea() -> Option<World> {
-    None
+    Some(World { provider: Provider::Gitea, make: scm::gitea::gitea, lacks: &[] })
 }
 
 // -
 
 fn forgejo() -> Option<World> {
-    None
+    Some(World { provider: Provider::Forgejo, make: scm::gitea::forgejo, lacks: &[] })
 }

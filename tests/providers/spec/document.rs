@@ -25,12 +25,24 @@ pub(super) fn files(provider: Provider) -> &'static [&'static str] {
 }
 
 /// What a document's paths have before those below our root.
-pub(super) fn prefix(provider: Provider) -> &'static [&'static str] {
+fn prefix(provider: Provider) -> &'static [&'static str] {
     match provider {
         Provider::Github | Provider::BitbucketCloud | Provider::Gitea | Provider::Forgejo => &[],
         Provider::Gitlab => &["api", "v4"],
         Provider::BitbucketDataCenter => &["api", "latest"],
         Provider::Azure => &["organization"],
+    }
+}
+
+/// A path as its document has it. Bitbucket Data Center's other interfaces stand beside the root, and have names and
+/// numbers of versions that mean the same.
+pub(super) fn path(provider: Provider, below: &[String]) -> Vec<&str> {
+    let below: Vec<&str> = below.iter().map(String::as_str).collect();
+    match below.as_slice() {
+        [of @ ("build-status" | "branch-utils"), _, rest @ ..] if provider == Provider::BitbucketDataCenter => {
+            [*of, "latest"].into_iter().chain(rest.iter().copied()).collect()
+        }
+        _ => prefix(provider).iter().copied().chain(below.iter().copied()).collect(),
     }
 }
 

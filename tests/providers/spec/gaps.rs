@@ -98,12 +98,31 @@ const KNOWN: &[Gap] = &[
     // Bitbucket Data Center.
     (&[BitbucketDataCenter], "*", "*", Of::Status(403), "permissions: said once for all operations in the prose"),
     (&[BitbucketDataCenter], "*", "*", Of::Status(404), "what may not be seen: said once for all in the prose"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/author"), "who opened it: in every recorded pull request"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/values/*/author"), "who opened it: in every recorded pull request"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/properties"), "the merge commit: in recorded pull requests"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/values/*/properties"), "the merge commit: in recorded ones"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/errors/*/existingPullRequest"), "in practice, as clients read it"),
+    (&[BitbucketDataCenter], "*", "*", Of::Answer("/errors/*/vetoes"), "in practice, as clients read it"),
+    (&[BitbucketDataCenter], "GET", "/merge", Of::Answer("/canMerge"), "in practice, as clients read it"),
+    (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/comment"), "as recorded"),
+    (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/commentAction"), "as recorded"),
     // Azure DevOps: its document describes no failure at all.
     (&[Azure], "*", "*", Of::Status(400), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(403), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(404), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(409), "the document describes successes only"),
+    (&[Azure], "POST", "/pullrequests", Of::Status(201), "every 200 is described, what is made is answered 201"),
+    (&[Azure], "POST", "/statuses", Of::Status(201), "every 200 is described, what is made is answered 201"),
+    (&[Azure], "GET", "/policy/configurations", Of::Answer("/*"), "settings are described as text, and are an object"),
+    (&[Azure], "*", "*", Of::Answer("/_links/self"), "links are described inside of `links`, and recorded beside"),
+    (&[Azure], "GET", "*", Of::Answer("/*/_links/self"), "links are described inside of `links`, and recorded beside"),
     // Gitea and Forgejo.
+    (&[Gitea], "*", "*", Of::Status(307), "renamed repositories, as recorded"),
+    (&[Gitea, Forgejo], "*", "*", Of::Answer("**/username"), "people have it beside `login`, as recorded"),
+    (&[Gitea, Forgejo], "GET", "/status", Of::Answer("/state"), "empty where there is no status, as recorded"),
+    (&[Gitea], "POST", "/merge", Of::Request("/MergeTitleField"), "its name before 1.26"),
+    (&[Gitea], "POST", "/merge", Of::Request("/MergeMessageField"), "its name before 1.26"),
     (&[Gitea, Forgejo], "*", "*", Of::Status(301), "renamed repositories, as recorded"),
     (&[Gitea, Forgejo], "*", "*", Of::Status(403), "scopes, as recorded"),
     (&[Gitea, Forgejo], "*", "*", Of::Status(404), "what may not be seen, as recorded"),
@@ -115,7 +134,10 @@ pub(super) fn known(provider: Provider, method: &str, path: &str, part: &Part) -
         let same = match (of, part) {
             (Of::Path, Part::Path) => true,
             (Of::Parameter(known), Part::Parameter(name)) => known == name,
-            (Of::Request(known), Part::Request(at)) | (Of::Answer(known), Part::Answer(at)) => known == at,
+            (Of::Request(known), Part::Request(at)) | (Of::Answer(known), Part::Answer(at)) => {
+                // `**/x`: wherever it stands.
+                known.strip_prefix("**").map_or(known == at, |end| at.ends_with(end))
+            }
             (Of::Status(known), Part::Status(status)) => known == status,
             _ => false,
         };

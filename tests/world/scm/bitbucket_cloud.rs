@@ -16,12 +16,16 @@ use shape::{commit_status, pull_request, remark};
 pub const ROOT: &str = "https://api.bitbucket.org/2.0";
 
 /// Its way to speak.
-#[derive(Debug, Default)]
-pub struct BitbucketCloud;
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BitbucketCloud {
+    /// A second pull request for the same branches is not refused, it is the first one with other words. The vendor does
+    /// not say which it is, and those who tried say either.
+    pub joins: bool,
+}
 
 impl Dialect for BitbucketCloud {
     fn answer(&self, plain: &mut Plain, asked: &Asked) -> Answer {
-        let mut answer = Request::admit(plain, asked).map_or_else(|refused| refused, |mut it| it.answer());
+        let mut answer = Request::admit(*self, plain, asked).map_or_else(|refused| refused, |mut it| it.answer());
         answer.headers.push(("content-type".to_owned(), "application/json; charset=utf-8".to_owned()));
         if let Some((left, _)) = plain.rate {
             answer.headers.push(("x-ratelimit-limit".to_owned(), "1000".to_owned()));
@@ -37,6 +41,7 @@ impl Dialect for BitbucketCloud {
 
 /// A request of somebody who is known, for the one repository.
 struct Request<'w> {
+    kind: BitbucketCloud,
     plain: &'w mut Plain,
     asked: &'w Asked,
     person: Person,
@@ -54,7 +59,7 @@ fn error(plain: &Plain, status: u16, message: &str) -> Answer {
 }
 
 impl<'w> Request<'w> {
-    fn admit(plain: &'w mut Plain, asked: &'w Asked) -> Result<Self, Answer> {
+    fn admit(kind: BitbucketCloud, plain: &'w mut Plain, asked: &'w Asked) -> Result<Self, Answer> {
         let Some(person) = plain.person(asked.credential.as_deref()).cloned() else {
             return Err(error(plain, 401, "Token is invalid, expired, or not supported for this endpoint."));
         };
@@ -75,7 +80,7 @@ impl<'w> Request<'w> {
         if plain.gone || *owner != plain.owner || repository != name {
             return Err(error(plain, 404, &format!("Repository {owner}/{repository} not found")));
         }
-        Ok(Self { path: below.to_vec(), plain, asked, person })
+        Ok(Self { kind, path: below.to_vec(), plain, asked, person })
     }
 
     fn answer(&mut self) -> Answer {
@@ -175,10 +180,11 @@ impl<'w> Request<'w> {
         let draft = self.asked.body.as_ref().is_some_and(|body| body["draft"] == true);
         match self.plain.open(&self.person.name, &head, &base, &title, &body, draft, false) {
             Ok(number) => self.reply(201, &pull_request(self.plain, number, true)),
-            Err(Refused::Exists(number)) => {
+            Err(Refused::Exists(number)) if self.kind.joins => {
                 self.plain.edit(number, Some(&title), Some(&body)).unwrap();
                 self.reply(201, &pull_request(self.plain, number, true))
             }
+            Err(Refused::Exists(_)) => self.error(400, "There is already an open pull request for these branches"),
             Err(Refused::NothingToMerge) => self.error(400, "There are no changes to be pulled"),
             Err(Refused::NoSuchBranch(name)) => self.error(400, &format!("branch not found: {name}")),
             Err(refused) => self.error(400, &format!("{refused:?}")),

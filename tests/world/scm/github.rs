@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use yardarm::provider::api::Answer;
 
-use super::plain::{Happened, Plain, Refused, State, Status};
+use super::plain::{Happened, Plain, Proposal, Refused, State, Status};
 use super::{Asked, Dialect, Message};
 
 /// GitHub, and GitHub Enterprise Server.
@@ -296,7 +296,9 @@ fn merge(plain: &mut Plain, number: u64, body: &Value) -> Outcome {
 }
 
 fn set_status(plain: &mut Plain, commit: &str, body: &Value, by: &str) -> Outcome {
-    if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    let is = |branch: &str| plain.git.tip(branch).as_deref() == Some(commit);
+    let known = |p: &Proposal| p.head_commit == commit || is(&p.head) || is(&p.base);
+    if !plain.proposals.iter().any(known) {
         return Outcome::error(422, &format!("No commit found for SHA: {commit}"));
     }
     let text = |name: &str| body[name].as_str().map(str::to_owned);

@@ -8,7 +8,9 @@
 
 pub mod azure;
 pub mod bitbucket_cloud;
+pub mod bitbucket_data_center;
 pub mod git;
+pub mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod plain;
@@ -235,6 +237,18 @@ impl Scm {
         }
     }
 
+    /// The path below the root, or beside it: GraphQL of a GitHub Enterprise Server, other interfaces of Bitbucket
+    /// Data Center.
+    fn below<'u>(&self, url: &'u str) -> &'u str {
+        let beside = match self.provider {
+            Provider::Github => self.root.strip_suffix("/v3"),
+            Provider::BitbucketDataCenter => self.root.rsplit_once("/api/").map(|(rest, _)| rest),
+            _ => None,
+        };
+        let below = |root: &str| url.strip_prefix(root).filter(|rest| rest.starts_with(['/', '?']));
+        below(&self.root).or_else(|| beside.and_then(below)).expect("a request leaves the configured root")
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
@@ -243,10 +257,7 @@ impl Scm {
 /// Asks without a network, by the same rules as the daemon's own way ([`Failure::common`]).
 impl Ask for Scm {
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
-        // GraphQL stands beside the root of a GitHub Enterprise Server.
-        let beside = self.root.strip_suffix("/v3").filter(|_| self.provider == Provider::Github);
-        let below = |root: &str| request.url.strip_prefix(root).filter(|rest| rest.starts_with(['/', '?']));
-        let rest = below(&self.root).or_else(|| beside.and_then(below)).expect("a request leaves the configured root");
+        let rest = self.below(&request.url);
         let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         let asked = Asked {

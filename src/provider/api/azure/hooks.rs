@@ -1,7 +1,7 @@
 //! Webhooks of Azure DevOps: subscriptions of the organisation or collection, one for each kind of event.
 //!
 //! - Nothing is signed. The secret is the password of HTTP Basic, the only input of a subscription that is never shown
-//!   again; a header would be. Which user stands beside it is all the same ([`super::super::super::signature`]).
+//!   again; a header would be. Which user stands beside it is all the same (`provider::signature`).
 //! - A subscription is about a project and, where it names one, a repository. One for the whole project serves as well:
 //!   what is about another repository is answered and not used.
 //! - A subscription that met failures is on probation, and after more of them disabled, at once by a 410. Putting it with

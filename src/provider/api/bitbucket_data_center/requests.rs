@@ -7,7 +7,7 @@ use super::super::bitbucket::{encoded, query};
 use super::super::{Answer, Ask, Failure, Method, Place, Request};
 use super::refusal::Refusal;
 use super::shape::{Page, PullRequest, Remark};
-use super::{BitbucketDataCenter, READ};
+use super::{BitbucketDataCenter, PAGE, READ};
 use crate::limits;
 
 impl BitbucketDataCenter {
@@ -52,10 +52,10 @@ impl BitbucketDataCenter {
         enough: impl Fn(&[T]) -> bool,
     ) -> Result<Vec<T>, Failure> {
         let mut all: Vec<T> = Vec::new();
-        let mut start = "0".to_owned();
+        let (mut start, limit) = ("0".to_owned(), PAGE.to_string());
         for _ in 0..limits::BITBUCKET_PAGES {
             let mut parameters = parameters.to_vec();
-            parameters.extend([("start", start.as_str()), ("limit", "100")]);
+            parameters.extend([("start", start.as_str()), ("limit", limit.as_str())]);
             let found: Page<T> = Self::get(ask, url.to_owned() + &query(&parameters))?;
             let next = found.next_page_start.filter(|_| found.is_last_page == Some(false)).map(|next| next.to_string());
             all.extend(found.values);

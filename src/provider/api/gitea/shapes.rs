@@ -277,11 +277,11 @@ impl Combined {
     }
 }
 
-/// What asks for a merge. Gitea has renamed its fields in 1.26 (names in JSON that differ in case only are the same to
-/// it), so it gets the message under the old names and the new ones.
+/// What asks for a merge. Gitea has renamed its fields in 1.26, so it gets the message under the old names and the new
+/// ones; names that differ in case only are the same to both.
 pub(super) fn merge(provider: Provider, style: &str, merge: &Merge) -> Value {
     let mut body = json!({
-        "Do": style,
+        (if provider == Provider::Gitea { "do" } else { "Do" }): style,
         "head_commit_id": merge.head_commit,
         "delete_branch_after_merge": merge.delete_branch,
     });

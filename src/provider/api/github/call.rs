@@ -66,13 +66,24 @@ impl Calls {
         needs: &str,
         until: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, Failure> {
+        self.pages_or(ask, at, |answer| Refusal::of(answer, needs).failure(), until)
+    }
+
+    /// The same, where an answer that is no success has a meaning of its own.
+    pub(super) fn pages_or<T: DeserializeOwned>(
+        &self,
+        ask: &dyn Ask,
+        at: &str,
+        refused: impl Fn(&Answer) -> Failure,
+        until: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>, Failure> {
         let mark = if at.contains('?') { '&' } else { '?' };
         let mut all = Vec::new();
         for page in 1..=limits::GITHUB_PAGES {
             let at = format!("{at}{mark}per_page={PAGE}&page={page}");
             let answer = self.send(ask, Method::Get, &at, None)?;
             if !answer.is_success() {
-                return Err(Refusal::of(&answer, needs).failure());
+                return Err(refused(&answer));
             }
             for entry in answer.json::<Vec<T>>()? {
                 if until(&entry) {
@@ -127,8 +138,19 @@ impl Calls {
 }
 
 /// Whether there is another page. Where it is, is not looked at: pages have numbers.
-pub(super) fn has_next(answer: &Answer) -> bool {
-    answer.header("link").is_some_and(|links| links.split(',').any(|link| link.contains("rel=\"next\"")))
+fn has_next(answer: &Answer) -> bool {
+    next(answer).is_some()
+}
+
+fn next(answer: &Answer) -> Option<&str> {
+    answer.header("link")?.split(',').find(|link| link.contains("rel=\"next\""))
+}
+
+/// Of the URL of the next page nothing but the cursor in it.
+pub(super) fn next_cursor(answer: &Answer) -> Option<String> {
+    let url = next(answer)?.split_once('<')?.1.split_once('>')?.0;
+    let url = url::Url::parse(url).ok()?;
+    url.query_pairs().find(|(name, _)| name == "cursor").map(|(_, cursor)| cursor.into_owned())
 }
 
 #[derive(Debug, Deserialize)]

@@ -58,7 +58,7 @@ impl Refusal {
         let parts: Vec<String> = body.errors.iter().map(Part::said).collect();
         let said = match (body.message.as_str(), parts.is_empty()) {
             ("", true) => format!("status {}", answer.status),
-            ("", false) | ("Validation Failed", false) => parts.join("; "),
+            ("" | "Validation Failed", false) => parts.join("; "),
             (message, true) => message.to_owned(),
             (message, false) => format!("{message}: {}", parts.join("; ")),
         };

@@ -101,13 +101,13 @@ impl Project {
         body: Value,
         needs: &str,
     ) -> Result<T, Failure> {
-        let answer = self.send_post(ask, path, body)?;
+        let answer = self.send_post(ask, path, Some(body))?;
         if answer.is_success() { answer.json() } else { Err(self.refused(ask, &answer, needs)) }
     }
 
     /// The same for who knows better what the answer means.
-    pub(super) fn send_post(&self, ask: &dyn Ask, path: &str, body: Value) -> Result<Answer, Failure> {
-        ask.ask(&Request::new(Method::Post, self.url(path)).body(body))
+    pub(super) fn send_post(&self, ask: &dyn Ask, path: &str, body: Option<Value>) -> Result<Answer, Failure> {
+        ask.ask(&Request { body, ..Request::new(Method::Post, self.url(path)) })
     }
 
     /// Changes something.

@@ -154,8 +154,9 @@ impl MergeRequest {
 /// Why a state of mergeability keeps from merging; none for "it does not", and for "it is being looked at".
 fn why_not(status: &str) -> Option<String> {
     let why = match status {
-        "mergeable" | "can_be_merged" => return None,
-        "preparing"
+        "mergeable"
+        | "can_be_merged"
+        | "preparing"
         | "unchecked"
         | "checking"
         | "approvals_syncing"
@@ -205,7 +206,7 @@ pub(super) fn title(title: &str, draft: bool) -> String {
 }
 
 /// A moment in either of GitLab's forms: `2026-11-22T10:00:00.000Z`, and `2026-11-22 10:00:00 UTC` as of webhooks.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| format!("{}Z", text.strip_suffix(" UTC")?).parse().ok())
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Asked;
-use super::super::plain::{Plain, Refused, State, Status};
+use super::super::plain::{Plain, Proposal, Refused, State, Status};
 use super::shown::{encoded, person, pull_request, repository};
 use super::{Error, REPOSITORY_ID, ROOT, Said, list, stray};
 
@@ -15,7 +15,7 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str) 
         ("GET", ["diffs", "commits"]) => diffs(plain, asked),
         ("GET", ["pullrequests"]) => search(plain, asked),
         ("POST", ["pullrequests"]) => create(plain, asked, by),
-        (_, ["commits", _, "statuses"]) => commit_statuses(plain, asked, path[1], by),
+        (_, ["commits", _, "statuses"]) => commit_statuses(plain, asked, path[1]),
         (_, ["pullrequests", number, rest @ ..]) => {
             let number = number.parse().unwrap_or(0);
             if plain.proposal(number).is_none() {
@@ -30,7 +30,7 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str) 
                 }
                 ("PATCH", []) => change(plain, asked, number),
                 ("GET", ["iterations"]) => Ok((200, list(iterations(plain, number)))),
-                (_, ["statuses"]) => statuses(plain, asked, number, by),
+                (_, ["statuses"]) => statuses(plain, asked, number),
                 (_, ["threads", rest @ ..]) => threads(plain, asked, number, rest, by),
                 _ => Err(stray(asked)),
             }
@@ -250,7 +250,7 @@ fn take_status(plain: &mut Plain, body: &Value, commit: String) -> Result<(), Er
     Ok(())
 }
 
-fn statuses(plain: &mut Plain, asked: &Asked, number: u64, _: &str) -> Said {
+fn statuses(plain: &mut Plain, asked: &Asked, number: u64) -> Said {
     let iterations = iterations(plain, number);
     let head = plain.proposal(number).unwrap().head_commit.clone();
     let last = iterations.last().map(|it| it["id"].clone());
@@ -266,7 +266,15 @@ fn statuses(plain: &mut Plain, asked: &Asked, number: u64, _: &str) -> Said {
     if asked.method == "POST" { Ok((200, all.pop().unwrap_or_default())) } else { Ok((200, list(all))) }
 }
 
-fn commit_statuses(plain: &mut Plain, asked: &Asked, commit: &str, _: &str) -> Said {
+fn commit_statuses(plain: &mut Plain, asked: &Asked, commit: &str) -> Said {
+    let tips = |it: &Proposal| [&it.head, &it.base].into_iter().filter_map(|branch| plain.git.tip(branch)).collect();
+    let mut known: Vec<String> = plain.proposals.iter().flat_map(|it| -> Vec<String> { tips(it) }).collect();
+    known.extend(plain.proposals.iter().flat_map(|it| it.merge_commit.iter().chain([&it.head_commit]).cloned()));
+    known.extend(plain.statuses.iter().map(|it| it.commit.clone()));
+    if !known.iter().any(|known| known == commit) {
+        let said = format!("TF401175:The version descriptor <Commit: {commit} > could not be resolved to a version");
+        return Err(Error(404, "GitUnresolvableToCommitException", said));
+    }
     if asked.method == "POST" {
         take_status(plain, &asked.body.clone().unwrap_or_default(), commit.to_owned())?;
     }
