@@ -584,3 +584,12 @@ pub const REPORT_PROBLEMS: usize = 20;
 pub const REPORT_ENVIRONMENTS: usize = 20;
 /// Characters of the message of a problem in it.
 pub const REPORT_MESSAGE_CHARACTERS: usize = 400;
+/// How long a head that the provider names may be missing in the mirror before the commit status says so: a fetch is
+/// under way as a rule.
+pub const REPORT_PENDING: Duration = Duration::from_secs(30);
+/// How soon it is looked for again …
+pub const REPORT_LOOK: Duration = Duration::from_secs(1);
+/// … and how late at most.
+pub const REPORT_LOOK_MAX: Duration = Duration::from_secs(60);
+/// How long something that the provider does not let us say is not tried again in the same words.
+pub const REPORT_REFUSED: Duration = Duration::from_secs(3_600);
