@@ -31,6 +31,7 @@ pub(super) fn reach(links: &Links, config: &Config, storage: &str) -> Option<Res
                     draft: linked.draft,
                     merge_method: linked.merge_method,
                     protected: environment.protected,
+                    report: linked.report,
                 };
                 rules.insert(environment.name.clone(), one);
                 first.get_or_insert(linked);
@@ -40,6 +41,7 @@ pub(super) fn reach(links: &Links, config: &Config, storage: &str) -> Option<Res
     }
     let Some(first) = first else { return missing.map(Err) };
     Some(Ok(Scm {
+        provider: first.place.provider,
         api: api::of(first.place.clone()).into(),
         ask: first.link.clone(),
         background: Arc::new(Background(first.link.clone())),
