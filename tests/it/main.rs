@@ -50,8 +50,6 @@ mod reference;
 mod remotes;
 #[path = "../world/scm/mod.rs"]
 mod scm;
-#[path = "../world/scm/mod.rs"]
-mod scm;
 #[path = "../world/scm_http.rs"]
 mod scm_http;
 mod signals;
