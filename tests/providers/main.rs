@@ -16,7 +16,9 @@ mod events;
 mod gitea;
 mod github;
 mod github_hooks;
+mod github_recorded;
 mod gitlab;
+mod hooks_plan;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;
