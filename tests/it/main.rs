@@ -28,6 +28,7 @@ mod packaging;
 mod process;
 mod state;
 mod validate;
+mod webhook_command;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
@@ -41,10 +42,19 @@ mod lives;
 mod lost_updates;
 mod own_places;
 mod past;
+mod proposals;
+#[path = "../world/provider.rs"]
+mod provider;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod remotes;
+#[path = "../world/scm/mod.rs"]
+mod scm;
 mod signals;
 mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
+#[path = "../world/scm/mod.rs"]
+mod scm;
+#[path = "../world/scm_http.rs"]
+mod scm_http;

@@ -12,7 +12,7 @@ mod matrix;
 mod operations;
 mod stage;
 mod stories;
-mod worlds;
+pub(crate) mod worlds;
 
 /// Each provider by itself: `cargo test --no-default-features --test providers conformance::gitlab`.
 macro_rules! providers {

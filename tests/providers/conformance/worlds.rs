@@ -28,7 +28,10 @@ fn github() -> Option<World> {
 // -
 
 fn gitlab() -> Option<World> {
-    None
+    let make = |plain| {
+        Scm::new(Provider::Gitlab, "https://gitlab.example/api/v4", Box::<scm::gitlab::Gitlab>::default(), plain)
+    };
+    Some(World { provider: Provider::Gitlab, make, lacks: &[] })
 }
 
 // -
@@ -36,7 +39,8 @@ fn gitlab() -> Option<World> {
 fn bitbucket_cloud() -> Option<World> {
     use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
     let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
-    Some(World { provider: Provider::BitbucketCloud, make, lacks: &[] })
+    let lacks = &[("read while mergeability is found out", "it answers at once, or does not know")];
+    Some(World { provider: Provider::BitbucketCloud, make, lacks })
 }
 
 // -
