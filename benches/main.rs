@@ -19,8 +19,15 @@ mod load;
 mod ours;
 mod process;
 mod propagation;
+mod proposals;
+#[path = "../tests/world/provider.rs"]
+mod provider;
 mod requests;
+#[path = "../tests/world/scm/mod.rs"]
+mod scm;
 mod size;
+#[path = "../tests/world/mod.rs"]
+mod world;
 mod writes;
 
 use std::time::Duration;
@@ -56,6 +63,9 @@ fn main() {
     }
     if wanted("propagation") {
         runtime.block_on(propagation::run());
+    }
+    if wanted("proposals") {
+        runtime.block_on(proposals::run());
     }
     if wanted("fan-out") {
         runtime.block_on(fan_out::run());

@@ -135,7 +135,7 @@ impl Daemon {
         let ingest = Arc::new(Ingest::new(Endpoint::of(&config), deliveries.clone(), workers.clone(), clock.clone()));
         let counted = metrics.clone();
         ingest.observe(Box::new(move |storage, provider, outcome| counted.delivery(storage, provider, outcome)));
-        let Remembered { deliveries: known, events, intents, .. } = remembered;
+        let Remembered { deliveries: known, events, intents, proposals: kept } = remembered;
         ingest.seed(&known);
         deliveries.restore(known);
         ledger.connect(&ingest);
@@ -171,7 +171,7 @@ impl Daemon {
                 audit: audit.clone(),
                 clock: clock.clone(),
             },
-            Vec::new(),
+            kept,
         ));
         ingest.track(tracker.clone());
 

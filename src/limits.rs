@@ -574,3 +574,22 @@ pub const WEBHOOK_ATTEMPTS_SHOWN: usize = 5;
 pub const PROPOSAL_SHORT_CHARACTERS: usize = 1_000;
 /// Records of proposals of one storage in the store: more than a book has, which says what it drops.
 pub const PROPOSALS_STORED: usize = 2 * PROPOSALS_KEPT;
+/// The comment on a proposal: GitHub takes 65,536 characters, Azure DevOps 150,000, GitLab a million; a person reads less.
+pub const REPORT_BYTES: usize = 60_000;
+/// The same on Bitbucket, which takes 32,768.
+pub const REPORT_BYTES_BITBUCKET: usize = 30_000;
+/// Problems of one environment that the comment tells one by one.
+pub const REPORT_PROBLEMS: usize = 20;
+/// Environments that it tells about; who has more has the same change in all of them.
+pub const REPORT_ENVIRONMENTS: usize = 20;
+/// Characters of the message of a problem in it.
+pub const REPORT_MESSAGE_CHARACTERS: usize = 400;
+/// How long a head that the provider names may be missing in the mirror before the commit status says so: a fetch is
+/// under way as a rule.
+pub const REPORT_PENDING: Duration = Duration::from_secs(30);
+/// How soon it is looked for again …
+pub const REPORT_LOOK: Duration = Duration::from_secs(1);
+/// … and how late at most.
+pub const REPORT_LOOK_MAX: Duration = Duration::from_secs(60);
+/// How long something that the provider does not let us say is not tried again in the same words.
+pub const REPORT_REFUSED: Duration = Duration::from_secs(3_600);

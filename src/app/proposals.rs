@@ -31,6 +31,7 @@ pub(super) fn reach(links: &Links, config: &Config, storage: &str) -> Option<Res
                     draft: linked.draft,
                     merge_method: linked.merge_method,
                     protected: environment.protected,
+                    report: linked.report,
                 };
                 rules.insert(environment.name.clone(), one);
                 first.get_or_insert(linked);
@@ -40,6 +41,7 @@ pub(super) fn reach(links: &Links, config: &Config, storage: &str) -> Option<Res
     }
     let Some(first) = first else { return missing.map(Err) };
     Some(Ok(Scm {
+        provider: first.place.provider,
         api: api::of(first.place.clone()).into(),
         ask: first.link.clone(),
         background: Arc::new(Background(first.link.clone())),
@@ -107,10 +109,14 @@ impl Told for Booked {
 }
 
 /// Keeps records in the store, behind.
-pub(super) struct Kept(#[expect(dead_code, reason = "until the store takes records")] pub(super) Store);
+pub(super) struct Kept(pub(super) Store);
 
 impl Keep for Kept {
-    fn keep(&self, _: &Arc<Record>) {}
+    fn keep(&self, record: &Arc<Record>) {
+        self.0.put_proposal(record.clone());
+    }
 
-    fn forget(&self, _: &str, _: &str) {}
+    fn forget(&self, storage: &str, id: &str) {
+        self.0.forget_proposal(storage, id);
+    }
 }

@@ -367,7 +367,7 @@ pub struct Scm {
 }
 
 /// `environments.<e>.scm.report`: what Yardarm says on a proposal that touches flag files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScmReport {
     /// A commit status.
     pub status: bool,

@@ -176,6 +176,9 @@ pub fn same_commit(one: &str, other: &str) -> bool {
 pub struct Reported {
     /// Of which head and merge base, in which words: another one is another report.
     pub digest: Arc<str>,
+    /// When.
+    #[serde(default)]
+    pub at: Timestamp,
     /// Why it was not said, or not all of it.
     pub trouble: Option<Failure>,
 }

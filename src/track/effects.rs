@@ -266,11 +266,4 @@ impl Inner {
             Err(why) => tracing::warn!(storage = name, proposal = &**id, branch, %why, "live: branch not removed"),
         }
     }
-
-    /// Says at the provider what it changes. Answers when to try again.
-    #[expect(clippy::unused_self, reason = "the report comes with the part that writes it")]
-    fn report(&self, storage: &Tracked, id: &Id) -> Option<Duration> {
-        let _ = (storage, id);
-        None
-    }
 }

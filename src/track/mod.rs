@@ -23,6 +23,7 @@ pub mod pace;
 mod propose;
 mod reconcile;
 pub mod records;
+mod report;
 mod runner;
 pub mod schedule;
 mod status;
@@ -45,11 +46,12 @@ pub use self::status::Status;
 use self::storage::{Subject, Tracked};
 use crate::audit;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ScmReport};
 use crate::ingest::{ProposalHint, Proposals};
 use crate::limits;
 use crate::proposal::book::{Book, Outcome};
 use crate::proposal::{Effect, Event, Record};
+use crate::provider::Provider;
 use crate::provider::api::{Api, Ask, Failure, MergeMethod};
 use crate::serve::Environments;
 use crate::serve::streams::Place;
@@ -60,6 +62,8 @@ use crate::write::writers::Writers;
 /// The API of a storage's provider, and the way to it.
 #[derive(Clone)]
 pub struct Scm {
+    /// Who that is.
+    pub provider: Provider,
     /// What can be asked for.
     pub api: Arc<dyn Api>,
     /// Who asks.
@@ -81,6 +85,8 @@ pub struct Rules {
     pub merge_method: Option<MergeMethod>,
     /// A write to a branch of it opens a proposal by itself.
     pub protected: bool,
+    /// What is said on them.
+    pub report: ScmReport,
 }
 
 impl fmt::Debug for Scm {

@@ -45,7 +45,7 @@ impl Inner {
             }
             storages.insert(name.clone(), tracked);
         }
-        self.open_books(&storages);
+        self.open_books(&storages, &before);
         self.words.store(Arc::new(Words::of(config)));
         // What an unknown storage had is not shown, and not forgotten: it may come back with the next reload.
         self.without.store(Arc::new(without));
@@ -60,12 +60,20 @@ impl Inner {
     }
 
     /// A book for each storage, with what was known of it.
-    fn open_books(&self, storages: &HashMap<Arc<str>, Arc<Tracked>>) {
+    fn open_books(&self, storages: &HashMap<Arc<str>, Arc<Tracked>>, old: &HashMap<Arc<str>, Arc<Tracked>>) {
         let mut library = self.library();
         let Library { books, table, kept } = &mut *library;
         let mut before = std::mem::take(books);
         let mut kept = std::mem::take(kept);
         for (name, storage) in storages {
+            let same =
+                |old: &&Arc<Tracked>| (&old.branch, &old.environments) == (&storage.branch, &storage.environments);
+            if old.get(name).filter(same).is_some()
+                && let Some(book) = before.remove(name)
+            {
+                books.insert(name.clone(), book);
+                continue;
+            }
             let target =
                 |environment: &Arc<str>| Target { environment: environment.clone(), branch: storage.branch.clone() };
             let mut book = Book::new(name.clone(), storage.environments.iter().map(target).collect());
@@ -95,7 +103,8 @@ impl Inner {
         let left = book.records().filter_map(|record| {
             let jobs = match record.state {
                 State::Planned => Jobs::OPEN,
-                State::Open => Jobs::READ.with(Jobs::MEASURE),
+                State::Open if record.stale => Jobs::READ.with(Jobs::MEASURE),
+                State::Open => Jobs::MEASURE,
                 State::Merged => Jobs::LOOK,
                 _ => return None,
             };

@@ -127,6 +127,8 @@ const PURE: &[&str] = &[
     "fault",
     "limits",
     "sync/slot",
+    "track/pace",
+    "track/schedule",
     "sync/schedule",
     "write/plan",
     "scm/pace",

@@ -42,9 +42,14 @@ mod lives;
 mod lost_updates;
 mod own_places;
 mod past;
+mod proposals;
+#[path = "../world/provider.rs"]
+mod provider;
 #[path = "../reference/mod.rs"]
 mod reference;
 mod remotes;
+#[path = "../world/scm/mod.rs"]
+mod scm;
 mod signals;
 mod tokens;
 #[path = "../world/mod.rs"]

@@ -72,6 +72,11 @@ impl Plan {
         }
     }
 
+    /// Who sends its webhooks.
+    pub fn sender(&self) -> Sender {
+        self.sender
+    }
+
     /// Polls at this interval, also when webhooks are healthy.
     pub fn poll(mut self, interval: &'static str) -> Self {
         self.poll = interval;

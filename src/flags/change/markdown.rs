@@ -16,7 +16,13 @@ use crate::limits;
 /// Writes all of them, up to [`limits::DIFF_MARKDOWN_BYTES`].
 #[must_use]
 pub fn markdown(changes: &Changes) -> String {
-    let mut page = Page { out: format!("**{}**\n", summary(changes)), left_out: 0 };
+    markdown_within(changes, limits::DIFF_MARKDOWN_BYTES)
+}
+
+/// Writes as many of them as `most` bytes hold, and how many are left out.
+#[must_use]
+pub fn markdown_within(changes: &Changes, most: usize) -> String {
+    let mut page = Page { out: format!("**{}**\n", summary(changes)), left_out: 0, most };
     if !changes.not_compared.is_empty() {
         page.add("\n");
     }
@@ -29,7 +35,7 @@ pub fn markdown(changes: &Changes) -> String {
             Presence::Removed => " (gone)",
             Presence::Changed => "",
         };
-        page.add(&format!("\n#### Namespace {}{whole}\n\n", code(&namespace.key)));
+        page.add(&format!("\n#### Namespace {}{whole}\n\n", code(&namespace.key, limits::QUOTED_CHARACTERS)));
         for flag in &namespace.flags {
             page.item(flag.change, &flag_head(flag), &flag_lines(flag));
         }
@@ -46,11 +52,12 @@ pub fn markdown(changes: &Changes) -> String {
 struct Page {
     out: String,
     left_out: usize,
+    most: usize,
 }
 
 impl Page {
     fn add(&mut self, text: &str) -> bool {
-        let fits = self.left_out == 0 && self.out.len() + text.len() <= limits::DIFF_MARKDOWN_BYTES;
+        let fits = self.left_out == 0 && self.out.len() + text.len() <= self.most;
         if fits {
             self.out.push_str(text);
         }
@@ -78,14 +85,15 @@ fn line(pieces: &Line) -> String {
     let piece = |piece: &Piece| match piece {
         // Ours, but `<` would begin a tag.
         Piece::Said(words) => words.replace('<', "&lt;").replace('>', "&gt;"),
-        Piece::Key(text) | Piece::Text(text) => code(text),
+        Piece::Key(text) | Piece::Text(text) => code(text, limits::QUOTED_CHARACTERS),
     };
     pieces.iter().map(piece).collect()
 }
 
-/// A code span that its content cannot end.
-fn code(text: &str) -> String {
-    let text = tamed(text);
+/// A code span that its content, of which `most` characters are shown, cannot end.
+#[must_use]
+pub fn code(text: &str, most: usize) -> String {
+    let text = tamed(text, most);
     let mut run = 0;
     let mut longest = 0;
     for c in text.chars() {

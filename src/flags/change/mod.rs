@@ -29,11 +29,12 @@ mod words;
 mod tests;
 
 pub use effect::{Answer, Effect, Move, Share, Whom};
-pub use markdown::markdown;
+pub use markdown::{code, markdown, markdown_within};
 pub use segment::{Condition, SegmentChange, SegmentEdit};
 pub use step::{Portion, Step, StepChange, StepEdit, StepKind, Target};
 pub use text::text;
 pub use value::{ValueChange, ValueEdit};
+pub use words::summary;
 
 /// All that is different.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

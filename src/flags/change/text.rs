@@ -66,19 +66,19 @@ fn line(out: &mut String, indent: &str, sign: char, pieces: &Line) {
 
 /// A text that stays on its line, and not without end.
 fn push(out: &mut String, text: &str) {
-    out.push_str(&tamed(text));
+    out.push_str(&tamed(text, limits::QUOTED_CHARACTERS));
 }
 
 /// Without control characters and those that turn the direction of writing around, clipped.
-pub(super) fn tamed(text: &str) -> String {
+pub(super) fn tamed(text: &str, most: usize) -> String {
     let odd = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let mut tamed = String::new();
-    for c in text.chars().take(limits::QUOTED_CHARACTERS) {
+    for c in text.chars().take(most) {
         if odd(c) { tamed.extend(c.escape_default()) } else { tamed.push(c) }
     }
-    if text.chars().nth(limits::QUOTED_CHARACTERS).is_some() {
+    if text.chars().nth(most).is_some() {
         tamed.push('…');
     }
     tamed

@@ -94,7 +94,10 @@ fn event(chance: &mut Chance, number: u64) -> Event {
             Event::Done { by, what: what.to_owned() }
         }
         17 | 18 => Event::Served { commit: commit(chance).into(), at: at(chance.below(100).cast_signed()) },
-        _ => Event::Reported(super::super::Reported { digest: chance.pick(&["a", "b"]).into(), trouble: None }),
+        _ => Event::Reported(super::super::Reported {
+            digest: chance.pick(&["a", "b"]).into(),
+            ..super::super::Reported::default()
+        }),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::provider::api::{self, Check, CheckState, Failure, Mergeable, Proposal
 
 mod books;
 mod generated;
+mod reports;
 
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()

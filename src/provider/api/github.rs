@@ -14,11 +14,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Merged, Method, New, Offers, Place,
-    Proposal, State, Status,
+    Answer, Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Merged, Method, New, Offers,
+    Place, Proposal, State, Status,
 };
 use call::{Calls, encoded};
-use pull::{CheckRuns, Combined, Pull, Review};
+use pull::{CheckRun, CheckRuns, Combined, CommitStatus, Pull, Review};
 use refusal::Refusal;
 
 pub(super) use hooks::Webhooks;
@@ -68,16 +68,12 @@ impl Github {
 
     /// What machines say of a commit. A credential that may not know reads nothing here; all else goes on.
     fn checks(&self, ask: &dyn Ask, commit: &str) -> Result<Vec<Check>, Failure> {
-        let mut checks = Vec::new();
-        let at = format!("/commits/{}", encoded(commit));
-        let statuses = self.calls.read::<Combined>(ask, &format!("{at}/status?per_page=100"), needs::CHECKS);
-        for status in seen(statuses)?.into_iter().flat_map(|combined| combined.statuses) {
-            checks.push(status.check());
-        }
-        let runs = self.calls.read::<CheckRuns>(ask, &format!("{at}/check-runs?per_page=100"), needs::CHECKS);
-        for run in seen(runs)?.into_iter().flat_map(|runs| runs.check_runs) {
-            checks.push(run.check());
-        }
+        let at = |what: &str| format!("/commits/{}/{what}", encoded(commit));
+        let refused = |answer: &Answer| Refusal::of(answer, needs::CHECKS).failure();
+        let statuses = |page: Combined| page.statuses.into_iter().map(CommitStatus::check).collect();
+        let runs = |page: CheckRuns| page.check_runs.into_iter().map(CheckRun::check).collect();
+        let mut checks = seen(self.calls.pages_in(ask, &at("status"), refused, statuses, |_| false))?;
+        checks.extend(seen(self.calls.pages_in(ask, &at("check-runs"), refused, runs, |_| false))?);
         Ok(checks)
     }
 
@@ -106,18 +102,18 @@ impl Github {
     /// themselves; and one that stays, whatever the reason, does not undo the merge.
     fn remove_branch(&self, ask: &dyn Ask, pull: &Pull) {
         if !pull.is_fork() {
-            let at = format!("/git/refs/heads/{}", encoded(&pull.head.name));
+            let name: Vec<String> = pull.head.name.split('/').map(encoded).collect();
+            let at = format!("/git/refs/heads/{}", name.join("/"));
             let _ = self.calls.send(ask, Method::Delete, &at, None);
         }
     }
 }
 
-/// What the credential may not see is not there.
-fn seen<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
+/// What the credential may not see, or GitHub has lost, is not there.
+fn seen(read: Result<Vec<Check>, Failure>) -> Result<Vec<Check>, Failure> {
     match read {
-        Ok(read) => Ok(Some(read)),
-        Err(Failure::Forbidden { .. } | Failure::NotFound(_)) => Ok(None),
-        Err(failure) => Err(failure),
+        Err(Failure::Forbidden { .. } | Failure::NotFound(_) | Failure::Invalid(_)) => Ok(Vec::new()),
+        read => read,
     }
 }
 
@@ -249,8 +245,13 @@ impl Api for Github {
         }
         // An answer that was lost, or somebody else, may have merged it: this very head is what was wished for.
         let pull = self.pull(ask, number)?;
-        if pull.state() != State::Merged {
-            return Err(failure);
+        match (pull.state(), failure) {
+            (State::Merged, _) => {}
+            (State::Closed, _) => {
+                return Err(Failure::State("it is closed: only an open one can be merged".to_owned()));
+            }
+            (State::Open, Failure::NotMergeable(said)) => return Err(Failure::NotMergeable(pull.reason(&said))),
+            (State::Open, failure) => return Err(failure),
         }
         if pull.head.sha != merge.head_commit {
             return Err(Failure::Stale(format!("it was merged with another head, {}", pull.head.sha)));

@@ -40,7 +40,7 @@ pub(super) struct Gitlab {
 
 impl Gitlab {
     pub(super) const fn new(place: Place) -> Self {
-        Self { project: Project::new(place) }
+        Self { project: Project::of_requests(place) }
     }
 
     /// The merge request as the provider shows it.
@@ -60,11 +60,8 @@ impl Gitlab {
             Some(sha) if !request.is_fork() => {
                 let url =
                     self.project.url(&format!("repository/commits/{}/statuses?per_page=100", project::encoded(sha)));
-                match self.project.get::<Vec<JobStatus>>(ask, url, NEEDS) {
-                    // The commit is gone with its branch.
-                    Err(Failure::NotFound(_)) => Vec::new(),
-                    other => other?,
-                }
+                // The commit may be gone with its branch.
+                self.project.get_if_there(ask, url, NEEDS)?.unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -78,10 +75,8 @@ impl Gitlab {
             return Ok(Vec::new());
         }
         let url = self.project.url(&format!("merge_requests/{}/reviewers", request.iid));
-        match self.project.get::<Vec<Reviewer>>(ask, url, NEEDS) {
-            Err(Failure::NotFound(_) | Failure::Forbidden { .. }) => Ok(Vec::new()),
-            other => Ok(other?.into_iter().filter_map(Reviewer::wants_changes).collect()),
-        }
+        let reviewers: Vec<Reviewer> = self.project.get_if_there(ask, url, NEEDS)?.unwrap_or_default();
+        Ok(reviewers.into_iter().filter_map(Reviewer::wants_changes).collect())
     }
 
     /// Whether there is anything to merge; the branches' names are checked by it as well.
@@ -89,7 +84,7 @@ impl Gitlab {
         let (from, to) = (project::encoded(&new.base), project::encoded(&new.head));
         let url = self.project.url(&format!("repository/compare?from={from}&to={to}&straight=false"));
         let compared: Compare = match self.project.get(ask, url, NEEDS) {
-            Err(Failure::NotFound(said)) if !said.contains("Project") => {
+            Err(Failure::NotFound(said)) if said.contains("Ref") => {
                 let said = format!("{} or {} is no branch of the repository ({said})", new.head, new.base);
                 return Err(Failure::Invalid(said));
             }
@@ -148,8 +143,9 @@ impl Api for Gitlab {
         let mut proposal = request.proposal();
         proposal.mergeable = request.mergeable();
         let url = self.project.url(&format!("merge_requests/{number}/approvals"));
-        let approvals: Approvals = self.project.get(ask, url, NEEDS)?;
-        proposal.reviews = approvals.reviews();
+        // Free editions have them since 13.2.
+        let approvals: Option<Approvals> = self.project.get_if_there(ask, url, NEEDS)?;
+        proposal.reviews = approvals.map(Approvals::reviews).unwrap_or_default();
         proposal.reviews.changes_requested_by = self.changes_requested_by(ask, &request)?;
         proposal.checks = self.checks(ask, &request)?;
         Ok(proposal)
@@ -243,10 +239,11 @@ impl Api for Gitlab {
         let answer = self.project.send_post(ask, &path, Some(body))?;
         let said = refusal::words(&answer);
         match answer.status {
-            200 | 201 => Ok(()),
+            200 | 201 => answer.json::<JobStatus>().map(drop),
             // It is in this state already.
             400 if said.contains("Cannot transition status") => Ok(()),
-            409 => Err(Failure::Provider(said)),
+            // Two at once: the next one may do.
+            409 if said.contains("in progress") => Err(Failure::Provider(said)),
             _ => Err(self.project.refused(ask, &answer, STATUS_NEEDS)),
         }
     }

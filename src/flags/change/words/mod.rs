@@ -68,7 +68,8 @@ const fn on_off(value: bool) -> &'static str {
 }
 
 /// `1 flag added, 2 changed; 1 segment changed`.
-pub(super) fn summary(changes: &Changes) -> String {
+#[must_use]
+pub fn summary(changes: &Changes) -> String {
     let count = |what: &str, list: Vec<Presence>| {
         let of = |wanted| list.iter().filter(|one| **one == wanted).count();
         let mut parts = Vec::new();

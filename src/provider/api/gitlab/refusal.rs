@@ -34,6 +34,13 @@ pub(super) fn is_about_scope(answer: &Answer) -> bool {
     answer.status == 403 && words(answer).contains("insufficient_scope")
 }
 
+/// Whether a 404 is about the thing at the end of the path: "404 Note Not Found". "404 Project Not Found", and what a
+/// proxy says, are about something else.
+pub(super) fn is_about_the_thing(answer: &Answer) -> bool {
+    let said = words(answer).to_ascii_lowercase();
+    answer.status == 404 && said.ends_with("not found") && !said.contains("project")
+}
+
 /// What a refusal means.
 pub(super) fn of(answer: &Answer, needs: &str) -> Failure {
     let said = words(answer);

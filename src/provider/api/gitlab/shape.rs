@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::quick;
 use crate::provider::api::failure::shown;
-use crate::provider::api::{Check, CheckState, Comment, Failure, Mergeable, Proposal, Reviews, State};
+use crate::provider::api::{Check, CheckState, Comment, Mergeable, Proposal, Reviews, State};
 
 /// Most characters of a name, a reason.
 const SHOWN: usize = 200;
@@ -324,33 +324,6 @@ impl Note {
         let system = self.system.unwrap_or(false);
         let text = quick::rearm(&self.body.unwrap_or_default());
         (!system).then_some(Comment { id: self.id?.to_string(), text, version: None })
-    }
-}
-
-/// A project, as far as it may be the reason why something is refused.
-#[derive(Debug, Deserialize)]
-pub(super) struct About {
-    path_with_namespace: Option<String>,
-    archived: Option<bool>,
-    marked_for_deletion_on: Option<String>,
-    merge_requests_enabled: Option<bool>,
-}
-
-impl About {
-    /// The reason, if it is the project.
-    pub(super) fn failure(self, path: &str) -> Option<Failure> {
-        if let Some(day) = self.marked_for_deletion_on {
-            return Some(Failure::Archived(format!("it is going to be deleted on {}", shown(&day, SHOWN))));
-        }
-        if self.archived == Some(true) {
-            return Some(Failure::Archived("it takes no changes until it is unarchived in its settings".to_owned()));
-        }
-        if self.merge_requests_enabled == Some(false) {
-            return Some(Failure::Unsupported("merge requests are switched off in the project's settings".to_owned()));
-        }
-        let now = self.path_with_namespace?;
-        (!now.eq_ignore_ascii_case(path))
-            .then(|| Failure::Moved(format!("its path is {} now; name it so", shown(&now, SHOWN))))
     }
 }
 

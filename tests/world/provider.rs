@@ -1,0 +1,357 @@
+//! A provider's API beside the forge, over real HTTP: a simulator of its dialect (`tests/world/scm`) whose Git is the
+//! forge's repository, and whose webhooks are sent signed to the daemon.
+#![allow(dead_code, unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use yardarm::demo::dialect::{Delivery, Sender};
+use yardarm::demo::outside::Answer;
+use yardarm::provider::Provider;
+
+use super::world::{DEADLINE, ENVIRONMENT, Plan, Pushed, STORAGE, World, asking};
+use crate::scm::git::Git;
+use crate::scm::gitea::Flavour;
+use crate::scm::github::Github;
+use crate::scm::plain::{Plain, Proposal, State};
+use crate::scm::{Asked, Dialect, Scm};
+
+/// A world with a provider.
+pub struct Story {
+    pub world: World,
+    pub scm: Arc<Scm>,
+    sender: Sender,
+    sent: AtomicU64,
+}
+
+/// The forge's repository, as the API works on it.
+struct Real(PathBuf);
+
+impl Real {
+    fn git(&self, arguments: &[&str]) -> Option<String> {
+        let mut command = Command::new("git");
+        command.arg("--git-dir").arg(&self.0).args(arguments);
+        for (name, value) in [
+            ("GIT_AUTHOR_NAME", "Rosa"),
+            ("GIT_AUTHOR_EMAIL", "rosa@example.com"),
+            ("GIT_COMMITTER_NAME", "Forge"),
+            ("GIT_COMMITTER_EMAIL", "forge@example.com"),
+        ] {
+            command.env(name, value);
+        }
+        let output = command.output().unwrap();
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    }
+}
+
+impl Git for Real {
+    fn tip(&self, branch: &str) -> Option<String> {
+        self.git(&["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
+    }
+
+    fn beyond(&self, branch: &str, other: &str) -> usize {
+        let count = self.git(&["rev-list", "--count", &format!("refs/heads/{other}..refs/heads/{branch}")]);
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    fn conflicts(&self, base: &str, head: &str) -> bool {
+        self.git(&["merge-tree", "--write-tree", base, head]).is_none()
+    }
+
+    fn merge(&mut self, base: &str, head: &str, method: &str, message: &str) -> String {
+        let (onto, from) = (self.tip(base).unwrap(), self.tip(head).unwrap());
+        let tree = self.git(&["merge-tree", "--write-tree", &onto, &from]).unwrap();
+        let message = if message.is_empty() { "Merge" } else { message };
+        let mut arguments = vec!["commit-tree", &tree, "-m", message, "-p", &onto];
+        // Rebased is one commit once more, on top of the base: the branches of stories have one.
+        if method == "merge" {
+            arguments.extend(["-p", &from]);
+        }
+        let commit = self.git(&arguments).unwrap();
+        self.git(&["update-ref", &format!("refs/heads/{base}"), &commit]).unwrap();
+        commit
+    }
+
+    fn delete(&mut self, branch: &str) {
+        self.git(&["update-ref", "-d", &format!("refs/heads/{branch}")]).unwrap();
+    }
+}
+
+impl Story {
+    /// Everything of the first commit live, and the provider reachable.
+    pub async fn start(sender: Sender) -> Self {
+        Self::with(Plan::of(sender)).await
+    }
+
+    /// The same with more of a plan.
+    pub async fn with(plan: Plan) -> Self {
+        Self::prepared(plan, |_| ()).await
+    }
+
+    /// The same with a provider that has a past.
+    pub async fn prepared(plan: Plan, prepare: impl FnOnce(&mut Plain)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let sender = plan.sender();
+        let kind = if sender.provider() == Provider::Github { "github" } else { "gitea" };
+        let plan = plan
+            .environment(&format!(
+                "scm: {{type: {kind}, api_url: \"{base}\", credentials: provider, delete_merged_branches: true}}"
+            ))
+            .rest("credentials: {provider: {type: access_token, access_token: token-of-yardarm}}");
+        let mut world = plan.forge_only();
+        let (dialect, root): (Box<dyn Dialect>, _) = match sender.provider() {
+            Provider::Github => (Box::new(Github), "/api/v3"),
+            _ => (Box::new(Flavour::Gitea), "/api/v1"),
+        };
+        let mut plain = Plain::new(Box::new(Real(world.forge.repository().path().to_owned())));
+        plain.now = Timestamp::now();
+        prepare(&mut plain);
+        let scm = Arc::new(Scm::new(sender.provider(), &format!("{base}{root}"), dialect, plain));
+        tokio::spawn(serve(listener, scm.clone(), root));
+        world.start_daemon().await;
+        let story = Self { world, scm, sender, sent: AtomicU64::new(0) };
+        story.world.until("the first commit is live", |storage| super::world::served(storage).is_some()).await;
+        story.until_status("the provider was looked at", |status| !status["lastReconcile"].is_null()).await;
+        story
+    }
+
+    /// Waits for how the tracking goes.
+    pub async fn until_status(&self, what: &str, holds: impl Fn(&Value) -> bool) {
+        self.world.until(what, |storage| holds(&storage["proposals"])).await;
+    }
+
+    /// A branch environment with one commit, known to the daemon.
+    pub async fn branch(&self, key: &str, files: &[(&str, &str)]) -> Pushed {
+        let branch = format!("flipt/{ENVIRONMENT}/{key}");
+        self.world.branch(&branch, "main");
+        let pushed = self.world.commit(&branch, files);
+        self.world.announce(&pushed).await;
+        self.served(key, pushed.after.as_deref()).await;
+        pushed
+    }
+
+    /// Waits until an environment serves a commit.
+    pub async fn served(&self, environment: &str, commit: Option<&str>) {
+        let of = |storage: &Value| super::world::environment(storage, environment).map(|e| e["commit"].clone());
+        self.world.until("the branch is served", |storage| of(storage).is_some_and(|c| c.as_str() == commit)).await;
+    }
+
+    pub async fn propose(&self, key: &str, body: &Value) -> Answer {
+        self.post(&format!("/api/v2/environments/{ENVIRONMENT}/branches/{key}"), body).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.world.outside.post(path, body).await.unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.world.outside.get(path).await.unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()
+    }
+
+    pub async fn proposal(&self, id: &str) -> Value {
+        self.get(&format!("/api/v2/proposals/{id}")).await
+    }
+
+    /// Every proposal, the newest first.
+    pub async fn proposals(&self) -> Vec<Value> {
+        self.get("/api/v2/proposals?limit=1000").await["proposals"].as_array().unwrap().clone()
+    }
+
+    /// Waits until a proposal is as the story wants it.
+    pub async fn until(&self, id: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let found = asking(async || {
+            last = self.proposal(id).await;
+            holds(&last)
+        })
+        .await;
+        assert!(found, "not within {DEADLINE:?}: {what}\n{last:#}\n{:#}", self.world.status().await["proposals"]);
+        last
+    }
+
+    pub async fn until_state(&self, id: &str, state: &str) -> Value {
+        self.until(id, state, |proposal| proposal["state"] == state).await
+    }
+
+    /// The webhooks of everything that has happened at the provider since the last call, signed, in order.
+    pub fn webhooks(&self) -> Vec<Delivery> {
+        let messages = self.scm.messages();
+        messages.iter().map(|message| self.sealed(&message.headers, &message.payload)).collect()
+    }
+
+    fn sealed(&self, headers: &[(&'static str, String)], payload: &Value) -> Delivery {
+        // Simulators call themselves by the names of documentation.
+        let place = self.world.forge.place();
+        let mut text = payload.to_string();
+        for base in ["https://forge.example/git", "https://github.example.com", "https://github.com"] {
+            text = text.replace(base, &place.base);
+        }
+        let body = text.into_bytes();
+        let id = format!("story-{}", self.sent.fetch_add(1, Ordering::Relaxed));
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.world.secret().as_bytes()).unwrap();
+        mac.update(&body);
+        let digest = hex::encode(mac.finalize().into_bytes());
+        let mut headers = headers.to_vec();
+        headers.push(("Content-Type", "application/json".to_owned()));
+        match self.sender.provider() {
+            Provider::Github => {
+                headers.push(("X-GitHub-Delivery", id.clone()));
+                headers.push(("X-Hub-Signature-256", format!("sha256={digest}")));
+            }
+            _ => {
+                headers.push(("X-Gitea-Delivery", id.clone()));
+                headers.push(("X-Gitea-Signature", digest));
+            }
+        }
+        Delivery { id, headers, body }
+    }
+
+    /// Sends the webhooks of everything that has happened.
+    pub async fn tell(&self) {
+        for delivery in self.webhooks() {
+            let answer = self.world.send(&delivery).await;
+            assert!(matches!(answer.status, 200 | 202), "{}: {}", answer.status, answer.text());
+        }
+    }
+
+    /// Somebody merges at the provider; the push is announced, as are the webhooks of the proposal.
+    pub async fn merge(&self, number: u64, method: &str) -> String {
+        let (before, after) = self.merge_untold(number, method);
+        self.tell().await;
+        self.announce_main(before, &after).await;
+        after
+    }
+
+    /// The same, and nobody is told.
+    pub fn merge_untold(&self, number: u64, method: &str) -> (Option<String>, String) {
+        let before = self.world.forge.repository().tip("main").unwrap();
+        let after = self.scm.world(|plain| plain.merge(number, None, method, "Take it", false)).unwrap();
+        (before, after)
+    }
+
+    pub async fn announce_main(&self, before: Option<String>, after: &str) {
+        let pushed = Pushed {
+            branch: "main".to_owned(),
+            before,
+            after: Some(after.to_owned()),
+            forced: false,
+            at: Timestamp::now(),
+        };
+        self.world.announce(&pushed).await;
+    }
+
+    /// How often something was asked of the provider.
+    pub fn asked(&self, method: &str, part: &str) -> usize {
+        let exchanges = self.scm.exchanges();
+        let is = |asked: &Asked| asked.method == method && asked.path.join("/").contains(part);
+        exchanges.iter().filter(|exchange| is(&exchange.asked)).count()
+    }
+
+    pub fn name(&self) -> &'static str {
+        STORAGE
+    }
+}
+
+/// Proposals that were closed long ago, from branches that are gone.
+pub fn past(plain: &mut Plain, count: usize) {
+    let tip = plain.git.tip("main").unwrap_or_else(|| "0".repeat(40));
+    for number in 1..=count as u64 {
+        plain.proposals.push(Proposal {
+            number,
+            title: format!("Change {number}"),
+            body: String::new(),
+            author: "rosa".to_owned(),
+            head: format!("topic-{number}"),
+            base: "main".to_owned(),
+            head_commit: tip.clone(),
+            fork: None,
+            fork_gone: false,
+            draft: false,
+            state: State::Closed,
+            merge_commit: None,
+            created: plain.now,
+            updated: plain.now,
+            ended: Some(plain.now),
+            version: 0,
+            comments: Vec::new(),
+            reviews: Vec::new(),
+            undecided: 0,
+        });
+    }
+}
+
+/// A body without fields.
+pub fn nothing() -> Value {
+    json!({})
+}
+
+/// Answers one request a connection: what is answered with nothing is a connection that closes.
+async fn serve(listener: TcpListener, scm: Arc<Scm>, root: &'static str) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let scm = scm.clone();
+        tokio::spawn(async move {
+            let _ = answer(stream, &scm, root).await;
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream, scm: &Scm, root: &str) -> std::io::Result<()> {
+    let mut read = Vec::new();
+    let end = loop {
+        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(&mut read).await? == 0 {
+            return Ok(());
+        }
+    };
+    let head = String::from_utf8_lossy(&read[..end]).into_owned();
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap_or_default().split(' ');
+    let (method, target) = (first.next().unwrap_or_default().to_owned(), first.next().unwrap_or_default().to_owned());
+    let headers = lines.filter_map(|line| line.split_once(':'));
+    let headers: std::collections::BTreeMap<String, String> =
+        headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+    let length = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
+    while read.len() < end + length {
+        if stream.read_buf(&mut read).await? == 0 {
+            return Ok(());
+        }
+    }
+    let beside = Path::new(root).parent().and_then(Path::to_str).unwrap_or_default().to_owned();
+    let rest = target.strip_prefix(root).or_else(|| target.strip_prefix(&*beside)).unwrap_or(&target);
+    let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
+    let asked = Asked {
+        method: ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| **known == *method).unwrap_or("GET"),
+        path: url.path_segments().unwrap().filter(|segment| !segment.is_empty()).map(decoded).collect(),
+        query: url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
+        body: serde_json::from_slice(&read[end..end + length]).ok(),
+        credential: headers.get("authorization").or_else(|| headers.get("private-token")).cloned(),
+        headers,
+    };
+    let Some(answered) = scm.answer(&asked) else { return Ok(()) };
+    let mut head = format!(
+        "HTTP/1.1 {} Answer\r\ncontent-length: {}\r\nconnection: close\r\n",
+        answered.status,
+        answered.body.len()
+    );
+    for (name, value) in answered.headers.iter().filter(|(name, _)| name != "content-length") {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(&answered.body).await?;
+    stream.shutdown().await
+}
