@@ -50,11 +50,9 @@ mod reference;
 mod remotes;
 #[path = "../world/scm/mod.rs"]
 mod scm;
+#[path = "../world/scm_http.rs"]
+mod scm_http;
 mod signals;
 mod tokens;
 #[path = "../world/mod.rs"]
 mod world;
-#[path = "../world/scm/mod.rs"]
-mod scm;
-#[path = "../world/scm_http.rs"]
-mod scm_http;

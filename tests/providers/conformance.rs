@@ -8,6 +8,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 mod conditions;
+mod document;
 mod matrix;
 mod operations;
 mod stage;
