@@ -183,6 +183,9 @@ fn an_old_version_takes_builds_elsewhere_and_has_no_drafts() {
     assert_eq!(stage.api.read(&stage.scm, number).unwrap().checks.len(), 1);
     assert_eq!(kind(stage.api.set_draft(&stage.scm, number, true)), "unsupported");
     stage.api.set_draft(&stage.scm, number, false).unwrap();
+    // It tells what came of a merge only among what happened.
+    let commit = stage.scm.world(|plain| plain.merge(number, None, "squash", "m", false)).unwrap();
+    assert_eq!(stage.api.read(&stage.scm, number).unwrap().merge_commit, Some(commit));
 }
 
 #[test]
