@@ -35,8 +35,8 @@ impl Stage {
             git.commit("flags/on");
         });
         let mut plain = Plain::new(Box::new(git.clone()));
-        plain.owner = "My Platform".to_owned();
-        plain.repository = "The Flags".to_owned();
+        "My Platform".clone_into(&mut plain.owner);
+        "The Flags".clone_into(&mut plain.repository);
         let scm = Scm::new(Provider::Azure, ROOT, Box::new(dialect), plain);
         Self { api: api::of(scm.place()), scm, git }
     }

@@ -85,15 +85,13 @@ impl Github {
         merge: &Merge,
         method: Option<MergeMethod>,
     ) -> Result<Option<Refusal>, Failure> {
-        let mut body = json!({ "sha": merge.head_commit });
-        if let Some(method) = method {
-            body["merge_method"] = word(method).into();
-        }
-        if let Some(message) = &merge.message {
-            let (title, rest) = message.split_once('\n').unwrap_or((message, ""));
-            body["commit_title"] = title.into();
-            body["commit_message"] = rest.trim_start().into();
-        }
+        let message = merge.message.as_deref().map(|message| message.split_once('\n').unwrap_or((message, "")));
+        let body = with(&[
+            ("sha", Some(&merge.head_commit)),
+            ("merge_method", method.map(word)),
+            ("commit_title", message.map(|(title, _)| title)),
+            ("commit_message", message.map(|(_, rest)| rest.trim_start())),
+        ]);
         let answer = self.calls.send(ask, Method::Put, &format!("/pulls/{number}/merge"), Some(body))?;
         Ok((!answer.is_success()).then(|| Refusal::of(&answer, needs::MERGE)))
     }
@@ -115,6 +113,12 @@ fn seen(read: Result<Vec<Check>, Failure>) -> Result<Vec<Check>, Failure> {
         Err(Failure::Forbidden { .. } | Failure::NotFound(_) | Failure::Invalid(_)) => Ok(Vec::new()),
         read => read,
     }
+}
+
+/// A body of those fields that are there.
+fn with(fields: &[(&str, Option<&str>)]) -> Value {
+    let there = fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), Value::from((*value)?))));
+    Value::Object(there.collect())
 }
 
 const fn word(method: MergeMethod) -> &'static str {
@@ -177,16 +181,10 @@ impl Api for Github {
     }
 
     fn edit(&self, ask: &dyn Ask, number: u64, edit: &Edit) -> Result<(), Failure> {
-        let mut body = json!({});
-        if let Some(title) = &edit.title {
-            body["title"] = title.as_str().into();
-        }
-        if let Some(text) = &edit.body {
-            body["body"] = text.as_str().into();
-        }
         if edit == &Edit::default() {
             return Ok(());
         }
+        let body = with(&[("title", edit.title.as_deref()), ("body", edit.body.as_deref())]);
         self.patch(ask, number, body)?.map(|_| ()).map_err(Refusal::failure)
     }
 
@@ -293,10 +291,12 @@ impl Api for Github {
             CheckState::Success => "success",
             CheckState::Failure => "failure",
         };
-        let mut body = json!({ "state": state, "context": status.context, "description": status.description });
-        if let Some(url) = &status.url {
-            body["target_url"] = url.as_str().into();
-        }
+        let body = with(&[
+            ("state", Some(state)),
+            ("context", Some(&status.context)),
+            ("description", Some(&status.description)),
+            ("target_url", status.url.as_deref()),
+        ]);
         self.calls.change(ask, Method::Post, &format!("/statuses/{}", encoded(commit)), Some(body), needs::STATUS)
     }
 }

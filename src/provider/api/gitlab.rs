@@ -28,6 +28,8 @@ use shape::{Approvals, Compare, JobStatus, MergeRequest, Note, Reviewer};
 
 /// What changing a merge request takes.
 const NEEDS: &str = "the scope api and at least the role Developer in the project";
+/// What reading takes.
+const READS: &str = "the scope read_api or api, and at least the role Reporter in the project";
 /// What a commit status takes.
 const STATUS_NEEDS: &str = "the scope api and at least the role Developer in the project (Maintainer, if the branch is \
                             protected so)";
@@ -46,7 +48,7 @@ impl Gitlab {
     /// The merge request as the provider shows it.
     fn look(&self, ask: &dyn Ask, number: u64) -> Result<MergeRequest, Failure> {
         let url = self.project.url(&format!("merge_requests/{number}?include_rebase_in_progress=true"));
-        self.project.get(ask, url, NEEDS)
+        self.project.get(ask, url, READS)
     }
 
     /// Changes it; answers it as it is then.
@@ -61,7 +63,7 @@ impl Gitlab {
                 let url =
                     self.project.url(&format!("repository/commits/{}/statuses?per_page=100", project::encoded(sha)));
                 // The commit may be gone with its branch.
-                self.project.get_if_there(ask, url, NEEDS)?.unwrap_or_default()
+                self.project.get_if_there(ask, url, READS)?.unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -75,7 +77,7 @@ impl Gitlab {
             return Ok(Vec::new());
         }
         let url = self.project.url(&format!("merge_requests/{}/reviewers", request.iid));
-        let reviewers: Vec<Reviewer> = self.project.get_if_there(ask, url, NEEDS)?.unwrap_or_default();
+        let reviewers: Vec<Reviewer> = self.project.get_if_there(ask, url, READS)?.unwrap_or_default();
         Ok(reviewers.into_iter().filter_map(Reviewer::wants_changes).collect())
     }
 
@@ -83,7 +85,7 @@ impl Gitlab {
     fn compare(&self, ask: &dyn Ask, new: &New) -> Result<(), Failure> {
         let (from, to) = (project::encoded(&new.base), project::encoded(&new.head));
         let url = self.project.url(&format!("repository/compare?from={from}&to={to}&straight=false"));
-        let compared: Compare = match self.project.get(ask, url, NEEDS) {
+        let compared: Compare = match self.project.get(ask, url, READS) {
             Err(Failure::NotFound(said)) if said.contains("Ref") => {
                 let said = format!("{} or {} is no branch of the repository ({said})", new.head, new.base);
                 return Err(Failure::Invalid(said));
@@ -134,7 +136,7 @@ impl Api for Gitlab {
         let (head, base) = (project::encoded(head), project::encoded(base));
         let path =
             format!("merge_requests?state=all&source_branch={head}&target_branch={base}&order_by=created_at&sort=desc");
-        let found: Vec<MergeRequest> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, NEEDS)?;
+        let found: Vec<MergeRequest> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, READS)?;
         Ok(found.iter().filter(|request| !request.is_fork()).map(MergeRequest::proposal).collect())
     }
 
@@ -144,7 +146,7 @@ impl Api for Gitlab {
         proposal.mergeable = request.mergeable();
         let url = self.project.url(&format!("merge_requests/{number}/approvals"));
         // Free editions have them since 13.2.
-        let approvals: Option<Approvals> = self.project.get_if_there(ask, url, NEEDS)?;
+        let approvals: Option<Approvals> = self.project.get_if_there(ask, url, READS)?;
         proposal.reviews = approvals.map(Approvals::reviews).unwrap_or_default();
         proposal.reviews.changes_requested_by = self.changes_requested_by(ask, &request)?;
         proposal.checks = self.checks(ask, &request)?;
@@ -154,11 +156,11 @@ impl Api for Gitlab {
     fn list(&self, ask: &dyn Ask, since: Option<Timestamp>) -> Result<Vec<Proposal>, Failure> {
         let most = limits::PROPOSALS_LISTED;
         let path = "merge_requests?state=opened&order_by=updated_at&sort=desc";
-        let mut all: Vec<MergeRequest> = self.project.pages(ask, path, most, NEEDS)?;
+        let mut all: Vec<MergeRequest> = self.project.pages(ask, path, most, READS)?;
         if let Some(since) = since {
             let since = project::encoded(&since.to_string());
             let path = format!("merge_requests?state=all&updated_after={since}&order_by=updated_at&sort=desc");
-            let changed: Vec<MergeRequest> = self.project.pages(ask, &path, most, NEEDS)?;
+            let changed: Vec<MergeRequest> = self.project.pages(ask, &path, most, READS)?;
             // What ended between the two requests is in both: the later answer counts.
             all.retain(|open| !changed.iter().any(|changed| changed.iid == open.iid));
             all.extend(changed);
@@ -205,7 +207,7 @@ impl Api for Gitlab {
 
     fn comments(&self, ask: &dyn Ask, number: u64, marker: &str) -> Result<Vec<Comment>, Failure> {
         let path = format!("merge_requests/{number}/notes?order_by=created_at&sort=asc&activity_filter=only_comments");
-        let notes: Vec<Note> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, NEEDS)?;
+        let notes: Vec<Note> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, READS)?;
         Ok(notes.into_iter().filter_map(Note::comment).filter(|comment| comment.text.contains(marker)).collect())
     }
 

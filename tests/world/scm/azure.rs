@@ -155,7 +155,7 @@ pub(super) fn stray(asked: &Asked) -> Error {
 }
 
 /// A list as they all come.
-pub(super) fn list(value: Vec<Value>) -> Value {
+pub(super) fn list(value: &[Value]) -> Value {
     json!({"count": value.len(), "value": value})
 }
 

@@ -179,7 +179,9 @@ impl Hooks for Webhooks {
     /// One that is there already, for GitHub refuses the same twice at times, is made as it should be.
     fn create(&self, ask: &dyn Ask, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
         let mut body = body(group, wanted);
-        body["name"] = "web".into();
+        if let Value::Object(body) = &mut body {
+            body.insert("name".to_owned(), "web".into());
+        }
         let answer = self.calls.send(ask, Method::Post, "/hooks", Some(body))?;
         if answer.is_success() {
             return answer.json().map(Shown::hook);

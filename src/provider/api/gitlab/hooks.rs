@@ -61,7 +61,10 @@ impl Shown {
     }
 
     fn hook(self) -> Hook {
-        let events = self.more.iter().filter(|(name, on)| name.ends_with("_events") && **on == Value::Bool(true));
+        // The one that cannot be chosen is of system hooks.
+        let events = self.more.iter().filter(|(name, on)| {
+            name.ends_with("_events") && *name != "repository_update_events" && **on == Value::Bool(true)
+        });
         let mut events: Vec<String> = events.map(|(name, _)| name.clone()).collect();
         events.sort();
         let status = self.alert_status.as_deref().unwrap_or("executable");

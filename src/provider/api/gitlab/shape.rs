@@ -138,8 +138,12 @@ impl MergeRequest {
         if self.state.as_deref() == Some("locked") || self.is_being_rebased() {
             return Mergeable::Checking;
         }
-        let Some(status) = self.detailed_merge_status.as_deref().or(self.merge_status.as_deref()) else {
-            return Mergeable::Unknown;
+        // Before 15.6 there is only the second, which knows nothing of drafts.
+        let status = match (self.detailed_merge_status.as_deref(), self.merge_status.as_deref()) {
+            (Some(status), _) => status,
+            (None, _) if self.is_draft() => "draft_status",
+            (None, Some(status)) => status,
+            (None, None) => return Mergeable::Unknown,
         };
         let Some(why) = why_not(status) else {
             return if matches!(status, "mergeable" | "can_be_merged") { Mergeable::Yes } else { Mergeable::Checking };
@@ -370,6 +374,10 @@ mod tests {
             assert_eq!(request(status).mergeable(), Mergeable::Checking, "{status}");
         }
         assert_eq!(request("draft_status").mergeable(), Mergeable::No("it is a draft".to_owned()));
+        let old = r#"{"iid":1,"target_branch":"main","title":"WIP: a","work_in_progress":true,"merge_status":"can_be_merged"}"#;
+        let old: MergeRequest = serde_json::from_str(old).unwrap();
+        assert_eq!(old.mergeable(), Mergeable::No("it is a draft".to_owned()));
+        assert_eq!((old.is_draft(), old.proposal().title), (true, "a".to_owned()));
         assert_eq!(request("of_tomorrow").mergeable(), Mergeable::No("GitLab says of_tomorrow".to_owned()));
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str, 
     match (asked.method, lower.as_slice()) {
         ("GET", []) => Ok((200, repository(plain))),
         ("GET", ["diffs", "commits"]) => diffs(plain, asked),
-        ("GET", ["pullrequests"]) => search(plain, asked),
+        ("GET", ["pullrequests"]) => Ok((200, search(plain, asked))),
         ("POST", ["pullrequests"]) => create(plain, asked, by),
         (_, ["commits", _, "statuses"]) => commit_statuses(plain, asked, path[1]),
         (_, ["pullrequests", number, rest @ ..]) => {
@@ -29,7 +29,7 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str, 
                     Ok((200, shown))
                 }
                 ("PATCH", []) => change(plain, asked, number, squash_only),
-                ("GET", ["iterations"]) => Ok((200, list(iterations(plain, number)))),
+                ("GET", ["iterations"]) => Ok((200, list(&iterations(plain, number)))),
                 (_, ["statuses"]) => statuses(plain, asked, number),
                 (_, ["threads", rest @ ..]) => threads(plain, asked, number, rest, by),
                 _ => Err(stray(asked)),
@@ -100,7 +100,7 @@ fn diffs(plain: &Plain, asked: &Asked) -> Said {
     Ok((200, body))
 }
 
-fn search(plain: &Plain, asked: &Asked) -> Said {
+fn search(plain: &Plain, asked: &Asked) -> Value {
     let criterion = |name: &str| asked.parameter(&format!("searchCriteria.{name}"));
     let named =
         |name: &str, branch: &str| criterion(name).is_none_or(|wanted| wanted == format!("refs/heads/{branch}"));
@@ -125,7 +125,7 @@ fn search(plain: &Plain, asked: &Asked) -> Said {
         shown["description"] = json!(it.body.chars().take(400).collect::<String>());
         shown
     });
-    Ok((200, list(shown.collect())))
+    list(&shown.collect::<Vec<_>>())
 }
 
 fn create(plain: &mut Plain, asked: &Asked, by: &str) -> Said {
@@ -268,7 +268,7 @@ fn statuses(plain: &mut Plain, asked: &Asked, number: u64) -> Said {
     }
     let all = plain.statuses.iter().enumerate().filter(|(_, it)| it.commit == head);
     let mut all: Vec<Value> = all.map(|(at, it)| status_shown(at, it, last.as_ref())).collect();
-    if asked.method == "POST" { Ok((200, all.pop().unwrap_or_default())) } else { Ok((200, list(all))) }
+    if asked.method == "POST" { Ok((200, all.pop().unwrap_or_default())) } else { Ok((200, list(&all))) }
 }
 
 fn commit_statuses(plain: &mut Plain, asked: &Asked, commit: &str) -> Said {
@@ -285,7 +285,7 @@ fn commit_statuses(plain: &mut Plain, asked: &Asked, commit: &str) -> Said {
     }
     let all = plain.statuses.iter().enumerate().filter(|(_, it)| it.commit == commit);
     let mut all: Vec<Value> = all.map(|(at, it)| status_shown(at, it, None)).collect();
-    if asked.method == "POST" { Ok((201, all.pop().unwrap_or_default())) } else { Ok((200, list(all))) }
+    if asked.method == "POST" { Ok((201, all.pop().unwrap_or_default())) } else { Ok((200, list(&all))) }
 }
 
 /// A thread has the number of its one comment; votes are told in threads of the system.
@@ -311,7 +311,7 @@ fn threads(plain: &mut Plain, asked: &Asked, number: u64, path: &[&str], by: &st
             gone["isDeleted"] = json!(true);
             gone["comments"][0]["content"] = Value::Null;
             gone["comments"][0]["isDeleted"] = json!(true);
-            Ok((200, list(votes.chain(said).chain([gone]).collect())))
+            Ok((200, list(&votes.chain(said).chain([gone]).collect::<Vec<_>>())))
         }
         ("POST", []) => {
             let text = body["comments"][0]["content"].as_str().ok_or_else(|| invalid("comments"))?;
@@ -357,5 +357,5 @@ pub(super) fn policies(plain: &Plain, asked: &Asked, squash_only: bool) -> Said 
         all.push(policy(104, "fa4e907d-c16b-4a4c-9dfa-4916e5d171ab", "Require a merge strategy", strategy));
     }
     all.retain(|policy| asked.parameter("policyType").is_none_or(|kind| policy["type"]["id"] == kind));
-    Ok((200, list(all)))
+    Ok((200, list(&all)))
 }
