@@ -5,7 +5,7 @@
 
 use super::headers::Headers;
 use super::payload::{self, Node};
-use super::{Event, Notice, ProposalEvent, Push, RefChange, RepositoryName, name_of, ref_name};
+use super::{Event, Notice, ProposalEvent, ProposalKind, Push, RefChange, RepositoryName, name_of, ref_name};
 
 /// Members of the payload that are looked at.
 const KEEP: &[&str] = &[
@@ -65,10 +65,25 @@ fn change(node: &Node) -> Option<RefChange> {
     })
 }
 
+/// `updated` is anything that was changed. Newer hooks tell new commits apart; what an older one means by it, only the
+/// API says.
+fn kind(action: &str) -> ProposalKind {
+    match action {
+        "created" => ProposalKind::Opened,
+        "push" => ProposalKind::Commits,
+        "updated" => ProposalKind::Edited,
+        "approved" | "unapproved" | "changes_request_created" | "changes_request_removed" => ProposalKind::Reviewed,
+        "fulfilled" => ProposalKind::Merged,
+        "rejected" => ProposalKind::Closed,
+        _ if action.starts_with("comment_") => ProposalKind::Commented,
+        _ => ProposalKind::Other,
+    }
+}
+
 fn proposal(payload: &Node, action: &str) -> ProposalEvent {
     let short = |path: &str| payload.text(path).and_then(payload::shown);
     ProposalEvent {
-        kind: super::ProposalKind::Other,
+        kind: kind(action),
         number: payload.number("pullrequest.id"),
         action: payload::shown(action).unwrap_or_default(),
         source: short("pullrequest.source.branch.name"),

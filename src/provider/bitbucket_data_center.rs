@@ -8,7 +8,7 @@
 
 use super::headers::{Field, Headers};
 use super::payload::{self, Node};
-use super::{Event, Notice, ProposalEvent, Push, RefChange, RepositoryName, name_of, ref_name};
+use super::{Event, Notice, ProposalEvent, ProposalKind, Push, RefChange, RepositoryName, name_of, ref_name};
 
 /// Members of the payload that are looked at.
 const KEEP: &[&str] = &[
@@ -32,6 +32,9 @@ const KEEP: &[&str] = &[
     "pullRequest",
     "fromRef",
     "toRef",
+    "draft",
+    "previousDraft",
+    "previousTarget",
 ];
 
 const EVENT: &str = "x-event-key";
@@ -78,13 +81,37 @@ fn change(node: &Node) -> Option<RefChange> {
     })
 }
 
+/// `modified` says what was before; of a draft only newer versions do.
+fn kind(payload: &Node, action: &str) -> ProposalKind {
+    let differs =
+        |before: &str, now: &str| payload.text(before).is_some_and(|before| payload.text(now) != Some(before));
+    match action {
+        "opened" => ProposalKind::Opened,
+        "from_ref_updated" => ProposalKind::Commits,
+        "modified" if differs("previousTarget.id", "pullRequest.toRef.id") => ProposalKind::Retargeted,
+        "modified" => match (payload.flag("previousDraft"), payload.flag("pullRequest.draft")) {
+            (Some(false), Some(true)) => ProposalKind::Drafted,
+            (Some(true), Some(false)) => ProposalKind::Readied,
+            _ => ProposalKind::Edited,
+        },
+        "reviewer:updated" => ProposalKind::Edited,
+        "merged" => ProposalKind::Merged,
+        "declined" => ProposalKind::Closed,
+        "reopened" => ProposalKind::Reopened,
+        "deleted" => ProposalKind::Deleted,
+        _ if action.starts_with("reviewer:") => ProposalKind::Reviewed,
+        _ if action.starts_with("comment:") => ProposalKind::Commented,
+        _ => ProposalKind::Other,
+    }
+}
+
 fn proposal(payload: &Node, action: &str) -> ProposalEvent {
     let branch = |side: &str| {
         let full = payload.text(&format!("pullRequest.{side}.id")).and_then(|id| id.strip_prefix("refs/heads/"));
         full.or_else(|| payload.text(&format!("pullRequest.{side}.displayId"))).and_then(payload::shown)
     };
     ProposalEvent {
-        kind: super::ProposalKind::Other,
+        kind: kind(payload, action),
         number: payload.number("pullRequest.id"),
         action: payload::shown(action).unwrap_or_default(),
         source: branch("fromRef"),

@@ -2,7 +2,8 @@
 //!
 //! A branch that is created or deleted is a push (`created`, `deleted`); the events `create` and `delete` come beside
 //! it and are not used. A pull request that is closed was merged only if it says so: the commit of a test merge stands in
-//! the closed one as well. A comment on it comes as one on an issue.
+//! the closed one as well. A comment on it comes as one on an issue. Checks that are through come as a suite of checks,
+//! which names the pull requests of the repository that have that head.
 
 use super::headers::Headers;
 use super::payload::{self, Node};
@@ -22,6 +23,8 @@ const KEEP: &[&str] = &[
     "merged",
     "merged_at",
     "review",
+    "check_suite",
+    "pull_requests",
     "state",
     "head",
     "base",
@@ -47,6 +50,10 @@ pub(super) fn classify(headers: &Headers<'_>, payload: &[u8]) -> Notice {
                 Event::Other { name: name_of(name) }
             }
         }
+        Some("check_suite") => match checked(&read()) {
+            Some(event) => Event::Proposal(event),
+            None => Event::Other { name: name_of(name) },
+        },
         Some(name) if name.starts_with("pull_request") => {
             let payload = read();
             let kind = match name {
@@ -109,6 +116,22 @@ fn review_kind(payload: &Node) -> ProposalKind {
         (Some("submitted" | "dismissed"), _) => ProposalKind::Reviewed,
         _ => ProposalKind::Other,
     }
+}
+
+/// What machines say of a pull request of this repository has come to an end: then it is worth reading. Of several with
+/// the same head, the first.
+fn checked(payload: &Node) -> Option<ProposalEvent> {
+    let action = payload.text("action").filter(|action| *action == "completed")?;
+    let pull = payload.list("check_suite.pull_requests").first()?;
+    let short = |path: &str| pull.text(path).and_then(payload::shown);
+    Some(ProposalEvent {
+        kind: ProposalKind::Other,
+        number: Some(pull.number("number")?),
+        action: format!("checks {action}"),
+        source: short("head.ref"),
+        target: short("base.ref"),
+        repository: repository(payload.at("repository")),
+    })
 }
 
 fn proposal(payload: &Node, number: &str, kind: ProposalKind) -> ProposalEvent {

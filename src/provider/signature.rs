@@ -150,7 +150,9 @@ pub fn prove(
     let key = scheme.key(secret)?;
     let digest = |parts: &[&[u8]]| {
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).ok()?;
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         Some(mac.finalize().into_bytes())
     };
     let open = |text: String| SecretString::from(text);

@@ -28,6 +28,7 @@ mod packaging;
 mod process;
 mod state;
 mod validate;
+mod webhook_command;
 mod webhooks;
 mod webhooks_fixtures;
 mod webhooks_hostile;
@@ -49,6 +50,8 @@ mod reference;
 mod remotes;
 #[path = "../world/scm/mod.rs"]
 mod scm;
+#[path = "../world/scm_http.rs"]
+mod scm_http;
 mod signals;
 mod tokens;
 #[path = "../world/mod.rs"]

@@ -35,8 +35,8 @@ impl Stage {
             git.commit("flags/on");
         });
         let mut plain = Plain::new(Box::new(git.clone()));
-        plain.owner = "My Platform".to_owned();
-        plain.repository = "The Flags".to_owned();
+        "My Platform".clone_into(&mut plain.owner);
+        "The Flags".clone_into(&mut plain.repository);
         let scm = Scm::new(Provider::Azure, ROOT, Box::new(dialect), plain);
         Self { api: api::of(scm.place()), scm, git }
     }
@@ -167,6 +167,18 @@ fn conflicts_policies_and_other_heads_are_told_apart() {
 }
 
 #[test]
+fn where_nobody_asks_for_a_way_to_merge_the_policy_says_one() {
+    let stage = Stage::of(Azure { squash_only: true, ..Azure::services() });
+    stage.open();
+    let head_commit = stage.read().head_commit.unwrap();
+    let merge = |method| Merge { head_commit: head_commit.clone(), method, message: None, delete_branch: false };
+    let refused = stage.api.merge(&stage.scm, 1, &merge(Some(MergeMethod::Merge)));
+    assert!(matches!(refused, Err(Failure::NotMergeable(why)) if why.contains("policy")));
+    assert_eq!(stage.api.merge(&stage.scm, 1, &merge(None)), Ok(Merged::Accepted));
+    assert_eq!(stage.read().state, State::Merged);
+}
+
+#[test]
 fn nothing_to_merge_is_found_before_it_is_opened() {
     let stage = Stage::new();
     stage.git.with(|git| git.branch("empty", "main"));
@@ -263,7 +275,7 @@ fn one_comment_in_a_thread_that_holds_nothing_back() {
 
 #[test]
 fn an_older_server_is_asked_in_its_own_version() {
-    let stage = Stage::of(Azure { newest: "6.0" });
+    let stage = Stage::of(Azure { newest: "6.0", ..Azure::services() });
     stage.open();
     let versions: Vec<String> = stage
         .scm
@@ -273,7 +285,9 @@ fn an_older_server_is_asked_in_its_own_version() {
         .collect();
     assert_eq!(versions[..3], ["7.1 400", "7.0 400", "6.0 200"]);
     assert!(versions[3..].iter().all(|it| it.starts_with("6.0 20")), "it is remembered: {versions:?}");
-    let stage = Stage::of(Azure { newest: "4.1" });
+    stage.status(CheckState::Success).unwrap();
+    assert_eq!(stage.read().checks.len(), 1, "statuses were not released then, which is said");
+    let stage = Stage::of(Azure { newest: "4.1", ..Azure::services() });
     assert!(matches!(stage.api.read(&stage.scm, 1), Err(Failure::Unsupported(why)) if why.contains("4.1")));
 }
 

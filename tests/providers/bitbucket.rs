@@ -2,6 +2,7 @@
 
 mod cloud;
 mod data_center;
+mod webhooks;
 
 use yardarm::provider::Provider;
 use yardarm::provider::api::{self, Api, Failure, New};

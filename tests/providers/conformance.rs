@@ -8,11 +8,12 @@
 #![allow(dead_code, unreachable_pub)]
 
 mod conditions;
+mod document;
 mod matrix;
 mod operations;
 mod stage;
 mod stories;
-mod worlds;
+pub(crate) mod worlds;
 
 /// Each provider by itself: `cargo test --no-default-features --test providers conformance::gitlab`.
 macro_rules! providers {

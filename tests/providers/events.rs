@@ -22,7 +22,8 @@ fn every_proposal_of_the_fixtures_is_of_the_kind_that_they_say() {
         for entry in std::fs::read_dir(folder.join(provider.name())).unwrap() {
             let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
             for fixture in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
-                let Some(kind) = fixture["expect"]["proposal"]["kind"].as_str() else { continue };
+                let expect = &fixture["expect"]["proposal"];
+                let Some(kind) = expect["kind"].as_str() else { continue };
                 let headers = fixture["headers"].as_array().unwrap().iter();
                 let headers =
                     headers.map(|header| (header[0].as_str().unwrap(), header[1].as_str().unwrap().as_bytes()));
@@ -31,6 +32,10 @@ fn every_proposal_of_the_fixtures_is_of_the_kind_that_they_say() {
                     panic!("{} {} is no proposal", provider.name(), fixture["name"]);
                 };
                 let read = serde_json::to_value(event.kind).unwrap();
+                assert_eq!(
+                    (event.number, Some(&*event.action)),
+                    (expect["number"].as_u64(), expect["action"].as_str())
+                );
                 assert_eq!(read, kind, "{} {}", provider.name(), fixture["name"]);
             }
         }

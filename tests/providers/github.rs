@@ -136,6 +136,7 @@ fn each_reviewer_counts_with_what_was_said_last() {
 #[test]
 fn statuses_and_check_runs_are_one_list() {
     let story = Story::begin(COM);
+    story.scm.world(|plain| plain.page = 1);
     let number = story.open(false);
     let head = story.read(number).head_commit.unwrap();
     let status = Status {
@@ -183,7 +184,12 @@ fn mergeability_comes_later_and_says_why_not() {
     assert!(why.contains("reviews or checks"), "{why}");
     let head = story.read(number).head_commit.unwrap();
     let refused = story.merge(number, &head).unwrap_err();
-    assert!(matches!(&refused, Failure::NotMergeable(why) if why.contains("approving review")), "{refused}");
+    let Failure::NotMergeable(why) = refused else { panic!("{refused}") };
+    assert!(why.contains("approving review") && why.contains("that main asks for are missing"), "{why}");
+    story.scm.world(|plain| plain.proposal_mut(number).unwrap().undecided = 2);
+    let refused = story.merge(number, &head).unwrap_err();
+    assert!(refused.to_string().contains("still finding out, ask again"), "{refused}");
+    story.scm.world(|plain| plain.proposal_mut(number).unwrap().undecided = 0);
     story.git.with(|git| git.set_conflict("main", "topic", true));
     assert_eq!(story.read(number).mergeable, Mergeable::No("it conflicts with main".to_owned()));
 }
@@ -331,6 +337,8 @@ fn limits_say_how_long_to_wait() {
     story.scm.world(|plain| plain.rate = Some((1, plain.now + jiff::SignedDuration::from_secs(90))));
     let Err(Failure::Wait { after, .. }) = story.api.read(&story.scm, number) else { panic!("no limit") };
     assert_eq!(after.as_secs(), 90);
+    let Err(Failure::Wait { after, why }) = story.api.read(&story.scm, number) else { panic!("no limit") };
+    assert_eq!((after.as_secs(), why.as_str()), (90, "API rate limit exceeded for user ID 4242."));
     story.scm.world(|plain| plain.rate = None);
     let said = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#.to_owned();
     let headers = vec![("retry-after".to_owned(), "30".to_owned())];

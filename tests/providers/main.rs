@@ -13,9 +13,12 @@ mod azure;
 mod bitbucket;
 mod conformance;
 mod events;
+mod gitea;
 mod github;
 mod github_hooks;
+mod github_recorded;
 mod gitlab;
+mod hooks_plan;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 mod spec;

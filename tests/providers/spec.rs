@@ -128,18 +128,30 @@ enum Body<'d> {
 }
 
 /// Where the documents are.
-#[expect(clippy::print_stderr, reason = "a test that tests nothing has to say so")]
 fn folder() -> Option<PathBuf> {
-    let said = std::env::var_os("YARDARM_SPECIFICATIONS").map(PathBuf::from);
-    // Beside the checkout; beside the folder of several.
-    let beside = ["../shared/openapi", "../../shared/openapi"];
-    let beside = beside.iter().map(|beside| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(beside));
-    let places = said.map_or_else(|| beside.collect(), |said| vec![said]);
-    let found = places.iter().find(|place| place.is_dir());
+    let found = places().into_iter().find(|place| place.is_dir());
     if found.is_none() {
-        let why = format!("no specifications at {places:?}: say where they are with YARDARM_SPECIFICATIONS");
-        assert!(std::env::var_os("CI").is_none(), "{why}");
-        eprintln!("not checked against the providers' specifications: {why}");
+        missing("the providers' specifications");
     }
-    found.cloned()
+    found
+}
+
+/// A folder of the same kind, beside that of the documents.
+pub(crate) fn beside(name: &str) -> Option<PathBuf> {
+    places().iter().map(|place| place.with_file_name(name)).find(|place| place.is_dir())
+}
+
+/// Where they are said to be; else beside the checkout, or beside the folder of several.
+fn places() -> Vec<PathBuf> {
+    let here = ["../shared/openapi", "../../shared/openapi"];
+    let here = here.map(|here| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(here));
+    std::env::var_os("YARDARM_SPECIFICATIONS").map_or_else(|| here.into(), |said| vec![said.into()])
+}
+
+/// Says that something is not tested for want of a folder; in CI that is a failure.
+#[expect(clippy::print_stderr, reason = "a test that tests nothing has to say so")]
+pub(crate) fn missing(what: &str) {
+    let why = format!("{what} are not there: say where the specifications are with YARDARM_SPECIFICATIONS");
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    eprintln!("not tested: {why}");
 }

@@ -26,7 +26,6 @@ use crate::provider::api::hooks;
 use crate::scm::{self, Uncounted};
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 pub(super) enum WebhookCommand {
     /// Make the webhook of each storage, or mend what differs: events, secret, JSON, TLS, whether it is switched on.
     ///
@@ -86,6 +85,7 @@ pub(super) enum WebhookCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "these comments are the help that is printed")]
 pub(super) struct Which {
     /// Name of the storage; all that have a webhook, if none is named.
     storage: Option<String>,

@@ -222,7 +222,17 @@ fn converge(job: &Job<'_>, planned: Vec<Step>, wish: &Wish<'_>) -> Result<Vec<St
     loop {
         let failure = todo.iter().find_map(|step| plan::take(&*job.hooks, &*job.ask, step, &wanted).err());
         match failure {
-            None => return Ok(planned),
+            None => {
+                // So that its last delivery is one with the secret that it has now.
+                for step in &planned {
+                    if let Step::Repair { hook, .. } = step
+                        && wish.refused.contains(&hook.id)
+                    {
+                        tried(job, hook)?;
+                    }
+                }
+                return Ok(planned);
+            }
             Some(Failure::Lost(_)) if !lost => {
                 lost = true;
                 todo = plan::plan(&job.hooks.list(&*job.ask)?, &job.hooks.groups(), wish);
@@ -380,6 +390,15 @@ fn both_taken(job: &Job<'_>, url: &str, verify_tls: bool, account: &mut Account)
     Ok(())
 }
 
+/// Has a test delivery sent, where there is one. That it was not taken is shown by what follows.
+fn tried(job: &Job<'_>, hook: &Hook) -> Result<bool, Failure> {
+    match job.hooks.test(&*job.ask, hook) {
+        Ok(()) | Err(Failure::State(_)) => Ok(true),
+        Err(Failure::Unsupported(_)) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// A test delivery, and what became of it; `None` where the provider has none or keeps no record.
 fn proven(job: &Job<'_>, hook: &Hook) -> Result<Option<Attempt>, Failure> {
     let newest = || match job.hooks.attempts(&*job.ask, hook) {
@@ -387,17 +406,15 @@ fn proven(job: &Job<'_>, hook: &Hook) -> Result<Option<Attempt>, Failure> {
         Err(Failure::Unsupported(_)) => Ok(None),
         Err(failure) => Err(failure),
     };
-    let Some(before) = newest()? else {
-        return match job.hooks.test(&*job.ask, hook) {
-            Ok(()) | Err(Failure::Unsupported(_)) => Ok(None),
-            Err(failure) => Err(failure),
-        };
-    };
-    match job.hooks.test(&*job.ask, hook) {
-        Ok(()) => {}
-        Err(Failure::Unsupported(_)) => return Ok(None),
-        Err(failure) => return Err(failure),
+    // Bitbucket Data Center does not sign its test, so it proves nothing.
+    if job.place.provider == Provider::BitbucketDataCenter {
+        return Ok(None);
     }
+    let before = newest()?;
+    if !tried(job, hook)? {
+        return Ok(None);
+    }
+    let Some(before) = before else { return Ok(None) };
     let until = Instant::now() + limits::WEBHOOK_TEST_DEADLINE;
     let (_nobody_sends, wait) = mpsc::channel::<()>();
     loop {

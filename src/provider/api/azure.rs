@@ -13,6 +13,7 @@
 mod call;
 mod description;
 pub(super) mod hooks;
+mod policy;
 mod shape;
 mod talk;
 
@@ -25,13 +26,10 @@ use super::{
 };
 use crate::limits;
 use call::{COMPLETE, CONTRIBUTE, Caller};
-use shape::{Diffs, Iteration, Page, Policy, PullRequest};
+use shape::{Diffs, Iteration, Page, PullRequest};
 
 /// Entries of a page that are asked for.
 const PAGE: &str = "100";
-
-/// The policy "Minimum number of reviewers"; the id is the same on every server.
-const MINIMUM_REVIEWERS: &str = "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd";
 
 /// A repository there.
 #[derive(Debug)]
@@ -80,27 +78,13 @@ impl Azure {
 
     /// Without what takes a request of its own.
     fn listed(&self, mut all: Vec<PullRequest>) -> Vec<Proposal> {
-        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.pull_request_id));
-        all.dedup_by_key(|it| it.pull_request_id);
+        all.sort_unstable_by_key(|it| std::cmp::Reverse(it.number));
+        all.dedup_by_key(|it| it.number);
         let proposal = |it: PullRequest| {
-            let page = self.at.page(it.pull_request_id);
+            let page = self.at.page(it.number);
             it.proposal(page, None, Vec::new())
         };
         all.into_iter().map(proposal).collect()
-    }
-
-    /// How many approvals the policies of the base ask for; absent as well if they may not be seen.
-    fn required(&self, ask: &dyn Ask, pull_request: &PullRequest) -> Result<Option<u32>, Failure> {
-        let Some((repository, target)) = pull_request.repository_id().zip(pull_request.target()) else {
-            return Ok(None);
-        };
-        let query = [("repositoryId", repository), ("refName", target), ("policyType", MINIMUM_REVIEWERS)];
-        let policies: Page<Policy> = match self.at.get(ask, &self.at.project("/git/policy/configurations"), &query) {
-            Ok(answer) => answer.json()?,
-            Err(Failure::Forbidden { .. } | Failure::NotFound(_)) => return Ok(None),
-            Err(failure) => return Err(failure),
-        };
-        Ok(policies.value.iter().filter_map(Policy::minimum).max())
     }
 
     fn page<T: DeserializeOwned>(&self, ask: &dyn Ask, url: &str) -> Result<Vec<T>, Failure> {
@@ -143,7 +127,7 @@ impl Api for Azure {
         });
         let url = self.at.repository("/pullrequests");
         let made: PullRequest = self.at.send(ask, Method::Post, &url, Some(wish), CONTRIBUTE)?.json()?;
-        let page = self.at.page(made.pull_request_id);
+        let page = self.at.page(made.number);
         Ok(made.proposal(page, None, Vec::new()))
     }
 
@@ -232,11 +216,12 @@ impl Api for Azure {
         if now.is_draft() {
             return Err(Failure::NotMergeable("it is a draft".to_owned()));
         }
-        let strategy = merge.method.map(|method| match method {
-            MergeMethod::Merge => "noFastForward",
-            MergeMethod::Squash => "squash",
-            MergeMethod::Rebase => "rebase",
-        });
+        let strategy = match merge.method {
+            Some(MergeMethod::Merge) => Some("noFastForward"),
+            Some(MergeMethod::Squash) => Some("squash"),
+            Some(MergeMethod::Rebase) => Some("rebase"),
+            None => self.strategy(ask, &now)?,
+        };
         let mut options = json!({"deleteSourceBranch": merge.delete_branch});
         if let Some(options) = options.as_object_mut() {
             options.extend(strategy.map(|strategy| ("mergeStrategy".to_owned(), json!(strategy))));

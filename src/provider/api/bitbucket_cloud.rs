@@ -23,7 +23,7 @@ use super::{
     Place, Proposal, Request, State, Status,
 };
 use crate::limits;
-use shape::{Conflict, Page, PullRequest, Remark};
+use shape::{Activity, Conflict, Page, PullRequest, Remark};
 
 const READ: &str = "pullrequest (token: read:pullrequest:bitbucket, read:repository:bitbucket)";
 const WRITE: &str = "pullrequest:write (token: write:pullrequest:bitbucket, read:repository:bitbucket)";
@@ -149,6 +149,19 @@ impl BitbucketCloud {
         }
     }
 
+    /// When it ended, which only the log of what happened to it says; the newest is enough of that.
+    fn ended(&self, ask: &dyn Ask, seen: &PullRequest) -> Result<Option<Timestamp>, Failure> {
+        if seen.state() == State::Open {
+            return Ok(None);
+        }
+        let below = format!("pullrequests/{}/activity", seen.id);
+        match self.all::<Activity>(ask, &below, &[("pagelen", "50")], 50) {
+            Ok(happened) => Ok(seen.since(&happened)),
+            Err(failure) if bitbucket::is_a_refusal(&failure) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
     fn q(head: &str, base: &str) -> String {
         let quoted = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"");
         format!("source.branch.name = \"{}\" AND destination.branch.name = \"{}\"", quoted(head), quoted(base))
@@ -214,8 +227,9 @@ impl Api for BitbucketCloud {
     fn read(&self, ask: &dyn Ask, number: u64) -> Result<Proposal, Failure> {
         let seen = self.seen(ask, number)?;
         let conflicts = self.conflicts(ask, &seen)?;
+        let ended = self.ended(ask, &seen)?;
         let checks = self.checks(ask, &seen)?;
-        Ok(Proposal { checks, mergeable: seen.mergeable(conflicts.as_deref()), ..seen.proposal() })
+        Ok(Proposal { checks, ended, mergeable: seen.mergeable(conflicts.as_deref()), ..seen.proposal() })
     }
 
     fn list(&self, ask: &dyn Ask, since: Option<Timestamp>) -> Result<Vec<Proposal>, Failure> {

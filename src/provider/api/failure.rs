@@ -117,7 +117,7 @@ impl Failure {
     #[must_use]
     pub fn common(answer: &Answer) -> Option<Self> {
         let wait = wait(answer);
-        let why = || shown(&String::from_utf8_lossy(&answer.body), 200);
+        let why = || said(answer);
         match answer.status {
             // Bitbucket Data Center's 403.
             401 if says_no_right(answer) => None,
@@ -168,13 +168,29 @@ fn wait(answer: &Answer) -> Option<Duration> {
         .then(|| bounded(reset.saturating_sub(answer.at.as_second())))
 }
 
+/// At least a second: clocks differ, and a limit that has ended by ours is asked for no faster than that.
 fn bounded(seconds: i64) -> Duration {
-    Duration::from_secs(u64::try_from(seconds).unwrap_or(0)).min(limits::NET_RETRY_AFTER_MAX)
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(1)).min(limits::NET_RETRY_AFTER_MAX)
 }
 
 /// GitHub's secondary limits may come without a header.
 fn says_rate_limit(answer: &Answer) -> bool {
     String::from_utf8_lossy(&answer.body).to_ascii_lowercase().contains("rate limit")
+}
+
+/// The words of an answer, without the JSON around them where that is of a known shape.
+fn said(answer: &Answer) -> String {
+    let json = serde_json::from_slice::<serde_json::Value>(&answer.body).ok();
+    let words = json.as_ref().and_then(|json| {
+        let places = ["/message", "/error/message", "/errors/0/message", "/error"];
+        places.iter().find_map(|place| json.pointer(place)?.as_str())
+    });
+    let words = match words {
+        Some(words) => shown(words, 200),
+        None if is_page(answer) => String::new(),
+        None => shown(&String::from_utf8_lossy(&answer.body), 200),
+    };
+    if words.is_empty() { format!("status {}", answer.status) } else { words }
 }
 
 /// A provider's words as they may be shown: printable, in one line, at most `most` characters.

@@ -6,11 +6,12 @@
 //!   branches knows one proposal of several, an ended one before an open one.
 //! - A draft is a proposal whose title begins with `WIP:`.
 //! - Once the branch is gone `head.ref` is `refs/pull/N/head`, and its label keeps the name. A proposal without a branch
-//!   (AGit) has such a ref from the beginning.
+//!   (`AGit`) has such a ref from the beginning.
 //! - `mergeable` is false for a while after each push, and a merge in that time is refused in the words of a conflict.
 //! - One that is closed can be opened again beside another for the same branches, or without its branch: not by us.
 
 mod answers;
+pub(super) mod hooks;
 mod shapes;
 
 use jiff::Timestamp;
@@ -67,7 +68,10 @@ impl Gitea {
             // Forgejo may put `null` in the place of a proposal that it cannot show.
             let entries: Vec<Option<T>> = answer.json::<Option<Vec<Option<T>>>>()?.unwrap_or_default();
             let count = entries.len();
-            let go_on = entries.into_iter().flatten().fold(true, |go_on, entry| keep(entry) && go_on);
+            let mut go_on = true;
+            for entry in entries.into_iter().flatten() {
+                go_on &= keep(entry);
+            }
             seen += count;
             page += 1;
             let all = answer
@@ -367,9 +371,10 @@ impl Api for Gitea {
             CheckState::Success => "success",
             CheckState::Failure => "failure",
         };
-        let mut body = json!({ "context": status.context, "state": state, "description": status.description });
-        if let Some(url) = &status.url {
-            body["target_url"] = url.clone().into();
+        let Status { context, description, url, .. } = status;
+        let mut body = json!({ "context": context, "state": state, "description": description });
+        if let (Some(url), Some(body)) = (url, body.as_object_mut()) {
+            body.insert("target_url".to_owned(), url.clone().into());
         }
         let answer = self.ask(ask, Method::Post, &format!("statuses/{}", shapes::encoded(commit)), Some(body))?;
         if answer.is_success() { Ok(()) } else { Err(refused(&answer, STATUSES)) }

@@ -14,11 +14,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Merged, Method, New, Offers, Place,
-    Proposal, State, Status,
+    Answer, Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Merged, Method, New, Offers,
+    Place, Proposal, State, Status,
 };
 use call::{Calls, encoded};
-use pull::{CheckRuns, Combined, Pull, Review};
+use pull::{CheckRun, CheckRuns, Combined, CommitStatus, Pull, Review};
 use refusal::Refusal;
 
 pub(super) use hooks::Webhooks;
@@ -68,16 +68,12 @@ impl Github {
 
     /// What machines say of a commit. A credential that may not know reads nothing here; all else goes on.
     fn checks(&self, ask: &dyn Ask, commit: &str) -> Result<Vec<Check>, Failure> {
-        let mut checks = Vec::new();
-        let at = format!("/commits/{}", encoded(commit));
-        let statuses = self.calls.read::<Combined>(ask, &format!("{at}/status?per_page=100"), needs::CHECKS);
-        for status in seen(statuses)?.into_iter().flat_map(|combined| combined.statuses) {
-            checks.push(status.check());
-        }
-        let runs = self.calls.read::<CheckRuns>(ask, &format!("{at}/check-runs?per_page=100"), needs::CHECKS);
-        for run in seen(runs)?.into_iter().flat_map(|runs| runs.check_runs) {
-            checks.push(run.check());
-        }
+        let at = |what: &str| format!("/commits/{}/{what}", encoded(commit));
+        let refused = |answer: &Answer| Refusal::of(answer, needs::CHECKS).failure();
+        let statuses = |page: Combined| page.statuses.into_iter().map(CommitStatus::check).collect();
+        let runs = |page: CheckRuns| page.check_runs.into_iter().map(CheckRun::check).collect();
+        let mut checks = seen(self.calls.pages_in(ask, &at("status"), refused, statuses, |_| false))?;
+        checks.extend(seen(self.calls.pages_in(ask, &at("check-runs"), refused, runs, |_| false))?);
         Ok(checks)
     }
 
@@ -89,15 +85,13 @@ impl Github {
         merge: &Merge,
         method: Option<MergeMethod>,
     ) -> Result<Option<Refusal>, Failure> {
-        let mut body = json!({ "sha": merge.head_commit });
-        if let Some(method) = method {
-            body["merge_method"] = word(method).into();
-        }
-        if let Some(message) = &merge.message {
-            let (title, rest) = message.split_once('\n').unwrap_or((message, ""));
-            body["commit_title"] = title.into();
-            body["commit_message"] = rest.trim_start().into();
-        }
+        let message = merge.message.as_deref().map(|message| message.split_once('\n').unwrap_or((message, "")));
+        let body = with(&[
+            ("sha", Some(&merge.head_commit)),
+            ("merge_method", method.map(word)),
+            ("commit_title", message.map(|(title, _)| title)),
+            ("commit_message", message.map(|(_, rest)| rest.trim_start())),
+        ]);
         let answer = self.calls.send(ask, Method::Put, &format!("/pulls/{number}/merge"), Some(body))?;
         Ok((!answer.is_success()).then(|| Refusal::of(&answer, needs::MERGE)))
     }
@@ -106,19 +100,25 @@ impl Github {
     /// themselves; and one that stays, whatever the reason, does not undo the merge.
     fn remove_branch(&self, ask: &dyn Ask, pull: &Pull) {
         if !pull.is_fork() {
-            let at = format!("/git/refs/heads/{}", encoded(&pull.head.name));
+            let name: Vec<String> = pull.head.name.split('/').map(encoded).collect();
+            let at = format!("/git/refs/heads/{}", name.join("/"));
             let _ = self.calls.send(ask, Method::Delete, &at, None);
         }
     }
 }
 
-/// What the credential may not see is not there.
-fn seen<T>(read: Result<T, Failure>) -> Result<Option<T>, Failure> {
+/// What the credential may not see, or GitHub has lost, is not there.
+fn seen(read: Result<Vec<Check>, Failure>) -> Result<Vec<Check>, Failure> {
     match read {
-        Ok(read) => Ok(Some(read)),
-        Err(Failure::Forbidden { .. } | Failure::NotFound(_)) => Ok(None),
-        Err(failure) => Err(failure),
+        Err(Failure::Forbidden { .. } | Failure::NotFound(_) | Failure::Invalid(_)) => Ok(Vec::new()),
+        read => read,
     }
+}
+
+/// A body of those fields that are there.
+fn with(fields: &[(&str, Option<&str>)]) -> Value {
+    let there = fields.iter().filter_map(|(name, value)| Some(((*name).to_owned(), Value::from((*value)?))));
+    Value::Object(there.collect())
 }
 
 const fn word(method: MergeMethod) -> &'static str {
@@ -181,16 +181,10 @@ impl Api for Github {
     }
 
     fn edit(&self, ask: &dyn Ask, number: u64, edit: &Edit) -> Result<(), Failure> {
-        let mut body = json!({});
-        if let Some(title) = &edit.title {
-            body["title"] = title.as_str().into();
-        }
-        if let Some(text) = &edit.body {
-            body["body"] = text.as_str().into();
-        }
         if edit == &Edit::default() {
             return Ok(());
         }
+        let body = with(&[("title", edit.title.as_deref()), ("body", edit.body.as_deref())]);
         self.patch(ask, number, body)?.map(|_| ()).map_err(Refusal::failure)
     }
 
@@ -249,8 +243,13 @@ impl Api for Github {
         }
         // An answer that was lost, or somebody else, may have merged it: this very head is what was wished for.
         let pull = self.pull(ask, number)?;
-        if pull.state() != State::Merged {
-            return Err(failure);
+        match (pull.state(), failure) {
+            (State::Merged, _) => {}
+            (State::Closed, _) => {
+                return Err(Failure::State("it is closed: only an open one can be merged".to_owned()));
+            }
+            (State::Open, Failure::NotMergeable(said)) => return Err(Failure::NotMergeable(pull.reason(&said))),
+            (State::Open, failure) => return Err(failure),
         }
         if pull.head.sha != merge.head_commit {
             return Err(Failure::Stale(format!("it was merged with another head, {}", pull.head.sha)));
@@ -292,10 +291,12 @@ impl Api for Github {
             CheckState::Success => "success",
             CheckState::Failure => "failure",
         };
-        let mut body = json!({ "state": state, "context": status.context, "description": status.description });
-        if let Some(url) = &status.url {
-            body["target_url"] = url.as_str().into();
-        }
+        let body = with(&[
+            ("state", Some(state)),
+            ("context", Some(&status.context)),
+            ("description", Some(&status.description)),
+            ("target_url", status.url.as_deref()),
+        ]);
         self.calls.change(ask, Method::Post, &format!("/statuses/{}", encoded(commit)), Some(body), needs::STATUS)
     }
 }

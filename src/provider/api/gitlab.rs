@@ -28,6 +28,8 @@ use shape::{Approvals, Compare, JobStatus, MergeRequest, Note, Reviewer};
 
 /// What changing a merge request takes.
 const NEEDS: &str = "the scope api and at least the role Developer in the project";
+/// What reading takes.
+const READS: &str = "the scope read_api or api, and at least the role Reporter in the project";
 /// What a commit status takes.
 const STATUS_NEEDS: &str = "the scope api and at least the role Developer in the project (Maintainer, if the branch is \
                             protected so)";
@@ -40,13 +42,13 @@ pub(super) struct Gitlab {
 
 impl Gitlab {
     pub(super) const fn new(place: Place) -> Self {
-        Self { project: Project::new(place) }
+        Self { project: Project::of_requests(place) }
     }
 
     /// The merge request as the provider shows it.
     fn look(&self, ask: &dyn Ask, number: u64) -> Result<MergeRequest, Failure> {
         let url = self.project.url(&format!("merge_requests/{number}?include_rebase_in_progress=true"));
-        self.project.get(ask, url, NEEDS)
+        self.project.get(ask, url, READS)
     }
 
     /// Changes it; answers it as it is then.
@@ -60,11 +62,8 @@ impl Gitlab {
             Some(sha) if !request.is_fork() => {
                 let url =
                     self.project.url(&format!("repository/commits/{}/statuses?per_page=100", project::encoded(sha)));
-                match self.project.get::<Vec<JobStatus>>(ask, url, NEEDS) {
-                    // The commit is gone with its branch.
-                    Err(Failure::NotFound(_)) => Vec::new(),
-                    other => other?,
-                }
+                // The commit may be gone with its branch.
+                self.project.get_if_there(ask, url, READS)?.unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -78,18 +77,16 @@ impl Gitlab {
             return Ok(Vec::new());
         }
         let url = self.project.url(&format!("merge_requests/{}/reviewers", request.iid));
-        match self.project.get::<Vec<Reviewer>>(ask, url, NEEDS) {
-            Err(Failure::NotFound(_) | Failure::Forbidden { .. }) => Ok(Vec::new()),
-            other => Ok(other?.into_iter().filter_map(Reviewer::wants_changes).collect()),
-        }
+        let reviewers: Vec<Reviewer> = self.project.get_if_there(ask, url, READS)?.unwrap_or_default();
+        Ok(reviewers.into_iter().filter_map(Reviewer::wants_changes).collect())
     }
 
     /// Whether there is anything to merge; the branches' names are checked by it as well.
     fn compare(&self, ask: &dyn Ask, new: &New) -> Result<(), Failure> {
         let (from, to) = (project::encoded(&new.base), project::encoded(&new.head));
         let url = self.project.url(&format!("repository/compare?from={from}&to={to}&straight=false"));
-        let compared: Compare = match self.project.get(ask, url, NEEDS) {
-            Err(Failure::NotFound(said)) if !said.contains("Project") => {
+        let compared: Compare = match self.project.get(ask, url, READS) {
+            Err(Failure::NotFound(said)) if said.contains("Ref") => {
                 let said = format!("{} or {} is no branch of the repository ({said})", new.head, new.base);
                 return Err(Failure::Invalid(said));
             }
@@ -139,7 +136,7 @@ impl Api for Gitlab {
         let (head, base) = (project::encoded(head), project::encoded(base));
         let path =
             format!("merge_requests?state=all&source_branch={head}&target_branch={base}&order_by=created_at&sort=desc");
-        let found: Vec<MergeRequest> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, NEEDS)?;
+        let found: Vec<MergeRequest> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, READS)?;
         Ok(found.iter().filter(|request| !request.is_fork()).map(MergeRequest::proposal).collect())
     }
 
@@ -148,8 +145,9 @@ impl Api for Gitlab {
         let mut proposal = request.proposal();
         proposal.mergeable = request.mergeable();
         let url = self.project.url(&format!("merge_requests/{number}/approvals"));
-        let approvals: Approvals = self.project.get(ask, url, NEEDS)?;
-        proposal.reviews = approvals.reviews();
+        // Free editions have them since 13.2.
+        let approvals: Option<Approvals> = self.project.get_if_there(ask, url, READS)?;
+        proposal.reviews = approvals.map(Approvals::reviews).unwrap_or_default();
         proposal.reviews.changes_requested_by = self.changes_requested_by(ask, &request)?;
         proposal.checks = self.checks(ask, &request)?;
         Ok(proposal)
@@ -158,11 +156,11 @@ impl Api for Gitlab {
     fn list(&self, ask: &dyn Ask, since: Option<Timestamp>) -> Result<Vec<Proposal>, Failure> {
         let most = limits::PROPOSALS_LISTED;
         let path = "merge_requests?state=opened&order_by=updated_at&sort=desc";
-        let mut all: Vec<MergeRequest> = self.project.pages(ask, path, most, NEEDS)?;
+        let mut all: Vec<MergeRequest> = self.project.pages(ask, path, most, READS)?;
         if let Some(since) = since {
             let since = project::encoded(&since.to_string());
             let path = format!("merge_requests?state=all&updated_after={since}&order_by=updated_at&sort=desc");
-            let changed: Vec<MergeRequest> = self.project.pages(ask, &path, most, NEEDS)?;
+            let changed: Vec<MergeRequest> = self.project.pages(ask, &path, most, READS)?;
             // What ended between the two requests is in both: the later answer counts.
             all.retain(|open| !changed.iter().any(|changed| changed.iid == open.iid));
             all.extend(changed);
@@ -209,7 +207,7 @@ impl Api for Gitlab {
 
     fn comments(&self, ask: &dyn Ask, number: u64, marker: &str) -> Result<Vec<Comment>, Failure> {
         let path = format!("merge_requests/{number}/notes?order_by=created_at&sort=asc&activity_filter=only_comments");
-        let notes: Vec<Note> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, NEEDS)?;
+        let notes: Vec<Note> = self.project.pages(ask, &path, limits::PROPOSALS_LISTED, READS)?;
         Ok(notes.into_iter().filter_map(Note::comment).filter(|comment| comment.text.contains(marker)).collect())
     }
 
@@ -243,10 +241,11 @@ impl Api for Gitlab {
         let answer = self.project.send_post(ask, &path, Some(body))?;
         let said = refusal::words(&answer);
         match answer.status {
-            200 | 201 => Ok(()),
+            200 | 201 => answer.json::<JobStatus>().map(drop),
             // It is in this state already.
             400 if said.contains("Cannot transition status") => Ok(()),
-            409 => Err(Failure::Provider(said)),
+            // Two at once: the next one may do.
+            409 if said.contains("in progress") => Err(Failure::Provider(said)),
             _ => Err(self.project.refused(ask, &answer, STATUS_NEEDS)),
         }
     }

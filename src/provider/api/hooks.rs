@@ -129,9 +129,9 @@ pub fn of(place: Place) -> Option<Box<dyn Hooks>> {
     match place.provider {
         Provider::Github => Some(Box::new(super::github::Webhooks::new(place))),
         Provider::Azure => Some(Box::new(super::azure::hooks::Subscriptions::new(place))),
+        Provider::Gitea | Provider::Forgejo => Some(Box::new(super::gitea::hooks::Webhooks::new(place))),
         Provider::BitbucketCloud => Some(Box::new(super::bitbucket_cloud::BitbucketCloud::new(place))),
         Provider::BitbucketDataCenter => Some(Box::new(super::bitbucket_data_center::BitbucketDataCenter::new(place))),
         Provider::Gitlab => Some(Box::new(super::gitlab::hooks::GitlabHooks::new(place))),
-        _ => None,
     }
 }

@@ -374,12 +374,22 @@ pub fn open_or_join(api: &dyn Api, ask: &dyn Ask, new: &New) -> Result<Opened, F
     }
     let failure = match api.create(ask, new) {
         Ok(proposal) => return Ok(Opened { proposal, joined: false }),
-        Err(failure @ (Failure::Exists { .. } | Failure::Lost(_))) => failure,
+        // A server that fails, or whose answer cannot be read, may have made it all the same.
+        Err(failure @ (Failure::Exists { .. } | Failure::Lost(_) | Failure::Nonsense(_) | Failure::Provider(_))) => {
+            failure
+        }
         Err(failure) => return Err(failure),
     };
-    match open(api.find(ask, &new.head, &new.base)?) {
-        Some(proposal) => Ok(Opened { joined: proposal.body != new.body, proposal }),
-        None => Err(failure),
+    let found = match api.find(ask, &new.head, &new.base) {
+        Err(Failure::Unreachable(_)) => return Err(failure),
+        found => open(found?),
+    };
+    match (found, failure) {
+        (Some(proposal), _) => Ok(Opened { joined: proposal.body != new.body, proposal }),
+        (None, Failure::Exists { .. }) => {
+            Err(Failure::Stale("one for these branches was open a moment ago, and is not any more".to_owned()))
+        }
+        (None, failure) => Err(failure),
     }
 }
 

@@ -54,7 +54,8 @@ pub fn conditions() -> Vec<Condition> {
         condition("answer lost", Cause::FaultOfWrites(|| Fault::Lost), &["lost", "ok"]),
         condition("answer cut", Cause::Fault(|| Fault::Cut), &["nonsense", "lost", "ok"]),
         condition("HTML instead of JSON", Cause::Fault(html), &["nonsense", "lost", "ok"]),
-        condition("401", Cause::Fault(unauthorized), &["credential"]),
+        // GitLab says 401 to a merge that one may not do; a token that still reads is good.
+        condition("401", Cause::Fault(unauthorized), &["credential", "forbidden"]),
         condition("token revoked midway", Cause::Midway(revoke, restore), &["credential"]),
         condition("403, a right is missing", Cause::Reader, &["forbidden", "ok", "not-found"]),
         condition("403, unknown words", Cause::Fault(|| refusal(403)), &["forbidden", "not-mergeable", "ok"]),

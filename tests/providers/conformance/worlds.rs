@@ -2,7 +2,6 @@
 
 use yardarm::provider::Provider;
 
-use crate::scm::azure;
 use crate::scm::plain::Plain;
 use crate::scm::{self, Scm};
 
@@ -29,7 +28,10 @@ fn github() -> Option<World> {
 // -
 
 fn gitlab() -> Option<World> {
-    None
+    let make = |plain| {
+        Scm::new(Provider::Gitlab, "https://gitlab.example/api/v4", Box::<scm::gitlab::Gitlab>::default(), plain)
+    };
+    Some(World { provider: Provider::Gitlab, make, lacks: &[] })
 }
 
 // -
@@ -37,7 +39,8 @@ fn gitlab() -> Option<World> {
 fn bitbucket_cloud() -> Option<World> {
     use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
     let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
-    Some(World { provider: Provider::BitbucketCloud, make, lacks: &[] })
+    let lacks = &[("read while mergeability is found out", "it answers at once, or does not know")];
+    Some(World { provider: Provider::BitbucketCloud, make, lacks })
 }
 
 // -
@@ -52,7 +55,8 @@ fn bitbucket_data_center() -> Option<World> {
 // -
 
 fn azure() -> Option<World> {
-    let make = |plain| Scm::new(Provider::Azure, azure::ROOT, Box::new(azure::Azure::services()), plain);
+    use crate::scm::azure::{Azure, ROOT};
+    let make = |plain| Scm::new(Provider::Azure, ROOT, Box::new(Azure::services()), plain);
     Some(World { provider: Provider::Azure, make, lacks: &[] })
 }
 

@@ -1,8 +1,11 @@
 //! What GitLab sends about merge requests: as it was written down, and as the simulator sends it.
 
 use serde_json::Value;
+use yardarm::provider::ProposalKind::{
+    self, Closed, Commented, Commits, Drafted, Edited, Merged, Opened, Readied, Reopened, Retargeted, Reviewed,
+};
 use yardarm::provider::headers::Headers;
-use yardarm::provider::{Event, ProposalEvent, ProposalKind, Provider, classify};
+use yardarm::provider::{Event, ProposalEvent, Provider, classify};
 
 use super::World;
 use crate::scm::plain::Verdict;
@@ -62,9 +65,6 @@ fn what_the_simulator_sends_is_read_as_what_happened() {
             event(&headers, message.payload.to_string().as_bytes())
         })
         .collect();
-    use ProposalKind::{
-        Closed, Commented, Commits, Drafted, Edited, Merged, Opened, Readied, Reopened, Retargeted, Reviewed,
-    };
     let kinds: Vec<ProposalKind> = events.iter().map(|event| event.kind).collect();
     let expected = [
         Opened, Edited, Commits, Edited, Drafted, Readied, Reviewed, Reviewed, Reviewed, Reviewed, Commented,

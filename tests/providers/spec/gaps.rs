@@ -95,6 +95,8 @@ const KNOWN: &[Gap] = &[
         "merge checks and conflicts; said of the task's status only",
     ),
     (&[BitbucketCloud], "POST", "/decline", Of::Status(400), "one that is closed already; no refusal is described"),
+    (&[BitbucketCloud], "POST", "/hooks", Of::Request(""), "the fields are described in the operation's prose"),
+    (&[BitbucketCloud], "PUT", "/hooks/{uid}", Of::Request(""), "the fields are described in the operation's prose"),
     // Bitbucket Data Center.
     (&[BitbucketDataCenter], "*", "*", Of::Status(403), "permissions: said once for all operations in the prose"),
     (&[BitbucketDataCenter], "*", "*", Of::Status(404), "what may not be seen: said once for all in the prose"),
@@ -107,6 +109,14 @@ const KNOWN: &[Gap] = &[
     (&[BitbucketDataCenter], "GET", "/merge", Of::Answer("/canMerge"), "in practice, as clients read it"),
     (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/comment"), "as recorded"),
     (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/commentAction"), "as recorded"),
+    (&[BitbucketDataCenter], "*", "/webhooks", Of::Answer("/id"), "as recorded"),
+    (&[BitbucketDataCenter], "*", "/webhooks", Of::Answer("/createdDate"), "as recorded"),
+    (&[BitbucketDataCenter], "*", "/webhooks", Of::Answer("/updatedDate"), "as recorded"),
+    (&[BitbucketDataCenter], "*", "/webhooks/{webhookId}", Of::Answer("/id"), "as recorded"),
+    (&[BitbucketDataCenter], "*", "/webhooks/{webhookId}", Of::Answer("/createdDate"), "as recorded"),
+    (&[BitbucketDataCenter], "*", "/webhooks/{webhookId}", Of::Answer("/updatedDate"), "as recorded"),
+    (&[BitbucketDataCenter], "GET", "/webhooks", Of::Parameter("start"), "it is paged like every list, as recorded"),
+    (&[BitbucketDataCenter], "GET", "/webhooks", Of::Parameter("limit"), "it is paged like every list, as recorded"),
     // Azure DevOps: its document describes no failure at all.
     (&[Azure], "*", "*", Of::Status(400), "the document describes successes only"),
     (&[Azure], "*", "*", Of::Status(403), "the document describes successes only"),

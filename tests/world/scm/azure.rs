@@ -25,11 +25,13 @@ pub(super) const REPOSITORY_ID: &str = "fde2d21f-13b9-4864-a995-83329045289a";
 pub struct Azure {
     /// The newest version of the API that the server takes: `7.1` of Services.
     pub newest: &'static str,
+    /// The policy of `main` allows nothing but squash merges.
+    pub squash_only: bool,
 }
 
 impl Azure {
     pub fn services() -> Self {
-        Self { newest: "7.1" }
+        Self { newest: "7.1", squash_only: false }
     }
 }
 
@@ -79,6 +81,8 @@ impl Dialect for Azure {
 impl Azure {
     fn said(&self, plain: &mut Plain, asked: &Asked) -> Said {
         let version = asked.parameter("api-version").unwrap_or("none");
+        let (version, preview) =
+            version.split_once("-preview").map_or((version, false), |(version, _)| (version, true));
         if version > self.newest {
             let said = format!(
                 "The requested REST API version of {version} is out of range for this server. The latest REST API version \
@@ -88,6 +92,13 @@ impl Azure {
             return Err(Error(400, "VssVersionOutOfRangeException", said));
         }
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
+        if !preview && version < "7.0" && path.last() == Some(&"statuses") {
+            let said = format!(
+                "The requested version \"{version}\" of the resource is under preview. The -preview flag must be supplied in \
+                 the api-version for such requests. For example: \"{version}-preview\""
+            );
+            return Err(Error(400, "VssInvalidPreviewVersionException", said));
+        }
         match path.as_slice() {
             ["_apis", "hooks", rest @ ..] => hooks::answer(plain, asked, rest),
             [project, "_apis", "git", rest @ ..] => {
@@ -106,7 +117,7 @@ impl Azure {
 
     fn git(&self, plain: &mut Plain, asked: &Asked, path: &[&str]) -> Said {
         match path {
-            ["policy", "configurations"] => pulls::policies(plain, asked),
+            ["policy", "configurations"] => pulls::policies(plain, asked, self.squash_only),
             ["repositories", repository, rest @ ..] => {
                 let known = *repository == REPOSITORY_ID
                     || plain.renamed_to.as_deref().unwrap_or(&plain.repository) == *repository;
@@ -131,7 +142,7 @@ impl Azure {
                     );
                     return Err(Error(403, "GitNeedsPermissionException", said));
                 }
-                pulls::answer(plain, asked, rest, &person.name)
+                pulls::answer(plain, asked, rest, &person.name, self.squash_only)
             }
             _ => Err(stray(asked)),
         }
@@ -144,7 +155,7 @@ pub(super) fn stray(asked: &Asked) -> Error {
 }
 
 /// A list as they all come.
-pub(super) fn list(value: Vec<Value>) -> Value {
+pub(super) fn list(value: &[Value]) -> Value {
     json!({"count": value.len(), "value": value})
 }
 

@@ -10,7 +10,7 @@ use yardarm::provider::api::Answer;
 
 use super::plain::{Happened, Person, Plain, Refused, State, Status};
 use super::{Asked, Dialect, Message};
-use shape::{commit_status, pull_request, remark};
+use shape::{commit_status, date, pull_request, remark};
 
 /// Root of its API.
 pub const ROOT: &str = "https://api.bitbucket.org/2.0";
@@ -47,6 +47,12 @@ struct Request<'w> {
     person: Person,
     /// Below the repository.
     path: Vec<&'w str>,
+}
+
+/// Whether a commit is there, as far as anything points to it.
+fn is_known(plain: &Plain, commit: &str) -> bool {
+    let tip = |branch: &str| plain.git.tip(branch).as_deref() == Some(commit);
+    tip("main") || tip("topic") || plain.proposals.iter().any(|it| it.head_commit == commit || tip(&it.base))
 }
 
 fn reply(plain: &Plain, status: u16, body: &Value) -> Answer {
@@ -110,6 +116,7 @@ impl<'w> Request<'w> {
             ("POST", ["pullrequests", _, "decline"]) => self.decline(number),
             ("POST", ["pullrequests", _, "merge"]) => self.merge(number),
             ("GET", ["pullrequests", _, "statuses"]) => self.statuses(number),
+            ("GET", ["pullrequests", _, "activity"]) => self.activity(number),
             ("GET", ["file-conflicts", spec]) => self.conflicts(spec),
             ("POST", ["commit", commit, "statuses", "build"]) => self.set_status(commit),
             ("GET", ["pullrequests", _, "comments"]) => self.comments(number),
@@ -247,6 +254,22 @@ impl<'w> Request<'w> {
         self.page(&values, 100)
     }
 
+    /// The newest first.
+    fn activity(&self, number: u64) -> Answer {
+        let proposal = self.plain.proposal(number).unwrap();
+        let body = pull_request(self.plain, number, false);
+        let update = |state: &Value, at| json!({"update": {"state": state, "date": date(at), "title": proposal.title}});
+        let mut all = vec![update(&"OPEN".into(), proposal.created)];
+        for comment in &proposal.comments {
+            all.insert(0, json!({"comment": remark(self.plain, number, comment)}));
+        }
+        if let Some(ended) = proposal.ended {
+            all.insert(0, update(&body["state"], ended));
+            all.insert(0, update(&body["state"], proposal.updated));
+        }
+        self.page(&all, 50)
+    }
+
     /// `head..base`, abbreviated.
     fn conflicts(&self, spec: &str) -> Answer {
         let (head, base) = spec.split_once("..").unwrap();
@@ -269,6 +292,9 @@ impl<'w> Request<'w> {
             return self.error(400, "key, state and url are required");
         };
         assert!(key.len() <= 40, "a key has at most 40 characters");
+        if !is_known(self.plain, commit) {
+            return self.error(404, &format!("Commit {commit} not found"));
+        }
         let state = match state.as_str() {
             "INPROGRESS" => "pending",
             "SUCCESSFUL" => "success",

@@ -359,6 +359,12 @@ impl<'w> Request<'w> {
         let (Some(key), Some(state), Some(url)) = (text("/key"), text("/state"), text("/url")) else {
             return self.error(400, "validation.ArgumentValidationException", "key, state and url are required");
         };
+        let tip = |branch: &str| self.plain.git.tip(branch).as_deref() == Some(commit);
+        let known = self.plain.proposals.iter().any(|it| it.head_commit == commit || tip(&it.base));
+        if self.asked.path[0] == "projects" && !known && !tip("main") && !tip("topic") {
+            let words = format!("Commit '{commit}' does not exist in repository.");
+            return self.error(404, "commit.NoSuchCommitException", &words);
+        }
         let reference = text("/ref");
         assert!(reference.is_none_or(|name| name.starts_with("refs/")), "a ref is told in full");
         let state = match state.as_str() {

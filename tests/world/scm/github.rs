@@ -162,8 +162,10 @@ fn repository_routed(plain: &mut Plain, asked: &Asked, rest: &[&str], by: &str) 
             Some(proposal) => page(plain, asked, show::reviews(plain, proposal)),
             None => not_found(),
         },
-        ("GET", ["commits", commit, "status"]) => Outcome::new(200, show::combined(plain, commit)),
-        ("GET", ["commits", commit, "check-runs"]) => Outcome::new(200, show::check_runs(plain, commit)),
+        ("GET", ["commits", commit, "status"]) => page_of(plain, asked, show::combined(plain, commit), "statuses"),
+        ("GET", ["commits", commit, "check-runs"]) => {
+            page_of(plain, asked, show::check_runs(plain, commit), "check_runs")
+        }
         ("POST", ["statuses", commit]) => set_status(plain, commit, &body, by),
         ("GET", ["issues", n, "comments"]) => match plain.proposal(number(n)) {
             Some(proposal) => {
@@ -197,6 +199,14 @@ pub(super) fn page(plain: &Plain, asked: &Asked, all: Vec<Value>) -> Outcome {
     }
     let url = format!("https://api.github.com/{}?per_page={size}", asked.path.join("/"));
     outcome.header("link", format!("<{url}&page={}>; rel=\"next\", <{url}&page={last}>; rel=\"last\"", at + 1))
+}
+
+/// A page of the list inside of something.
+fn page_of(plain: &Plain, asked: &Asked, mut whole: Value, name: &str) -> Outcome {
+    let Value::Array(all) = whole[name].take() else { return not_found() };
+    let mut outcome = page(plain, asked, all);
+    whole[name] = outcome.body.take().unwrap();
+    Outcome { body: Some(whole), ..outcome }
 }
 
 fn pulls(plain: &Plain, asked: &Asked) -> Outcome {
@@ -381,7 +391,8 @@ fn graphql(plain: &mut Plain, asked: &Asked, writes: bool) -> Outcome {
     if plain.archived {
         return failed("UNPROCESSABLE", "Repository was archived so is read-only.");
     }
-    match plain.set_draft(number, draft) {
+    let set = if plain.gone { Err(Refused::NoSuchProposal) } else { plain.set_draft(number, draft) };
+    match set {
         Ok(()) => Outcome::new(200, json!({ "data": { name: { "pullRequest": { "isDraft": draft } } } })),
         Err(_) => failed("NOT_FOUND", &format!("Could not resolve to a node with the global id of '{node}'")),
     }

@@ -5,6 +5,8 @@
 mod answers;
 mod commands;
 mod hooks;
+mod notes;
+mod reply;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -14,8 +16,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use yardarm::provider::api::Answer;
 
-use super::plain::{Happened, Plain, Refused, State, Status};
+use super::plain::{Happened, Plain, Refused, Status};
 use super::{Asked, Dialect, Message};
+use reply::{Reply, limited, page, refused};
 
 /// Id of the one project; a moved one is redirected to it.
 pub const PROJECT: u64 = 42;
@@ -69,54 +72,6 @@ impl Gitlab {
     }
 }
 
-/// An answer on its way: status, body, headers of its own.
-pub(super) struct Reply {
-    status: u16,
-    body: Value,
-    headers: Vec<(String, String)>,
-}
-
-impl Reply {
-    fn new(status: u16, body: Value) -> Self {
-        Self { status, body, headers: Vec::new() }
-    }
-
-    /// A refusal in the most common form.
-    fn no(status: u16, message: &str) -> Self {
-        Self::new(status, json!({ "message": message }))
-    }
-
-    fn none(status: u16) -> Self {
-        Self::new(status, Value::Null)
-    }
-}
-
-/// What a refusal of the world is here.
-fn refused(refused: Refused) -> Reply {
-    match refused {
-        Refused::NoSuchProposal => Reply::no(404, "404 Not found"),
-        Refused::NoSuchBranch(_) => Reply::new(400, json!({ "message": { "source_branch": ["does not exist"] } })),
-        Refused::SameBranch => {
-            Reply::new(422, json!({ "message": ["You can't use same project/branch for source and target"] }))
-        }
-        Refused::Exists(number) => {
-            let said = format!("Another open merge request already exists for this source branch: !{number}");
-            Reply::new(409, json!({ "message": [said] }))
-        }
-        Refused::Archived | Refused::Forbidden => Reply::no(403, "403 Forbidden"),
-        Refused::OtherHead => Reply::no(409, "SHA does not match HEAD of source branch: it is another one"),
-        Refused::Conflict => Reply::no(422, "Branch cannot be merged"),
-        Refused::NothingToMerge
-        | Refused::NotOpen
-        | Refused::NotClosed
-        | Refused::MergedAlready
-        | Refused::Draft
-        | Refused::Undecided
-        | Refused::Protected
-        | Refused::OtherVersion => Reply::no(405, "405 Method Not Allowed"),
-    }
-}
-
 impl Dialect for Gitlab {
     fn answer(&self, plain: &mut Plain, asked: &Asked) -> Answer {
         let limit = limited(plain);
@@ -138,28 +93,6 @@ impl Dialect for Gitlab {
     fn messages(&self, plain: &Plain, happened: &Happened) -> Vec<Message> {
         webhooks::messages(self, plain, happened)
     }
-}
-
-/// The headers of the rate limit, or of one that is used up.
-fn limited(plain: &mut Plain) -> Result<Vec<(String, String)>, Vec<(String, String)>> {
-    let Some((left, reset)) = plain.rate else { return Ok(Vec::new()) };
-    let pair = |name: &str, value: String| (name.to_owned(), value);
-    if left == 0 && plain.now < reset {
-        let seconds = reset.as_second() - plain.now.as_second();
-        return Err(vec![
-            pair("retry-after", seconds.to_string()),
-            pair("ratelimit-remaining", "0".to_owned()),
-            pair("ratelimit-reset", reset.as_second().to_string()),
-        ]);
-    }
-    let left = left.saturating_sub(1);
-    plain.rate = if plain.now < reset { Some((left, reset)) } else { None };
-    Ok(vec![
-        pair("ratelimit-limit", "2000".to_owned()),
-        pair("ratelimit-observed", "1".to_owned()),
-        pair("ratelimit-remaining", left.to_string()),
-        pair("ratelimit-reset", reset.as_second().to_string()),
-    ])
 }
 
 impl Gitlab {
@@ -252,7 +185,7 @@ impl Gitlab {
         let (title, draft) = answers::split_title(&title);
         let (head, base) = (text("source_branch").unwrap(), text("target_branch").unwrap());
         match plain.open(by, &head, &base, &title, &body, draft, true) {
-            Err(no) => refused(no),
+            Err(no) => refused(&no),
             Ok(number) => {
                 commands::carry_out(plain, number, by, &commands);
                 Reply::new(201, self.shown(plain, number))
@@ -292,7 +225,7 @@ impl Gitlab {
                 rest.behind.remove(&number);
                 Reply::new(202, json!({ "rebase_in_progress": true }))
             }
-            (_, ["notes", rest @ ..]) => notes(plain, asked, number, rest, by),
+            (_, ["notes", rest @ ..]) => notes::notes(plain, asked, number, rest, by),
             _ => Reply::new(404, json!({ "error": "404 Not Found" })),
         }
     }
@@ -328,7 +261,7 @@ impl Gitlab {
             }
         })();
         match done {
-            Err(no) => refused(no),
+            Err(no) => refused(&no),
             Ok(()) => Reply::new(200, self.shown(plain, number)),
         }
     }
@@ -344,7 +277,7 @@ impl Gitlab {
         };
         let message = body["merge_commit_message"].as_str().unwrap_or("Merge branch");
         match plain.merge(number, body["sha"].as_str(), method, message, delete) {
-            Err(no) => refused(no),
+            Err(no) => refused(&no),
             Ok(commit) => {
                 if method == "rebase" {
                     plain.proposal_mut(number).unwrap().head_commit = commit;
@@ -380,8 +313,8 @@ fn find_project(plain: &Plain, asked: &Asked, id: &str, rest: &[&str]) -> Option
     if asked.method != "GET" {
         return Some(Reply::no(405, "Non GET methods are not allowed for moved projects"));
     }
-    let rest = rest.iter().map(|part| format!("/{part}")).collect::<String>();
-    let to = format!("https://gitlab.example.com/api/v4/projects/{PROJECT}{rest}");
+    let slash = if rest.is_empty() { "" } else { "/" };
+    let to = format!("https://gitlab.example.com/api/v4/projects/{PROJECT}{slash}{}", rest.join("/"));
     let mut reply = Reply::no(301, &format!("This resource has been moved permanently to {to}"));
     reply.headers.push(("location".to_owned(), to));
     Some(reply)
@@ -415,7 +348,8 @@ fn set_status(plain: &mut Plain, asked: &Asked, sha: &str) -> Reply {
     if !["pending", "running", "success", "failed", "canceled", "skipped"].contains(&state.as_str()) {
         return Reply::new(400, json!({ "error": "state does not have a valid value" }));
     }
-    if sha.len() != 40 {
+    let is = |branch: &str| plain.git.tip(branch).as_deref() == Some(sha);
+    if !plain.proposals.iter().any(|it| it.head_commit == sha || is(&it.head) || is(&it.base)) {
         return Reply::no(404, "404 Commit Not Found");
     }
     let context = text("name").or_else(|| text("context")).unwrap_or_else(|| "default".to_owned());
@@ -433,76 +367,4 @@ fn set_status(plain: &mut Plain, asked: &Asked, sha: &str) -> Reply {
     plain.set_status(Status { commit: sha.to_owned(), context, state, description, url: text("target_url") });
     let at = plain.statuses.len() - 1;
     Reply::new(201, answers::status(plain, at as u64, &plain.statuses[at]))
-}
-
-fn notes(plain: &mut Plain, asked: &Asked, number: u64, rest: &[&str], by: &str) -> Reply {
-    let text = asked.body.as_ref().and_then(|body| body["body"].as_str()).map(str::to_owned);
-    match (asked.method, rest) {
-        ("GET", []) => {
-            let proposal = plain.proposal(number).unwrap();
-            let mut notes: Vec<Value> =
-                proposal.comments.iter().map(|comment| answers::note(plain, proposal, comment)).collect();
-            if asked.parameter("sort") != Some("asc") {
-                notes.reverse();
-            }
-            page(plain, asked, notes)
-        }
-        ("POST", []) => {
-            let Some(text) = text else { return Reply::new(400, json!({ "error": "body is missing" })) };
-            let (text, commands) = commands::taken_out(&text);
-            commands::carry_out(plain, number, by, &commands);
-            if text.trim().is_empty() {
-                return Reply::new(202, json!({ "commands_changes": {}, "summary": ["done"] }));
-            }
-            plain.comment(number, by, &text).unwrap();
-            let proposal = plain.proposal(number).unwrap();
-            Reply::new(201, answers::note(plain, proposal, proposal.comments.last().unwrap()))
-        }
-        ("PUT" | "DELETE", [id]) => {
-            let id: Option<u64> = id.parse().ok();
-            let comments = &mut plain.proposal_mut(number).unwrap().comments;
-            let Some(at) = comments.iter().position(|comment| Some(comment.id) == id) else {
-                return Reply::no(404, "404 Note Not Found");
-            };
-            if asked.method == "DELETE" {
-                comments.remove(at);
-                return Reply::none(204);
-            }
-            let (text, commands) = commands::taken_out(&text.unwrap_or_default());
-            comments[at].text = text;
-            commands::carry_out(plain, number, by, &commands);
-            let proposal = plain.proposal(number).unwrap();
-            Reply::new(200, answers::note(plain, proposal, &proposal.comments[at]))
-        }
-        _ => Reply::new(404, json!({ "error": "404 Not Found" })),
-    }
-}
-
-/// One page of a list, and what its headers say about the others.
-fn page(plain: &Plain, asked: &Asked, all: Vec<Value>) -> Reply {
-    page_of(asked, all, plain.page.min(100))
-}
-
-/// The same with a most of its own.
-fn page_of(asked: &Asked, all: Vec<Value>, most: usize) -> Reply {
-    let number = |name: &str, or: usize| asked.parameter(name).map_or(or, |text| text.parse().unwrap_or(or)).max(1);
-    let (page, size) = (number("page", 1), number("per_page", 20).min(most));
-    let (total, pages) = (all.len(), all.len().div_ceil(size).max(1));
-    let some = |page: usize, is: bool| if is { page.to_string() } else { String::new() };
-    let headers = [
-        ("x-page", page.to_string()),
-        ("x-per-page", size.to_string()),
-        ("x-next-page", some(page + 1, page < pages)),
-        ("x-prev-page", some(page - 1, page > 1)),
-        ("x-total", total.to_string()),
-        ("x-total-pages", pages.to_string()),
-    ];
-    let shown = all.into_iter().skip((page - 1) * size).take(size).collect();
-    let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Reply { status: 200, body: Value::Array(shown), headers }
-}
-
-/// Whether a proposal is one that a reader would find ended.
-fn is_open(state: &State) -> bool {
-    *state == State::Open
 }

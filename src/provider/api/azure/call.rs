@@ -4,7 +4,8 @@
 //!   status only where they say nothing: the same refusal comes with another status on an older server.
 //! - Whoever is not signed in gets the sign-in page, as 203 or behind a redirect, not 401.
 //! - A server takes the versions of the API up to its own (2022.1: 7.1, 2022: 7.0, 2020: 6.0, 2019: 5.0) and refuses a later
-//!   one before it does anything. So the newest is tried, and what the server takes is remembered.
+//!   one before it does anything. So the newest is tried, and what the server takes is remembered. An operation that was
+//!   not released yet in a version wants that to be said.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,10 +89,12 @@ impl Caller {
     }
 
     fn ask(&self, ask: &dyn Ask, request: &Request, needs: &'static str) -> Result<Answer, Failure> {
+        let mut released = true;
         loop {
             let at = self.version.load(Ordering::Relaxed);
             let version = VERSIONS.get(at).copied().unwrap_or("5.0");
-            let request = Request { url: with_query(&request.url, &[("api-version", version)]), ..request.clone() };
+            let version = if released { version.to_owned() } else { format!("{version}-preview") };
+            let request = Request { url: with_query(&request.url, &[("api-version", &version)]), ..request.clone() };
             let answer = ask.ask(&request)?;
             if matches!(answer.status, 200..=202 | 204..=299) {
                 return Ok(answer);
@@ -99,6 +102,10 @@ impl Caller {
             let refusal = Refusal::of(&answer);
             if refusal.is("VssVersionOutOfRangeException", "out of range for this server") && at + 1 < VERSIONS.len() {
                 self.version.store(at + 1, Ordering::Relaxed);
+                continue;
+            }
+            if released && refusal.is("VssInvalidPreviewVersionException", "-preview flag must be supplied") {
+                released = false;
                 continue;
             }
             return Err(refusal.meaning(&answer, needs));
@@ -158,7 +165,7 @@ impl Refusal {
         if self.is("GitPullRequestNotEditableException", "TF401181") {
             return Failure::State(said);
         }
-        if self.is("GitRepositoryDisabledException", "is disabled") {
+        if self.is("GitRepositoryDisabledException", "is disabled") && self.message.contains("epository") {
             return Failure::Archived(said);
         }
         if self.is("VssVersionOutOfRangeException", "out of range for this server") {

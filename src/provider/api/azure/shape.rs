@@ -18,7 +18,8 @@ pub(super) struct Page<T> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PullRequest {
-    pub(super) pull_request_id: u64,
+    #[serde(rename = "pullRequestId")]
+    pub(super) number: u64,
     #[serde(default)]
     status: String,
     created_by: Option<Identity>,
@@ -188,7 +189,7 @@ impl PullRequest {
         let reviews = self.reviews(minimum);
         let author = self.created_by.as_ref().and_then(|by| by.display_name.clone().or_else(|| by.unique_name.clone()));
         Proposal {
-            number: self.pull_request_id,
+            number: self.number,
             url: page,
             state,
             draft: self.is_draft(),
@@ -291,25 +292,6 @@ impl Iteration {
     /// Its head.
     pub(super) fn commit(&self) -> Option<&str> {
         self.source_ref_commit.as_ref()?.commit_id.as_deref()
-    }
-}
-
-/// `PolicyConfiguration`, of which only the number of approvals is used.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Policy {
-    is_enabled: Option<bool>,
-    is_blocking: Option<bool>,
-    is_deleted: Option<bool>,
-    settings: Option<serde_json::Value>,
-}
-
-impl Policy {
-    /// How many approvals it asks for.
-    pub(super) fn minimum(&self) -> Option<u32> {
-        let holds = self.is_enabled == Some(true) && self.is_blocking == Some(true) && self.is_deleted != Some(true);
-        let number = self.settings.as_ref()?.get("minimumApproverCount")?.as_u64()?;
-        u32::try_from(number).ok().filter(|number| holds && *number > 0)
     }
 }
 

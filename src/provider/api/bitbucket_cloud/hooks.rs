@@ -92,7 +92,7 @@ impl BitbucketCloud {
         self.url(&format!("hooks/{}", encoded(&hook.id)))
     }
 
-    fn set(&self, ask: &dyn Ask, method: Method, url: String, body: Value) -> Result<Hook, Failure> {
+    fn set(ask: &dyn Ask, method: Method, url: String, body: Value) -> Result<Hook, Failure> {
         let answer = Self::send(ask, method, url, Some(body), NEEDS)?;
         Ok(answer.json::<Shape>().map_err(done_unread)?.into())
     }
@@ -133,11 +133,11 @@ impl Hooks for BitbucketCloud {
     }
 
     fn create(&self, ask: &dyn Ask, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
-        self.set(ask, Method::Post, self.url("hooks"), wish(group, wanted)?)
+        Self::set(ask, Method::Post, self.url("hooks"), wish(group, wanted)?)
     }
 
     fn repair(&self, ask: &dyn Ask, hook: &Hook, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
-        self.set(ask, Method::Put, self.hook_url(hook), wish(group, wanted)?)
+        Self::set(ask, Method::Put, self.hook_url(hook), wish(group, wanted)?)
     }
 
     fn delete(&self, ask: &dyn Ask, hook: &Hook) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! What Bitbucket Cloud's answers look like, and what they mean. Everything but number and state may be absent or null:
 //! lists leave out what single answers have, and what a deleted account or fork leaves behind is `null`.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -259,6 +260,27 @@ impl Status {
 #[derive(Debug, Deserialize)]
 pub(super) struct Conflict {
     pub(super) path: Option<String>,
+}
+
+/// Something that happened: of a change, what the pull request was after it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Activity {
+    update: Option<Update>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Update {
+    state: Option<String>,
+    date: Option<String>,
+}
+
+impl PullRequest {
+    /// When it came to be what it is, after what happened.
+    pub(super) fn since(&self, happened: &[Activity]) -> Option<Timestamp> {
+        let updates = happened.iter().filter_map(|activity| activity.update.as_ref());
+        let same = updates.filter(|update| update.state.as_ref() == Some(&self.state));
+        same.filter_map(|update| time(update.date.as_deref()?)).min()
+    }
 }
 
 /// A comment.

@@ -57,8 +57,11 @@ impl From<Shape> for Hook {
     fn from(shape: Shape) -> Self {
         let mut events = shape.events;
         events.sort_unstable();
-        let secret = shape.configuration.as_ref().and_then(|configuration| configuration["secret"].as_str());
-        let signs_in = shape.credentials.is_some_and(|credentials| credentials["username"].is_string());
+        let text = |of: &Option<Value>, name: &str| {
+            let text = of.as_ref()?.get(name)?.as_str()?;
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let signs_in = text(&shape.credentials, "username").is_some();
         Self {
             id: shape.id.to_string(),
             url: shape.url.unwrap_or_default(),
@@ -67,7 +70,7 @@ impl From<Shape> for Hook {
             trouble: None,
             json: true,
             verifies_tls: shape.ssl_verification_required != Some(false),
-            has_secret: Some(secret.is_some_and(|secret| !secret.is_empty())),
+            has_secret: Some(text(&shape.configuration, "secret").is_some()),
             odd: signs_in.then(|| "it sends a user and a password as well".to_owned()).into_iter().collect(),
         }
     }
@@ -106,7 +109,7 @@ impl BitbucketDataCenter {
         self.url(&format!("webhooks/{}{below}", encoded(id)))
     }
 
-    fn set(&self, ask: &dyn Ask, method: Method, url: String, body: Value) -> Result<Hook, Failure> {
+    fn set(ask: &dyn Ask, method: Method, url: String, body: Value) -> Result<Hook, Failure> {
         let answer = Self::send(ask, method, url, Some(body), NEEDS)?;
         Ok(answer.json::<Shape>().map_err(done_unread)?.into())
     }
@@ -193,11 +196,11 @@ impl Hooks for BitbucketDataCenter {
     }
 
     fn create(&self, ask: &dyn Ask, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
-        self.set(ask, Method::Post, self.url("webhooks"), wish(group, wanted))
+        Self::set(ask, Method::Post, self.url("webhooks"), wish(group, wanted))
     }
 
     fn repair(&self, ask: &dyn Ask, hook: &Hook, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
-        self.set(ask, Method::Put, self.hook_url(&hook.id, ""), wish(group, wanted))
+        Self::set(ask, Method::Put, self.hook_url(&hook.id, ""), wish(group, wanted))
     }
 
     fn delete(&self, ask: &dyn Ask, hook: &Hook) -> Result<(), Failure> {

@@ -57,7 +57,7 @@ impl BitbucketDataCenter {
             let mut parameters = parameters.to_vec();
             parameters.extend([("start", start.as_str()), ("limit", limit.as_str())]);
             let found: Page<T> = Self::get(ask, url.to_owned() + &query(&parameters))?;
-            let next = found.next_page_start.filter(|_| found.is_last_page == Some(false)).map(|next| next.to_string());
+            let next = found.next_start.filter(|_| found.is_last == Some(false)).map(|next| next.to_string());
             all.extend(found.values);
             match next {
                 Some(next) if next != start && !enough(&all) => start = next,

@@ -300,10 +300,12 @@ pub(super) struct Remark {
 
 /// One page of a list.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound = "T: Deserialize<'de>")]
+#[serde(bound = "T: Deserialize<'de>")]
 pub(super) struct Page<T> {
     #[serde(default = "Vec::new")]
     pub(super) values: Vec<T>,
-    pub(super) is_last_page: Option<bool>,
-    pub(super) next_page_start: Option<u64>,
+    #[serde(rename = "isLastPage")]
+    pub(super) is_last: Option<bool>,
+    #[serde(rename = "nextPageStart")]
+    pub(super) next_start: Option<u64>,
 }

@@ -41,9 +41,8 @@ pub(super) fn refused(answer: &Answer, needs: &str) -> Failure {
         400 | 413 | 422 => Failure::Invalid(said),
         403 => Failure::Forbidden { needs: scopes(&said).unwrap_or_else(|| needs.to_owned()), said },
         404 => Failure::NotFound(said),
-        405 => Failure::State(said),
+        405 | 412 => Failure::State(said),
         409 => Failure::Stale(said),
-        412 => Failure::State(said),
         423 => Failure::Archived(said),
         status => Failure::Nonsense(format!("status {status}, {said}")),
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::limits;
 use crate::provider::Provider;
 use crate::provider::api::{Check, CheckState, Merge, Mergeable, Place, Proposal, Reviews, State};
+use crate::provider::gitea::without_draft_prefix;
 
 /// What stands as it is in a segment of a path and in a value of a query: RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -24,19 +25,9 @@ pub(super) fn url(place: &Place, below: &str) -> String {
     format!("{root}/repos/{}/{}{slash}{below}", encoded(owner), encoded(repository))
 }
 
-/// What makes a title that of a draft, unless a server is set otherwise; letters of any case.
-const DRAFT: [&str; 2] = ["WIP:", "[WIP]"];
-
-fn without_prefix(title: &str) -> Option<&str> {
-    DRAFT.iter().find_map(|prefix| {
-        let (start, rest) = title.split_at_checked(prefix.len())?;
-        start.eq_ignore_ascii_case(prefix).then(|| rest.trim_start())
-    })
-}
-
 /// A title as the server wants it.
 pub(super) fn title(title: &str, draft: bool) -> String {
-    if draft && without_prefix(title).is_none() { format!("WIP: {title}") } else { title.to_owned() }
+    if draft && without_draft_prefix(title).is_none() { format!("WIP: {title}") } else { title.to_owned() }
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,7 +38,7 @@ pub(super) struct User {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Side {
-    /// The branch, or what it was called; of AGit `user/topic`.
+    /// The branch, or what it was called; of `AGit` `user/topic`.
     #[serde(default)]
     label: String,
     /// The branch while it is there.
@@ -105,7 +96,7 @@ impl Pull {
     }
 
     pub(super) fn draft(&self) -> bool {
-        self.draft.unwrap_or_else(|| without_prefix(&self.title).is_some())
+        self.draft.unwrap_or_else(|| without_draft_prefix(&self.title).is_some())
     }
 
     /// Of a closed one: `head.ref` is that of the proposal itself.
@@ -129,7 +120,7 @@ impl Pull {
     /// Without what takes a request of its own.
     pub(super) fn proposal(&self) -> Proposal {
         let state = self.state();
-        let title = without_prefix(&self.title).filter(|_| self.draft()).unwrap_or(&self.title);
+        let title = without_draft_prefix(&self.title).filter(|_| self.draft()).unwrap_or(&self.title);
         let gone = self.head.repo.is_none() || self.head.repo_id < 0;
         Proposal {
             number: self.number,
@@ -280,11 +271,12 @@ impl Combined {
 /// What asks for a merge. Gitea has renamed its fields in 1.26, so it gets the message under the old names and the new
 /// ones; names that differ in case only are the same to both.
 pub(super) fn merge(provider: Provider, style: &str, merge: &Merge) -> Value {
-    let mut body = json!({
-        (if provider == Provider::Gitea { "do" } else { "Do" }): style,
-        "head_commit_id": merge.head_commit,
-        "delete_branch_after_merge": merge.delete_branch,
-    });
+    let does = if provider == Provider::Gitea { "do" } else { "Do" };
+    let mut body = serde_json::Map::from_iter([
+        (does.to_owned(), style.into()),
+        ("head_commit_id".to_owned(), merge.head_commit.clone().into()),
+        ("delete_branch_after_merge".to_owned(), merge.delete_branch.into()),
+    ]);
     let message = merge.message.as_deref().unwrap_or_default();
     let (title, text) = message.split_once('\n').unwrap_or((message, ""));
     for (old, new, value) in [
@@ -292,11 +284,11 @@ pub(super) fn merge(provider: Provider, style: &str, merge: &Merge) -> Value {
         ("MergeMessageField", "merge_message_field", text.trim()),
     ] {
         if !value.is_empty() {
-            body[old] = value.into();
+            body.insert(old.to_owned(), value.into());
             if provider == Provider::Gitea {
-                body[new] = value.into();
+                body.insert(new.to_owned(), value.into());
             }
         }
     }
-    body
+    Value::Object(body)
 }

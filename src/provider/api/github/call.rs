@@ -77,6 +77,18 @@ impl Calls {
         refused: impl Fn(&Answer) -> Failure,
         until: impl Fn(&T) -> bool,
     ) -> Result<Vec<T>, Failure> {
+        self.pages_in(ask, at, refused, |list: Vec<T>| list, until)
+    }
+
+    /// The same, where each page is inside of something.
+    pub(super) fn pages_in<P: DeserializeOwned, T>(
+        &self,
+        ask: &dyn Ask,
+        at: &str,
+        refused: impl Fn(&Answer) -> Failure,
+        entries: impl Fn(P) -> Vec<T>,
+        until: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>, Failure> {
         let mark = if at.contains('?') { '&' } else { '?' };
         let mut all = Vec::new();
         for page in 1..=limits::GITHUB_PAGES {
@@ -85,7 +97,7 @@ impl Calls {
             if !answer.is_success() {
                 return Err(refused(&answer));
             }
-            for entry in answer.json::<Vec<T>>()? {
+            for entry in entries(answer.json()?) {
                 if until(&entry) {
                     return Ok(all);
                 }

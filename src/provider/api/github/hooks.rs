@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::hooks::{Attempt, Hook, Hooks, Wanted};
-use super::super::{Ask, Failure, Method, Place};
+use super::super::{Answer, Ask, Failure, Method, Place};
 use super::call::{Calls, encoded, next_cursor};
 use super::refusal::Refusal;
 use crate::limits;
 
-const EVENTS: [&str; 4] = ["issue_comment", "pull_request", "pull_request_review", "push"];
+const EVENTS: [&str; 5] = ["check_suite", "issue_comment", "pull_request", "pull_request_review", "push"];
 const NEEDS: &str = "`Webhooks: write` of the repository (classic tokens: the scope `admin:repo_hook`), and a person or \
                      App that administers it";
 
@@ -108,13 +108,13 @@ impl Delivery {
 }
 
 /// Of a list, 404 means that the webhooks may not be seen, unless the repository is gone.
-fn of_list(answer: &super::super::Answer) -> Failure {
-    match Refusal::of(answer, NEEDS).failure() {
-        Failure::NotFound(said) => Failure::Forbidden {
+fn of_list(answer: &Answer) -> Failure {
+    match answer.status {
+        404 => Failure::Forbidden {
             needs: NEEDS.to_owned(),
-            said: format!("{said}, which GitHub also says of webhooks that may not be seen"),
+            said: "status 404, which GitHub also says of webhooks that may not be seen".to_owned(),
         },
-        failure => failure,
+        _ => Refusal::of(answer, NEEDS).failure(),
     }
 }
 
@@ -164,8 +164,8 @@ impl Hooks for Webhooks {
             "Content type: application/json".to_owned(),
             "Secret: the first secret of this storage's webhook.".to_owned(),
             "SSL verification: Enable SSL verification.".to_owned(),
-            "Which events: Let me select individual events; then Pushes, Pull requests, Pull request reviews and Issue \
-             comments."
+            "Which events: Let me select individual events; then Check suites, Issue comments, Pull requests, Pull \
+             request reviews and Pushes."
                 .to_owned(),
             "Active: yes; then Add webhook. GitHub sends a ping at once, which is answered 200.".to_owned(),
         ]
@@ -179,7 +179,9 @@ impl Hooks for Webhooks {
     /// One that is there already, for GitHub refuses the same twice at times, is made as it should be.
     fn create(&self, ask: &dyn Ask, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
         let mut body = body(group, wanted);
-        body["name"] = "web".into();
+        if let Value::Object(body) = &mut body {
+            body.insert("name".to_owned(), "web".into());
+        }
         let answer = self.calls.send(ask, Method::Post, "/hooks", Some(body))?;
         if answer.is_success() {
             return answer.json().map(Shown::hook);

@@ -12,6 +12,8 @@ use crate::provider::api::{Mergeable, Reviews};
 #[derive(Debug, Deserialize)]
 pub(super) struct Pull {
     number: u64,
+    /// What GraphQL knows it by.
+    #[serde(default)]
     pub(super) node_id: String,
     html_url: String,
     state: String,
@@ -26,6 +28,8 @@ pub(super) struct Pull {
     pub(super) updated_at: Option<Timestamp>,
     closed_at: Option<Timestamp>,
     merged_at: Option<Timestamp>,
+    /// Not in lists.
+    merged: Option<bool>,
     merge_commit_sha: Option<String>,
     mergeable: Option<bool>,
     mergeable_state: Option<String>,
@@ -63,9 +67,9 @@ impl Pull {
     }
 
     pub(super) fn state(&self) -> State {
-        match (self.state.as_str(), self.merged_at) {
-            (_, Some(_)) => State::Merged,
-            ("open", None) => State::Open,
+        match self.state.as_str() {
+            _ if self.merged.unwrap_or(self.merged_at.is_some()) => State::Merged,
+            "open" => State::Open,
             _ => State::Closed,
         }
     }
@@ -87,6 +91,15 @@ impl Pull {
             (_, _, Some("behind")) => Mergeable::No(format!("its branch has to be brought up to date with {base}")),
             (_, _, Some("draft")) => no("it is a draft"),
             (_, Some(true), _) => Mergeable::Yes,
+        }
+    }
+
+    /// Why it was not merged, as far as is known: what GitHub said, which may be no more than that, and what it shows.
+    pub(super) fn reason(&self, said: &str) -> String {
+        match self.mergeable() {
+            Mergeable::No(why) => format!("{said}: {why}"),
+            Mergeable::Checking => format!("{said}: GitHub is still finding out, ask again"),
+            Mergeable::Yes | Mergeable::Unknown => said.to_owned(),
         }
     }
 

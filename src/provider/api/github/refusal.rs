@@ -82,7 +82,10 @@ impl Refusal {
             403 if archived => Failure::Archived(said),
             403 if said.contains("locked") => Failure::State(said),
             403 => Failure::Forbidden { needs, said },
-            404 | 410 => Failure::NotFound(said),
+            404 => {
+                Failure::NotFound(format!("{said}, which GitHub also says of what may not be seen; that takes {needs}"))
+            }
+            410 => Failure::NotFound(said),
             409 => Failure::Stale(said),
             _ => Failure::Invalid(said),
         }

@@ -9,6 +9,7 @@
 
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::project::{Project, encoded};
@@ -60,7 +61,10 @@ impl Shown {
     }
 
     fn hook(self) -> Hook {
-        let events = self.more.iter().filter(|(name, on)| name.ends_with("_events") && **on == Value::Bool(true));
+        // The one that cannot be chosen is of system hooks.
+        let events = self.more.iter().filter(|(name, on)| {
+            name.ends_with("_events") && *name != "repository_update_events" && **on == Value::Bool(true)
+        });
         let mut events: Vec<String> = events.map(|(name, _)| name.clone()).collect();
         events.sort();
         let status = self.alert_status.as_deref().unwrap_or("executable");
@@ -140,7 +144,7 @@ struct Metadata {
 
 impl GitlabHooks {
     pub(in crate::provider::api) const fn new(place: Place) -> Self {
-        Self { project: Project::new(place) }
+        Self { project: Project::of_hooks(place) }
     }
 
     /// Every setting, as it should be.
@@ -192,8 +196,8 @@ fn is_signing(wanted: &Wanted) -> bool {
 
 fn unsigned() -> Failure {
     Failure::Unsupported(format!(
-        "this GitLab has no signing tokens (GitLab has them since {SIGNS_SINCE}.0): use a secret that does not begin with \
-         {SIGNING_TOKEN}"
+        "this GitLab has no signing tokens (it has them since {SIGNS_SINCE}.0, unless they are switched off): use a secret \
+         that does not begin with {SIGNING_TOKEN}"
     ))
 }
 
@@ -227,7 +231,12 @@ impl Hooks for GitlabHooks {
 
     fn create(&self, ask: &dyn Ask, group: &[&str], wanted: &Wanted) -> Result<Hook, Failure> {
         self.check_signing(ask, wanted)?;
-        let made: Shown = self.project.post(ask, "hooks", Self::body(group, &[], wanted), NEEDS)?;
+        let mut body = Self::body(group, &[], wanted);
+        if let Some(members) = body.as_object_mut() {
+            members.insert("name".to_owned(), "Yardarm".into());
+            members.insert("description".to_owned(), "Feature flags: what is pushed is live at once".into());
+        }
+        let made: Shown = self.project.post(ask, "hooks", body, NEEDS)?;
         let signs = made.signs();
         let hook = made.hook();
         if is_signing(wanted) && !signs {
@@ -262,7 +271,7 @@ impl Hooks for GitlabHooks {
     fn test(&self, ask: &dyn Ask, hook: &Hook) -> Result<(), Failure> {
         let answer = self.project.send_post(ask, &Self::path(hook, "/test/push_events"), None)?;
         match answer.status {
-            200..=299 => Ok(()),
+            200..=299 => answer.json::<IgnoredAny>().map(drop),
             422 => Err(Failure::State(format!("GitLab's test delivery failed: {}", refusal::words(&answer)))),
             _ => Err(self.project.refused(ask, &answer, NEEDS)),
         }
@@ -284,7 +293,7 @@ impl Hooks for GitlabHooks {
         let path = Self::path(hook, &format!("/events/{}/resend", encoded(&attempt.id)));
         let answer = self.project.send_post(ask, &path, None)?;
         match answer.status {
-            200..=299 => Ok(()),
+            200..=299 => answer.json::<IgnoredAny>().map(drop),
             422 => Err(Failure::State(format!("GitLab does not send it again: {}", refusal::words(&answer)))),
             _ => Err(self.project.refused(ask, &answer, NEEDS)),
         }

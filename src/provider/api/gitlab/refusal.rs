@@ -34,6 +34,19 @@ pub(super) fn is_about_scope(answer: &Answer) -> bool {
     answer.status == 403 && words(answer).contains("insufficient_scope")
 }
 
+/// Whether a 404 is about the thing at the end of the path: "404 Note Not Found". "404 Project Not Found", and what a
+/// proxy says, are about something else.
+pub(super) fn is_about_the_thing(answer: &Answer) -> bool {
+    let said = words(answer).to_ascii_lowercase();
+    answer.status == 404 && !is_about_the_address(answer) && said.ends_with("not found") && !said.contains("project")
+}
+
+/// Whether a 404 is about the address itself: GitLab says so with `error`, and whoever stands in front of it in HTML.
+fn is_about_the_address(answer: &Answer) -> bool {
+    let said: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    said.is_none_or(|said| said.get("error").and_then(Value::as_str) == Some("404 Not Found"))
+}
+
 /// What a refusal means.
 pub(super) fn of(answer: &Answer, needs: &str) -> Failure {
     let said = words(answer);
@@ -44,6 +57,11 @@ pub(super) fn of(answer: &Answer, needs: &str) -> Failure {
         }
         400 | 413 | 422 => Failure::Invalid(said),
         403 => Failure::Forbidden { needs: needs.to_owned(), said },
+        // A proxy that takes the slashes of a path out of their encoding is the usual reason.
+        404 if is_about_the_address(answer) => Failure::NotFound(format!(
+            "{said}: GitLab knows no such address; is the root of its API right, and does a proxy in front of it leave %2F \
+             as it is?"
+        )),
         404 => Failure::NotFound(said),
         405 => Failure::State(said),
         409 if said.contains("already exists") => Failure::Exists { number: number_in(&said) },
@@ -104,6 +122,19 @@ mod tests {
         let body = r#"{"message":["Another open merge request already exists"]}"#;
         assert_eq!(of(&answer(409, body), ""), Failure::Exists { number: None });
         assert!(matches!(of(&answer(409, r#"{"message":"SHA does not match"}"#), ""), Failure::Stale(_)));
+    }
+
+    #[test]
+    fn an_address_that_is_not_there_is_told_from_a_thing() {
+        for body in [r#"{"error":"404 Not Found"}"#, "<html>", ""] {
+            let Failure::NotFound(said) = of(&answer(404, body), "") else { panic!("not found") };
+            assert!(said.contains("%2F") && !is_about_the_thing(&answer(404, body)), "{said}");
+        }
+        for (body, thing) in [("404 Note Not Found", true), ("404 Not found", true), ("404 Project Not Found", false)] {
+            let answer = answer(404, &format!(r#"{{"message":"{body}"}}"#));
+            assert_eq!(of(&answer, ""), Failure::NotFound(body.to_owned()));
+            assert_eq!(is_about_the_thing(&answer), thing, "{body}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::quick;
 use crate::provider::api::failure::shown;
-use crate::provider::api::{Check, CheckState, Comment, Failure, Mergeable, Proposal, Reviews, State};
+use crate::provider::api::{Check, CheckState, Comment, Mergeable, Proposal, Reviews, State};
 
 /// Most characters of a name, a reason.
 const SHOWN: usize = 200;
@@ -138,8 +138,12 @@ impl MergeRequest {
         if self.state.as_deref() == Some("locked") || self.is_being_rebased() {
             return Mergeable::Checking;
         }
-        let Some(status) = self.detailed_merge_status.as_deref().or(self.merge_status.as_deref()) else {
-            return Mergeable::Unknown;
+        // Before 15.6 there is only the second, which knows nothing of drafts.
+        let status = match (self.detailed_merge_status.as_deref(), self.merge_status.as_deref()) {
+            (Some(status), _) => status,
+            (None, _) if self.is_draft() => "draft_status",
+            (None, Some(status)) => status,
+            (None, None) => return Mergeable::Unknown,
         };
         let Some(why) = why_not(status) else {
             return if matches!(status, "mergeable" | "can_be_merged") { Mergeable::Yes } else { Mergeable::Checking };
@@ -327,33 +331,6 @@ impl Note {
     }
 }
 
-/// A project, as far as it may be the reason why something is refused.
-#[derive(Debug, Deserialize)]
-pub(super) struct About {
-    path_with_namespace: Option<String>,
-    archived: Option<bool>,
-    marked_for_deletion_on: Option<String>,
-    merge_requests_enabled: Option<bool>,
-}
-
-impl About {
-    /// The reason, if it is the project.
-    pub(super) fn failure(self, path: &str) -> Option<Failure> {
-        if let Some(day) = self.marked_for_deletion_on {
-            return Some(Failure::Archived(format!("it is going to be deleted on {}", shown(&day, SHOWN))));
-        }
-        if self.archived == Some(true) {
-            return Some(Failure::Archived("it takes no changes until it is unarchived in its settings".to_owned()));
-        }
-        if self.merge_requests_enabled == Some(false) {
-            return Some(Failure::Unsupported("merge requests are switched off in the project's settings".to_owned()));
-        }
-        let now = self.path_with_namespace?;
-        (!now.eq_ignore_ascii_case(path))
-            .then(|| Failure::Moved(format!("its path is {} now; name it so", shown(&now, SHOWN))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -397,6 +374,10 @@ mod tests {
             assert_eq!(request(status).mergeable(), Mergeable::Checking, "{status}");
         }
         assert_eq!(request("draft_status").mergeable(), Mergeable::No("it is a draft".to_owned()));
+        let old = r#"{"iid":1,"target_branch":"main","title":"WIP: a","work_in_progress":true,"merge_status":"can_be_merged"}"#;
+        let old: MergeRequest = serde_json::from_str(old).unwrap();
+        assert_eq!(old.mergeable(), Mergeable::No("it is a draft".to_owned()));
+        assert_eq!((old.is_draft(), old.proposal().title), (true, "a".to_owned()));
         assert_eq!(request("of_tomorrow").mergeable(), Mergeable::No("GitLab says of_tomorrow".to_owned()));
     }
 }

@@ -130,10 +130,10 @@ pub fn take(hooks: &dyn Hooks, ask: &dyn Ask, step: &Step, wanted: &Wanted) -> R
     }
 }
 
-/// Whether the last attempt was refused as not authentic.
+/// Whether the last attempt was refused as not authentic. 401 alone: 403 is what stands in front of the daemon.
 #[must_use]
 pub fn is_refused(attempts: &[Attempt]) -> bool {
-    attempts.first().is_some_and(|last| matches!(last.status, Some(401 | 403)))
+    attempts.first().is_some_and(|last| last.status == Some(401))
 }
 
 /// What failed and has not been taken since, each delivery once, the oldest first. `attempts` has the newest first.

@@ -12,7 +12,7 @@ pub fn stories() -> Vec<Story> {
         story("a comment behind several pages of others", pages, &["ok"]),
         story("a comment on one that is merged", merged, &["ok"]),
         story("a status, kept up to date", status, &["ok"]),
-        story("a status on a commit that is not there", no_commit, &["not-found", "invalid", "provider"]),
+        story("a status on a commit that is not there", no_commit, &["not-found", "invalid", "provider", "ok"]),
     ]
 }
 

@@ -26,7 +26,7 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str]) -> Said {
         ("GET", ["subscriptions"]) => {
             let mut all: Vec<Value> = plain.hooks.iter().map(shown).collect();
             all.push(of_others());
-            Ok((200, list(all)))
+            Ok((200, list(&all)))
         }
         ("POST", ["subscriptions"]) => {
             let id = plain.id();
@@ -56,9 +56,10 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str]) -> Said {
                     plain.hooks.retain(|hook| hook.id != id);
                     Ok((200, Value::Null))
                 }
-                ("GET", ["notifications"]) => {
-                    Ok((200, list(hook.attempts.iter().map(|attempt| notification(hook, attempt)).collect())))
-                }
+                ("GET", ["notifications"]) => Ok((
+                    200,
+                    list(&hook.attempts.iter().map(|attempt| notification(hook, attempt)).collect::<Vec<_>>()),
+                )),
                 _ => Err(stray(asked)),
             }
         }

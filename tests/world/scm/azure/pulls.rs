@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::super::Asked;
 use super::super::plain::{Plain, Proposal, Refused, State, Status};
-use super::shown::{encoded, person, pull_request, repository};
+use super::shown::{person, pull_request, repository};
 use super::{Error, REPOSITORY_ID, ROOT, Said, list, stray};
 
-pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str) -> Said {
+pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str, squash_only: bool) -> Said {
     let lower: Vec<String> = path.iter().map(|part| part.to_lowercase()).collect();
     let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
     match (asked.method, lower.as_slice()) {
         ("GET", []) => Ok((200, repository(plain))),
         ("GET", ["diffs", "commits"]) => diffs(plain, asked),
-        ("GET", ["pullrequests"]) => search(plain, asked),
+        ("GET", ["pullrequests"]) => Ok((200, search(plain, asked))),
         ("POST", ["pullrequests"]) => create(plain, asked, by),
         (_, ["commits", _, "statuses"]) => commit_statuses(plain, asked, path[1]),
         (_, ["pullrequests", number, rest @ ..]) => {
@@ -28,8 +28,8 @@ pub(super) fn answer(plain: &mut Plain, asked: &Asked, path: &[&str], by: &str) 
                     proposal.undecided = proposal.undecided.saturating_sub(1);
                     Ok((200, shown))
                 }
-                ("PATCH", []) => change(plain, asked, number),
-                ("GET", ["iterations"]) => Ok((200, list(iterations(plain, number)))),
+                ("PATCH", []) => change(plain, asked, number, squash_only),
+                ("GET", ["iterations"]) => Ok((200, list(&iterations(plain, number)))),
                 (_, ["statuses"]) => statuses(plain, asked, number),
                 (_, ["threads", rest @ ..]) => threads(plain, asked, number, rest, by),
                 _ => Err(stray(asked)),
@@ -100,7 +100,7 @@ fn diffs(plain: &Plain, asked: &Asked) -> Said {
     Ok((200, body))
 }
 
-fn search(plain: &Plain, asked: &Asked) -> Said {
+fn search(plain: &Plain, asked: &Asked) -> Value {
     let criterion = |name: &str| asked.parameter(&format!("searchCriteria.{name}"));
     let named =
         |name: &str, branch: &str| criterion(name).is_none_or(|wanted| wanted == format!("refs/heads/{branch}"));
@@ -125,7 +125,7 @@ fn search(plain: &Plain, asked: &Asked) -> Said {
         shown["description"] = json!(it.body.chars().take(400).collect::<String>());
         shown
     });
-    Ok((200, list(shown.collect())))
+    list(&shown.collect::<Vec<_>>())
 }
 
 fn create(plain: &mut Plain, asked: &Asked, by: &str) -> Said {
@@ -142,7 +142,7 @@ fn create(plain: &mut Plain, asked: &Asked, by: &str) -> Said {
     Ok((201, pull_request(plain, plain.proposal(number).unwrap())))
 }
 
-fn change(plain: &mut Plain, asked: &Asked, number: u64) -> Said {
+fn change(plain: &mut Plain, asked: &Asked, number: u64, squash_only: bool) -> Said {
     let body = asked.body.clone().unwrap_or_default();
     let state = plain.proposal(number).unwrap().state.clone();
     if body["status"].is_null() && state == State::Merged {
@@ -161,14 +161,14 @@ fn change(plain: &mut Plain, asked: &Asked, number: u64) -> Said {
     match body["status"].as_str() {
         Some("abandoned") => plain.close(number).map_err(|why| refused(&why))?,
         Some("active") => plain.reopen(number).map_err(|why| refused(&why))?,
-        Some("completed") => return complete(plain, &body, number),
+        Some("completed") => return complete(plain, &body, number, squash_only),
         _ => {}
     }
     Ok((200, pull_request(plain, plain.proposal(number).unwrap())))
 }
 
 /// Takes the wish; what came of it, a later read tells.
-fn complete(plain: &mut Plain, body: &Value, number: u64) -> Said {
+fn complete(plain: &mut Plain, body: &Value, number: u64, squash_only: bool) -> Said {
     let Some(head) = body["lastMergeSourceCommit"]["commitId"].as_str() else {
         return Err(invalid("You must specify a valid LastMergeSourceCommit to perform this operation."));
     };
@@ -181,7 +181,12 @@ fn complete(plain: &mut Plain, body: &Value, number: u64) -> Said {
     let message = options["mergeCommitMessage"].as_str().unwrap_or("Merged PR");
     let delete = options["deleteSourceBranch"] == true;
     plain.proposal_mut(number).unwrap().undecided = 0;
-    match plain.merge(number, Some(head), method, message, delete) {
+    let done = if squash_only && method != "squash" {
+        Err(Refused::Protected)
+    } else {
+        plain.merge(number, Some(head), method, message, delete)
+    };
+    match done {
         Ok(_) => {
             let until = plain.undecided;
             let proposal = plain.proposal_mut(number).unwrap();
@@ -263,7 +268,7 @@ fn statuses(plain: &mut Plain, asked: &Asked, number: u64) -> Said {
     }
     let all = plain.statuses.iter().enumerate().filter(|(_, it)| it.commit == head);
     let mut all: Vec<Value> = all.map(|(at, it)| status_shown(at, it, last.as_ref())).collect();
-    if asked.method == "POST" { Ok((200, all.pop().unwrap_or_default())) } else { Ok((200, list(all))) }
+    if asked.method == "POST" { Ok((200, all.pop().unwrap_or_default())) } else { Ok((200, list(&all))) }
 }
 
 fn commit_statuses(plain: &mut Plain, asked: &Asked, commit: &str) -> Said {
@@ -280,7 +285,7 @@ fn commit_statuses(plain: &mut Plain, asked: &Asked, commit: &str) -> Said {
     }
     let all = plain.statuses.iter().enumerate().filter(|(_, it)| it.commit == commit);
     let mut all: Vec<Value> = all.map(|(at, it)| status_shown(at, it, None)).collect();
-    if asked.method == "POST" { Ok((201, all.pop().unwrap_or_default())) } else { Ok((200, list(all))) }
+    if asked.method == "POST" { Ok((201, all.pop().unwrap_or_default())) } else { Ok((200, list(&all))) }
 }
 
 /// A thread has the number of its one comment; votes are told in threads of the system.
@@ -306,7 +311,7 @@ fn threads(plain: &mut Plain, asked: &Asked, number: u64, path: &[&str], by: &st
             gone["isDeleted"] = json!(true);
             gone["comments"][0]["content"] = Value::Null;
             gone["comments"][0]["isDeleted"] = json!(true);
-            Ok((200, list(votes.chain(said).chain([gone]).collect())))
+            Ok((200, list(&votes.chain(said).chain([gone]).collect::<Vec<_>>())))
         }
         ("POST", []) => {
             let text = body["comments"][0]["content"].as_str().ok_or_else(|| invalid("comments"))?;
@@ -331,14 +336,26 @@ fn threads(plain: &mut Plain, asked: &Asked, number: u64, path: &[&str], by: &st
     }
 }
 
-pub(super) fn policies(plain: &Plain, asked: &Asked) -> Said {
+pub(super) fn policies(plain: &Plain, asked: &Asked, squash_only: bool) -> Said {
     if asked.parameter("repositoryId") != Some(REPOSITORY_ID) {
-        return Err(invalid(&encoded("repositoryId")));
+        return Err(invalid("repositoryId"));
     }
-    let policy = json!({
-        "id": 103, "isEnabled": true, "isBlocking": true, "isDeleted": false, "revision": 1,
-        "settings": {"minimumApproverCount": 1, "creatorVoteCounts": false, "scope": [{"refName": "refs/heads/main"}]},
-        "type": {"id": "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "displayName": "Minimum number of reviewers"},
-    });
-    Ok((200, list(if plain.protected { vec![policy] } else { Vec::new() })))
+    let scope = json!([{"refName": "refs/heads/main", "matchKind": "Exact", "repositoryId": REPOSITORY_ID}]);
+    let policy = |id: u64, kind: &str, name: &str, settings: Value| {
+        json!({
+            "id": id, "isEnabled": true, "isBlocking": true, "isDeleted": false, "revision": 1, "settings": settings,
+            "type": {"id": kind, "displayName": name},
+        })
+    };
+    let approvals = json!({"minimumApproverCount": 1, "creatorVoteCounts": false, "scope": scope});
+    let strategy = json!({"allowSquash": true, "scope": scope});
+    let mut all = Vec::new();
+    if plain.protected {
+        all.push(policy(103, "fa4e907d-c16b-4a4c-9dfa-4906e5d171dd", "Minimum number of reviewers", approvals));
+    }
+    if squash_only {
+        all.push(policy(104, "fa4e907d-c16b-4a4c-9dfa-4916e5d171ab", "Require a merge strategy", strategy));
+    }
+    all.retain(|policy| asked.parameter("policyType").is_none_or(|kind| policy["type"]["id"] == kind));
+    Ok((200, list(&all)))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::plain::{Plain, Proposal, State, Verdict};
 use super::{PROJECT_ID, REPOSITORY_ID, ROOT};
 
-pub(super) fn encoded(text: &str) -> String {
+fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 

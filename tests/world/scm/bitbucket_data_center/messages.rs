@@ -62,7 +62,12 @@ pub(super) fn of(plain: &Plain, dates: Dates, happened: &Happened) -> Vec<Messag
         Happened::Edited(_) => modified(number, "before", &proposal.body, target(&proposal.base)),
         Happened::Retargeted(_, base) => modified(number, &proposal.title, &proposal.body, target(base)),
         Happened::Drafted(_) | Happened::Readied(_) => {
-            modified(number, &proposal.title, &proposal.body, target(&proposal.base))
+            let mut messages = modified(number, &proposal.title, &proposal.body, target(&proposal.base));
+            // Messages are written later than what they tell of.
+            let draft = matches!(happened, Happened::Drafted(_));
+            messages[0].payload["pullRequest"]["draft"] = draft.into();
+            messages[0].payload["previousDraft"] = (!draft).into();
+            messages
         }
         Happened::Reviewed(_, verdict) => {
             let event = match verdict {

@@ -9,41 +9,31 @@ use super::{Flavour, empty, fails, json_answer, missing, page, shapes};
 use crate::scm::Asked;
 use crate::scm::plain::{Hook, Person, Plain};
 
-/// What may be asked for. Anything else is dropped without a word.
-const EVENTS: &[&str] = &[
-    "create",
-    "delete",
-    "fork",
-    "push",
-    "issues",
-    "issue_comment",
-    "release",
-    "wiki",
-    "package",
-    "repository",
-    "pull_request_assign",
-    "pull_request_label",
-    "pull_request_milestone",
-    "pull_request_comment",
-    "pull_request_review",
-    "pull_request_sync",
-    "pull_request_review_request",
+/// By what an event is asked for, and as what it is shown. Anything else is dropped without a word.
+const EVENTS: &[(&[&str], &str)] = &[
+    (&["create"], "create"),
+    (&["delete"], "delete"),
+    (&["fork"], "fork"),
+    (&["push"], "push"),
+    (&["issues", "issues_only"], "issues"),
+    (&["issue_comment"], "issue_comment"),
+    (&["pull_request", "pull_request_only"], "pull_request"),
+    (&["pull_request", "pull_request_assign"], "pull_request_assign"),
+    (&["pull_request", "pull_request_label"], "pull_request_label"),
+    (&["pull_request", "pull_request_milestone"], "pull_request_milestone"),
+    (&["pull_request", "pull_request_comment"], "pull_request_comment"),
+    (&["pull_request", "pull_request_review"], "pull_request_review_approved"),
+    (&["pull_request", "pull_request_review"], "pull_request_review_rejected"),
+    (&["pull_request", "pull_request_comment"], "pull_request_review_comment"),
+    (&["pull_request", "pull_request_sync"], "pull_request_sync"),
+    (&["pull_request", "pull_request_review_request"], "pull_request_review_request"),
 ];
 
-/// `pull_request` is all of them, `pull_request_only` the plain one.
 fn events(body: &Value) -> Vec<String> {
     let Some(asked) = body["events"].as_array() else { return vec!["push".to_owned()] };
     let asked: Vec<&str> = asked.iter().filter_map(Value::as_str).collect();
-    let all = asked.contains(&"pull_request");
-    let mut events: Vec<String> = EVENTS
-        .iter()
-        .filter(|name| asked.contains(name) || all && name.starts_with("pull_request"))
-        .map(|name| (*name).to_owned())
-        .collect();
-    if all || asked.contains(&"pull_request_only") {
-        events.push("pull_request".to_owned());
-    }
-    events
+    let shown = EVENTS.iter().filter(|(names, _)| names.iter().any(|name| asked.contains(name)));
+    shown.map(|(_, shown)| (*shown).to_owned()).collect()
 }
 
 pub fn answer(flavour: Flavour, plain: &mut Plain, person: &Person, below: &[&str], asked: &Asked) -> Answer {

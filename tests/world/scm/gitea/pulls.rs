@@ -227,7 +227,9 @@ pub fn status(flavour: Flavour, plain: &mut Plain, commit: &str, asked: &Asked) 
         || ["main", "topic"].iter().any(|branch| plain.git.tip(branch).as_deref() == Some(commit));
     if !known {
         return match flavour {
-            Flavour::Gitea => fails(plain, 500, &format!("object does not exist [id: {commit}, rel_path: ]")),
+            Flavour::Gitea => {
+                fails(plain, 500, &format!("GetCommit[{commit}]: object does not exist [id: {commit}, rel_path: ]"))
+            }
             Flavour::Forgejo => json_answer(plain, 404, &json!({ "message": commit, "url": "", "errors": [] })),
         };
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::plain::{Comment, Plain, Proposal, State, Status, Verdict};
-use super::{Gitlab, PROJECT, is_open};
+use super::{Gitlab, PROJECT};
 
 /// The web page of the project.
 pub(super) fn web(plain: &Plain) -> String {
@@ -87,7 +87,7 @@ fn verdicts(proposal: &Proposal) -> Vec<(&str, Verdict)> {
 impl Gitlab {
     /// What GitLab says of whether it could be merged: (detailed, as before 15.6).
     pub(super) fn merge_status(&self, plain: &Plain, proposal: &Proposal) -> (&'static str, &'static str) {
-        if !is_open(&proposal.state) {
+        if proposal.state != State::Open {
             return ("not_open", "can_be_merged");
         }
         let approved = verdicts(proposal).iter().filter(|(_, verdict)| *verdict == Verdict::Approved).count();

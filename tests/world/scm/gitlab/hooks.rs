@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::Asked;
 use super::super::plain::{Attempt, Hook, Plain};
-use super::{Gitlab, PROJECT, Reply, answers, page, page_of};
+use super::reply::{Reply, page, page_of};
+use super::{Gitlab, PROJECT, answers};
 
 /// Every kind of event.
 const EVENTS: [&str; 18] = [
@@ -189,7 +190,8 @@ impl Gitlab {
         }
         let (id, now) = (plain.id(), plain.now);
         let hook = &mut plain.hooks[at];
-        let status = hook.more.get("test_is_answered").and_then(Value::as_u64).unwrap_or(200) as u16;
+        let status = hook.more.get("test_is_answered").and_then(Value::as_u64).unwrap_or(200);
+        let status = u16::try_from(status).unwrap();
         let event = trigger.replace("_events", "_hooks");
         hook.attempts.push(Attempt { id, delivery: format!("test-{id}"), event, status: Some(status), at: now });
         if status >= 300 {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::Message;
 use super::super::plain::{Happened, Plain, Proposal, State, Verdict};
 use super::answers::{add, id, source_project, state, title, web};
-use super::{Gitlab, PROJECT, is_open};
+use super::{Gitlab, PROJECT};
 
 pub(super) fn messages(gitlab: &Gitlab, plain: &Plain, happened: &Happened) -> Vec<Message> {
     let of = |number: &u64| plain.proposal(*number);
@@ -138,7 +138,7 @@ fn attributes(gitlab: &Gitlab, plain: &Plain, proposal: &Proposal) -> Value {
         "reviewer_ids": [],
         "labels": [],
         "state": state(&proposal.state),
-        "blocking_discussions_resolved": is_open(&proposal.state),
+        "blocking_discussions_resolved": proposal.state == State::Open,
         "first_contribution": false,
         "detailed_merge_status": detailed,
     });
