@@ -31,7 +31,8 @@ impl Story {
     async fn until_commented(&self, number: u64, wanted: &str) -> String {
         let holds = asking(async || self.comments(number).iter().any(|text| text.contains(wanted)));
         assert!(holds.await, "no comment {wanted:?}: {:#?}", self.comments(number));
-        let comments = self.comments(number);
+        let mut comments = self.comments(number);
+        comments.retain(|text| !text.starts_with("> "));
         assert_eq!(comments.len(), 1, "{comments:#?}");
         comments[0].clone()
     }
@@ -85,7 +86,9 @@ async fn what_it_changes_is_said_once_and_kept_up_to_date() {
         assert!(comment.starts_with(&format!("<!-- yardarm:report id={id} -->\n")), "{comment}");
         assert!(comment.contains("`banner`") && comment.contains("### Environment `production`"), "{comment}");
 
-        // What changes nothing of it is no reason to say it again.
+        // What changes nothing of it is no reason to say it again; and what others quote of it is theirs.
+        let quote = format!("> {}\n\nWhy this?", comment.lines().next().unwrap());
+        story.scm.world(|plain| plain.comment(number, "rosa", &quote)).unwrap();
         let said = story.words();
         story.scm.world(|plain| plain.edit(number, Some("Other words"), None)).unwrap();
         let base = story.world.commit("main", &[("README.md", "of no interest\n")]);
@@ -99,6 +102,7 @@ async fn what_it_changes_is_said_once_and_kept_up_to_date() {
         let after = second.after.clone().unwrap();
         let comment = story.until_commented(number, &format!("`{}`", &after[..7])).await;
         assert!(comment.contains("**removed** flag `banner`"), "{comment}");
+        assert_eq!(story.comments(number).iter().filter(|text| **text == quote).count(), 1);
         story.world.end().await;
     }
 }
