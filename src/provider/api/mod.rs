@@ -399,12 +399,13 @@ fn begins_alike(body: &str, ours: &str) -> bool {
 }
 
 /// Says something on a proposal in one comment: adds it, rewrites it where its text is another one, and removes what is
-/// there twice. `text` contains `marker`.
+/// there twice. `text` begins or ends with `marker`; where it stands elsewhere, somebody has quoted us, and that is theirs.
 ///
 /// # Errors
 /// See [`Failure`].
 pub fn say(api: &dyn Api, ask: &dyn Ask, number: u64, marker: &str, text: &str) -> Result<(), Failure> {
-    let ours = api.comments(ask, number, marker)?;
+    let is_ours = |comment: &Comment| comment.text.trim().starts_with(marker) || comment.text.trim().ends_with(marker);
+    let ours: Vec<Comment> = api.comments(ask, number, marker)?.into_iter().filter(is_ours).collect();
     let Some((first, others)) = ours.split_first() else { return api.comment(ask, number, text) };
     for other in others {
         api.delete_comment(ask, number, other)?;
