@@ -9,7 +9,7 @@ use yardarm::provider::api::{
 use super::{Stage, kind, new};
 use crate::scm::Fault;
 use crate::scm::bitbucket_data_center::{BitbucketDataCenter, ROOT};
-use crate::scm::plain::Verdict;
+use crate::scm::plain::{Plain, Verdict};
 
 fn stage() -> Stage {
     of(BitbucketDataCenter::default())
@@ -225,7 +225,7 @@ fn long_lists_odd_names_and_people_as_projects() {
     stage.scm.world(|plain| plain.merge(3, None, "merge", "m", false)).unwrap();
     let listed = api.list(&stage.scm, Some(now)).unwrap();
     assert_eq!(listed.iter().filter(|listed| listed.state != State::Open).count(), 2);
-    assert_eq!(api.list(&stage.scm, Some(stage.scm.world(|plain| plain.tick()))).unwrap().len(), 6);
+    assert_eq!(api.list(&stage.scm, Some(stage.scm.world(Plain::tick))).unwrap().len(), 6);
     stage.check();
 }
 
