@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::{Credential, KeySource};
-use crate::net::installation::{self, Installation, KeyName};
 use crate::net;
+use crate::net::installation::{self, Installation, KeyName};
 use crate::provider::Provider;
 
 /// How a credential is shown.
