@@ -432,7 +432,9 @@ fn damage_takes_proposals_all_or_none() {
         filled(directory.path());
         let (store, ..) = Store::open(directory.path());
         let good: Vec<Record> = (1..=5).map(|number| proposal(number, "why")).collect();
-        good.iter().for_each(|record| store.put_proposal(Arc::new(record.clone())));
+        for record in &good {
+            store.put_proposal(Arc::new(record.clone()));
+        }
         store.close();
         damage(directory.path());
         let (_, remembered, opened) = Store::open(directory.path());

@@ -2,6 +2,7 @@
 
 mod faults;
 mod lives;
+mod reports;
 
 use serde_json::json;
 use yardarm::demo::dialect::Sender;

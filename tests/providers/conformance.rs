@@ -5,7 +5,7 @@
 //! and shows no credential. And doing it once more, when the world is well again, ends where it would have ended in a
 //! world without faults: nothing is done twice.
 
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::print_stdout)]
 
 mod conditions;
 mod document;

@@ -12,7 +12,7 @@ use crate::scm::Message;
 /// Reads a message of a simulator as a delivery.
 pub(crate) fn read(provider: Provider, message: &Message) -> Event {
     let headers: Vec<(&str, &[u8])> = message.headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-    classify(provider, &Headers::new(headers.into_iter()), message.payload.to_string().as_bytes()).event
+    classify(provider, &Headers::new(headers), message.payload.to_string().as_bytes()).event
 }
 
 #[test]

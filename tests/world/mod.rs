@@ -51,6 +51,7 @@ pub struct Plan {
     has_webhook: bool,
     storage: String,
     environment: String,
+    scm: String,
     rest: String,
     format: program::Format,
     empty: bool,
@@ -66,6 +67,7 @@ impl Plan {
             has_webhook: true,
             storage: String::new(),
             environment: String::new(),
+            scm: String::new(),
             rest: String::new(),
             format: program::Format::Sha1,
             empty: false,
@@ -105,6 +107,17 @@ impl Plan {
     pub fn environment(mut self, lines: &str) -> Self {
         let _ = writeln!(self.environment, "    {lines}");
         self
+    }
+
+    /// More keys of its `scm`, each with a comma before it.
+    pub fn scm(mut self, keys: &str) -> Self {
+        self.scm.push_str(keys);
+        self
+    }
+
+    /// Those keys.
+    pub fn scm_keys(&self) -> &str {
+        &self.scm
     }
 
     /// More top-level lines.

@@ -112,9 +112,10 @@ impl Story {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let sender = plan.sender();
         let kind = if sender.provider() == Provider::Github { "github" } else { "gitea" };
+        let more = plan.scm_keys().to_owned();
         let plan = plan
             .environment(&format!(
-                "scm: {{type: {kind}, api_url: \"{base}\", credentials: provider, delete_merged_branches: true}}"
+                "scm: {{type: {kind}, api_url: \"{base}\", credentials: provider, delete_merged_branches: true{more}}}"
             ))
             .rest("credentials: {provider: {type: access_token, access_token: token-of-yardarm}}");
         let mut world = plan.forge_only();

@@ -107,6 +107,7 @@ impl<'e> Shown<'e> {
             trouble: record
                 .trouble
                 .as_ref()
+                .or_else(|| record.reported.as_ref()?.trouble.as_ref())
                 .map(|failure| Trouble { class: failure.class(), message: failure.to_string() }),
             created: seen.and_then(|seen| seen.created).unwrap_or(record.since),
             updated: seen.and_then(|seen| seen.updated),

@@ -82,9 +82,12 @@ fn a_status_says_what_changes_or_what_is_wrong() {
 #[test]
 fn what_was_wrong_before_is_not_held_against_a_proposal() {
     let wrong = "- key: old\n  name: Old\n  type: NO_TYPE\n".to_owned();
-    let case = Case::new(&flags(&[wrong.clone()]), &flags(&["# moved down\n".to_owned(), wrong.clone()]));
+    let case = Case::new(&flags(std::slice::from_ref(&wrong)), &flags(&["# moved down\n".to_owned(), wrong.clone()]));
     assert_eq!(status(&[case.part()]).0, CheckState::Success);
-    let other = Case::new(&flags(&[wrong.clone()]), &flags(&[wrong, "- key: 7\n  type: NO_TYPE\n".to_owned()]));
+    let other = Case::new(
+        &flags(std::slice::from_ref(&wrong)),
+        &flags(&[wrong.clone(), "- key: 7\n  type: NO_TYPE\n".to_owned()]),
+    );
     assert_eq!(status(&[other.part()]).0, CheckState::Failure);
 }
 
@@ -138,30 +141,24 @@ fn problems_come_first_and_say_what_they_cost() {
     assert!(text.contains("is not compared"), "{text}");
 }
 
-/// Reads a comment as a provider does: what is left of a line when its code spans are taken out.
+/// Reads a comment as a provider does: what is left of it when its code spans are taken out.
 fn outside_of_code(text: &str) -> String {
     let mut outside = String::new();
     for line in text.lines() {
         let mut rest = line;
-        while let Some(at) = rest.find('`') {
-            outside.push_str(&rest[..at]);
-            let run = rest[at..].chars().take_while(|c| *c == '`').count();
-            let inside = &rest[at + run..];
-            let mut search = 0;
-            let end = loop {
-                let Some(found) = inside[search..].find('`') else { break None };
-                let begin = search + found;
-                let length = inside[begin..].chars().take_while(|c| *c == '`').count();
-                if length == run {
-                    break Some(begin + length);
-                }
-                search = begin + length;
+        while let Some((before, after)) = rest.split_once('`') {
+            outside.push_str(before);
+            let inside = after.trim_start_matches('`');
+            let fence = "`".repeat(1 + after.len() - inside.len());
+            // The fence ends it where it stands alone; never closed it would be no code.
+            let runs = inside.match_indices(&*fence);
+            let alone = |at: usize| {
+                let (before, after) = (inside.split_at(at).0, inside.split_at(at + fence.len()).1);
+                !before.ends_with('`') && !after.starts_with('`')
             };
-            rest = match end {
-                Some(end) => &inside[end..],
-                // Never closed: it is no code.
-                None => panic!("an open code span: {line}"),
-            };
+            let end = runs.map(|(at, _)| at).find(|at| alone(*at));
+            let end = end.unwrap_or_else(|| panic!("an open code span: {line}"));
+            rest = inside.split_at(end + fence.len()).1;
         }
         outside.push_str(rest);
         outside.push('\n');

@@ -51,6 +51,33 @@ pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok())
 }
 
+/// How a marker of ours ([`crate::proposal::marker`]) begins and ends as HTML, and as a link that nothing links to.
+const HTML: (&str, &str) = ("<!-- yardarm:", " -->");
+const LINK: (&str, &str) = ("[//]: # (yardarm:", ")");
+
+/// A text as it is sent. Bitbucket shows comments of HTML to everybody, so a line with a marker becomes the definition of
+/// a link, which Markdown hides everywhere.
+pub(super) fn hidden(text: &str) -> String {
+    lines(text, HTML, LINK)
+}
+
+/// A text as it was before [`hidden`].
+pub(super) fn told(text: &str) -> String {
+    lines(text, LINK, HTML)
+}
+
+fn lines(text: &str, from: (&str, &str), to: (&str, &str)) -> String {
+    let line = |line: &str| {
+        let bare = line.trim_end_matches(['\r', '\n']);
+        let marker = bare.strip_prefix(from.0).and_then(|rest| rest.strip_suffix(from.1));
+        match marker.filter(|marker| !marker.contains(['(', ')', '<', '>'])) {
+            Some(marker) => format!("{}{marker}{}{}", to.0, to.1, line.get(bare.len()..).unwrap_or_default()),
+            None => line.to_owned(),
+        }
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
 /// Whether two ids of commits are the same as far as the shorter one tells; 7 digits tell nothing less than Git does.
 pub(super) fn same_commit(one: &str, other: &str) -> bool {
     let most = one.len().min(other.len());
@@ -75,6 +102,15 @@ mod tests {
             assert_eq!(time(text), expected, "{text}");
         }
         assert_eq!(time("yesterday"), None);
+    }
+
+    #[test]
+    fn a_marker_is_hidden_and_found_again() {
+        let text = "<!-- yardarm:proposal id=0123456789abcdef environment=a%20b -->\r\n\n<!-- theirs -->\nText\n";
+        let sent = hidden(text);
+        assert!(sent.starts_with("[//]: # (yardarm:proposal id=0123456789abcdef environment=a%20b)\r\n\n<!-- theirs"));
+        assert_eq!((told(&sent).as_str(), told(text).as_str()), (text, text));
+        assert_eq!(hidden("a <!-- yardarm:report -->"), "a <!-- yardarm:report -->", "only a line of its own");
     }
 
     #[test]

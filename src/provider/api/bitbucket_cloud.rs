@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::bitbucket::{self, done_unread, encoded, query, same_commit};
+use super::bitbucket::{self, done_unread, encoded, hidden, query, same_commit, told};
 use super::{
     Answer, Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Merged, Method, New, Offers,
     Place, Proposal, Request, State, Status,
@@ -205,7 +205,7 @@ impl Api for BitbucketCloud {
         let body = json!({
             "type": "pullrequest",
             "title": new.title,
-            "description": new.body,
+            "description": hidden(&new.body),
             "source": {"branch": {"name": new.head}},
             "destination": {"branch": {"name": new.base}},
             "draft": new.draft,
@@ -244,7 +244,7 @@ impl Api for BitbucketCloud {
     fn edit(&self, ask: &dyn Ask, number: u64, edit: &Edit) -> Result<(), Failure> {
         let seen = self.open(ask, number)?;
         let title = edit.title.as_ref().map(|title| ("title", json!(title)));
-        let body = edit.body.as_ref().map(|body| ("description", json!(body)));
+        let body = edit.body.as_ref().map(|body| ("description", json!(hidden(body))));
         self.put(ask, &seen, &title.into_iter().chain(body).collect::<Vec<_>>())
     }
 
@@ -320,19 +320,22 @@ impl Api for BitbucketCloud {
         let parameters = [("sort", "created_on"), ("pagelen", "100")];
         let found: Vec<Remark> = self.all(ask, &below, &parameters, limits::BITBUCKET_COMMENTS)?;
         let ours = found.into_iter().filter(|remark| remark.deleted != Some(true)).filter_map(|remark| {
-            let text = remark.content?.raw.filter(|text| text.contains(marker))?;
+            let text = told(&remark.content?.raw?);
+            if !text.contains(marker) {
+                return None;
+            }
             Some(Comment { id: remark.id.to_string(), text, version: None })
         });
         Ok(ours.collect())
     }
 
     fn comment(&self, ask: &dyn Ask, number: u64, text: &str) -> Result<(), Failure> {
-        let body = json!({"type": "pullrequest_comment", "content": {"raw": text}});
+        let body = json!({"type": "pullrequest_comment", "content": {"raw": hidden(text)}});
         Self::send(ask, Method::Post, self.pull_request_url(number, "/comments"), Some(body), WRITE).map(drop)
     }
 
     fn rewrite_comment(&self, ask: &dyn Ask, number: u64, comment: &Comment, text: &str) -> Result<(), Failure> {
-        let body = json!({"type": "pullrequest_comment", "content": {"raw": text}});
+        let body = json!({"type": "pullrequest_comment", "content": {"raw": hidden(text)}});
         let url = self.pull_request_url(number, &format!("/comments/{}", encoded(&comment.id)));
         Self::send(ask, Method::Put, url, Some(body), WRITE).map(drop)
     }

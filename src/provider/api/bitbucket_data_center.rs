@@ -16,7 +16,7 @@ mod shape;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::bitbucket::{done_unread, encoded, is_a_refusal, same_commit};
+use super::bitbucket::{done_unread, encoded, hidden, is_a_refusal, same_commit, told};
 use super::{
     Api, Ask, Check, CheckState, Comment, Edit, Failure, Merge, MergeMethod, Mergeable, Merged, Method, New, Offers,
     Place, Proposal, State, Status,
@@ -97,10 +97,10 @@ impl BitbucketDataCenter {
 
 /// Comments that contain `marker`, those that answer others too.
 fn collect(remark: &Remark, marker: &str, into: &mut Vec<Comment>) {
-    let text = remark.text.as_deref().unwrap_or_default();
+    let text = told(remark.text.as_deref().unwrap_or_default());
     let id = remark.id.to_string();
     if text.contains(marker) && into.iter().all(|known| known.id != id) {
-        into.push(Comment { id, text: text.to_owned(), version: remark.version });
+        into.push(Comment { id, text, version: remark.version });
     }
     for answer in remark.comments.iter().flatten() {
         collect(answer, marker, into);
@@ -124,7 +124,7 @@ impl Api for BitbucketDataCenter {
         let repository = json!({"slug": self.place.repository, "project": {"key": self.place.owner}});
         let mut body = json!({
             "title": new.title,
-            "description": new.body,
+            "description": hidden(&new.body),
             "fromRef": {"id": format!("refs/heads/{}", new.head), "repository": repository},
             "toRef": {"id": format!("refs/heads/{}", new.base), "repository": repository},
         });
@@ -168,14 +168,15 @@ impl Api for BitbucketDataCenter {
     }
 
     fn edit(&self, ask: &dyn Ask, number: u64, edit: &Edit) -> Result<(), Failure> {
+        let wanted = edit.body.as_deref().map(hidden);
         let title = edit.title.as_ref().map(|title| ("title", json!(title)));
-        let body = edit.body.as_ref().map(|body| ("description", json!(body)));
+        let body = wanted.as_ref().map(|body| ("description", json!(body)));
         let members: Vec<_> = title.into_iter().chain(body).collect();
         let as_wanted = |seen: &PullRequest| {
             Self::open(seen)?;
             let (title, body) = (seen.title.as_deref(), seen.description.as_deref().unwrap_or_default());
             Ok(edit.title.as_deref().is_none_or(|wanted| title == Some(wanted))
-                && edit.body.as_deref().is_none_or(|wanted| body == wanted))
+                && wanted.as_deref().is_none_or(|wanted| body == wanted))
         };
         self.until(ask, number, WRITE, as_wanted, |seen| self.put(seen, &members)).map(drop)
     }
@@ -254,13 +255,13 @@ impl Api for BitbucketDataCenter {
 
     fn comment(&self, ask: &dyn Ask, number: u64, text: &str) -> Result<(), Failure> {
         let url = self.pull_request_url(number, "/comments");
-        Self::send(ask, Method::Post, url, Some(json!({"text": text})), READ).map(drop)
+        Self::send(ask, Method::Post, url, Some(json!({"text": hidden(text)})), READ).map(drop)
     }
 
     fn rewrite_comment(&self, ask: &dyn Ask, number: u64, comment: &Comment, text: &str) -> Result<(), Failure> {
         let url = self.pull_request_url(number, &format!("/comments/{}", encoded(&comment.id)));
         let put = |version: Option<u64>| {
-            Self::send(ask, Method::Put, url.clone(), Some(json!({"text": text, "version": version})), READ)
+            Self::send(ask, Method::Put, url.clone(), Some(json!({"text": hidden(text), "version": version})), READ)
         };
         match put(comment.version) {
             Ok(_) => return Ok(()),
@@ -268,7 +269,7 @@ impl Api for BitbucketDataCenter {
             Err(failure) => return Err(failure),
         }
         match self.comment_now(ask, number, &comment.id)? {
-            Some(now) if now.text.as_deref() == Some(text) => Ok(()),
+            Some(now) if now.text.as_deref().is_some_and(|now| told(now) == text) => Ok(()),
             Some(now) => put(now.version).map(drop),
             None => Err(Failure::NotFound(format!("comment {} is gone", comment.id))),
         }

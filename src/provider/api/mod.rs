@@ -385,7 +385,8 @@ pub fn open_or_join(api: &dyn Api, ask: &dyn Ask, new: &New) -> Result<Opened, F
         found => open(found?),
     };
     match (found, failure) {
-        (Some(proposal), _) => Ok(Opened { joined: proposal.body != new.body, proposal }),
+        // What we made begins with our own first line, however the rest was cut or changed on its way.
+        (Some(proposal), _) => Ok(Opened { joined: !begins_alike(&proposal.body, &new.body), proposal }),
         (None, Failure::Exists { .. }) => {
             Err(Failure::Stale("one for these branches was open a moment ago, and is not any more".to_owned()))
         }
@@ -393,13 +394,18 @@ pub fn open_or_join(api: &dyn Api, ask: &dyn Ask, new: &New) -> Result<Opened, F
     }
 }
 
+fn begins_alike(body: &str, ours: &str) -> bool {
+    body.lines().next().map(str::trim) == ours.lines().next().map(str::trim)
+}
+
 /// Says something on a proposal in one comment: adds it, rewrites it where its text is another one, and removes what is
-/// there twice. `text` contains `marker`.
+/// there twice. `text` begins or ends with `marker`; where it stands elsewhere, somebody has quoted us, and that is theirs.
 ///
 /// # Errors
 /// See [`Failure`].
 pub fn say(api: &dyn Api, ask: &dyn Ask, number: u64, marker: &str, text: &str) -> Result<(), Failure> {
-    let ours = api.comments(ask, number, marker)?;
+    let is_ours = |comment: &Comment| comment.text.trim().starts_with(marker) || comment.text.trim().ends_with(marker);
+    let ours: Vec<Comment> = api.comments(ask, number, marker)?.into_iter().filter(is_ours).collect();
     let Some((first, others)) = ours.split_first() else { return api.comment(ask, number, text) };
     for other in others {
         api.delete_comment(ask, number, other)?;

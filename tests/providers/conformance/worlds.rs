@@ -1,4 +1,4 @@
-//! The providers whose API is there: one function each. A provider that is not is `None`.
+//! The providers' worlds: one function each.
 
 use yardarm::provider::Provider;
 
@@ -15,59 +15,46 @@ pub struct World {
 }
 
 pub fn worlds() -> Vec<World> {
-    let all = [github(), gitlab(), bitbucket_cloud(), bitbucket_data_center(), azure(), gitea(), forgejo()];
-    all.into_iter().flatten().collect()
+    vec![github(), gitlab(), bitbucket_cloud(), bitbucket_data_center(), azure(), gitea(), forgejo()]
 }
 
-fn github() -> Option<World> {
+fn github() -> World {
     use crate::scm::github::Github;
     let make = |plain| Scm::new(Provider::Github, "https://api.github.com", Box::new(Github), plain);
-    Some(World { provider: Provider::Github, make, lacks: &[] })
+    World { provider: Provider::Github, make, lacks: &[] }
 }
 
-// -
-
-fn gitlab() -> Option<World> {
+fn gitlab() -> World {
     let make = |plain| {
         Scm::new(Provider::Gitlab, "https://gitlab.example/api/v4", Box::<scm::gitlab::Gitlab>::default(), plain)
     };
-    Some(World { provider: Provider::Gitlab, make, lacks: &[] })
+    World { provider: Provider::Gitlab, make, lacks: &[] }
 }
 
-// -
-
-fn bitbucket_cloud() -> Option<World> {
+fn bitbucket_cloud() -> World {
     use crate::scm::bitbucket_cloud::{BitbucketCloud, ROOT};
     let make = |plain| Scm::new(Provider::BitbucketCloud, ROOT, Box::<BitbucketCloud>::default(), plain);
     let lacks = &[("read while mergeability is found out", "it answers at once, or does not know")];
-    Some(World { provider: Provider::BitbucketCloud, make, lacks })
+    World { provider: Provider::BitbucketCloud, make, lacks }
 }
 
-// -
-
-fn bitbucket_data_center() -> Option<World> {
+fn bitbucket_data_center() -> World {
     use crate::scm::bitbucket_data_center::{BitbucketDataCenter, ROOT};
     let provider = Provider::BitbucketDataCenter;
     let make = |plain| Scm::new(Provider::BitbucketDataCenter, ROOT, Box::<BitbucketDataCenter>::default(), plain);
-    Some(World { provider, make, lacks: &[] })
+    World { provider, make, lacks: &[] }
 }
 
-// -
-
-fn azure() -> Option<World> {
+fn azure() -> World {
     use crate::scm::azure::{Azure, ROOT};
     let make = |plain| Scm::new(Provider::Azure, ROOT, Box::new(Azure::services()), plain);
-    Some(World { provider: Provider::Azure, make, lacks: &[] })
+    World { provider: Provider::Azure, make, lacks: &[] }
 }
 
-// -
-
-fn gitea() -> Option<World> {
-    Some(World { provider: Provider::Gitea, make: scm::gitea::gitea, lacks: &[] })
+fn gitea() -> World {
+    World { provider: Provider::Gitea, make: scm::gitea::gitea, lacks: &[] }
 }
 
-// -
-
-fn forgejo() -> Option<World> {
-    Some(World { provider: Provider::Forgejo, make: scm::gitea::forgejo, lacks: &[] })
+fn forgejo() -> World {
+    World { provider: Provider::Forgejo, make: scm::gitea::forgejo, lacks: &[] }
 }

@@ -53,8 +53,7 @@ impl Dialect for Flavour {
         }
         if let Some(new) = &plain.renamed_to {
             if *repository == plain.repository {
-                let rest: String = below.iter().map(|part| format!("/{part}")).collect();
-                let location = format!("/git/api/v1/repos/{owner}/{new}{rest}");
+                let location = [&["/git/api/v1/repos", owner, new.as_str()], below].concat().join("/");
                 let mut answer = empty(plain, if *self == Self::Gitea { 307 } else { 301 });
                 answer.headers.push(("location".to_owned(), location));
                 return answer;

@@ -242,6 +242,7 @@ impl Plain {
     }
 
     /// Opens one. `empty` says whether the provider takes one that has nothing to merge.
+    #[allow(clippy::too_many_arguments)]
     pub fn open(
         &mut self,
         by: &str,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::bitbucket::{same_commit, time};
+use super::super::bitbucket::{same_commit, time, told};
 use super::super::{Check, CheckState, MergeMethod, Mergeable, Proposal, Reviews, State};
 
 /// A pull request.
@@ -185,7 +185,7 @@ impl PullRequest {
             state,
             draft: self.is_draft(),
             title: self.title.clone().unwrap_or_default(),
-            body: self.body().to_owned(),
+            body: told(self.body()),
             author: self.author.as_ref().and_then(Account::name).unwrap_or_default().to_owned(),
             head: self.source.branch().map(str::to_owned),
             head_commit: self.head_commit().map(str::to_owned),

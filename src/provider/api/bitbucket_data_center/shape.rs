@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, de};
 
-use super::super::bitbucket::time;
+use super::super::bitbucket::{time, told};
 use super::super::{Check, CheckState, Mergeable, Proposal, Reviews, State};
 
 /// A date: milliseconds since 1970, or a text. One that is neither is absent.
@@ -197,7 +197,7 @@ impl PullRequest {
             state,
             draft: self.is_draft(),
             title: self.title.clone().unwrap_or_default(),
-            body: self.description.clone().unwrap_or_default(),
+            body: told(self.description.as_deref().unwrap_or_default()),
             author: self.author.as_ref().and_then(Participant::name).unwrap_or_default().to_owned(),
             head: self.from_ref.branch().map(str::to_owned),
             head_commit: self.head_commit().map(str::to_owned),

@@ -138,7 +138,7 @@ fn reopen_beside(stage: &Stage) -> Result<&'static str, Failure> {
     stage.scm.world(|plain| plain.close(first)).unwrap();
     let second = stage.opened();
     let result = stage.api.reopen(&stage.scm, first);
-    let state = stage.scm.world(|plain| plain.proposal(second).unwrap().state.clone());
-    assert_eq!(state, plain::State::Open);
+    let becomes = stage.scm.world(|plain| plain.proposal(second).unwrap().state.clone());
+    assert_eq!(becomes, plain::State::Open);
     result.map(|()| "ok")
 }

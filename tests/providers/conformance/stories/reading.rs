@@ -188,8 +188,8 @@ fn ended(stage: &Stage) -> Result<&'static str, Failure> {
     stage.scm.world(|plain| plain.close(2)).unwrap();
     stage.scm.world(|plain| plain.merge(3, None, "merge", "m", false)).unwrap();
     let listed = stage.api.list(&stage.scm, Some(since))?;
-    let state = |number| listed.iter().find(|it| it.number == number).map(|it| it.state);
-    assert_eq!((state(2), state(3), state(4)), (Some(State::Closed), Some(State::Merged), Some(State::Open)));
+    let end = |number| listed.iter().find(|it| it.number == number).map(|it| it.state);
+    assert_eq!((end(2), end(3), end(4)), (Some(State::Closed), Some(State::Merged), Some(State::Open)));
     let open: Vec<u64> = listed.iter().filter(|it| it.state == State::Open).map(|it| it.number).collect();
     assert_eq!(open, [4]);
     Ok("ok")

@@ -63,8 +63,8 @@ pub fn of(flavour: Flavour, plain: &Plain, happened: &Happened) -> Vec<Message> 
             edited(number, json!({ "title": { "from": before } }))
         }
         Happened::Readied(number) => edited(number, json!({ "title": { "from": format!("WIP: {}", title(number)) } })),
-        // Nothing is sent for a dismissal.
-        Happened::Reviewed(_, Verdict::Dismissed) => Vec::new(),
+        // Nothing is sent for a dismissal, and proposals cannot be deleted here but as issues, of which we are not told.
+        Happened::Reviewed(_, Verdict::Dismissed) | Happened::Deleted(_) => Vec::new(),
         Happened::Reviewed(number, verdict) => {
             let word = if *verdict == Verdict::Approved { "approved" } else { "rejected" };
             let kind = format!("pull_request_review_{word}");
@@ -87,7 +87,5 @@ pub fn of(flavour: Flavour, plain: &Plain, happened: &Happened) -> Vec<Message> 
         }
         Happened::Closed(number) | Happened::Merged(number) => plain_one(number, "closed", json!({})),
         Happened::Reopened(number) => plain_one(number, "reopened", json!({})),
-        // Proposals cannot be deleted here but as issues, of which nothing of ours is told.
-        Happened::Deleted(_) => Vec::new(),
     }
 }
