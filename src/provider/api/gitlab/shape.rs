@@ -140,9 +140,8 @@ impl MergeRequest {
         }
         // Before 15.6 there is only the second, which knows nothing of drafts.
         let status = match (self.detailed_merge_status.as_deref(), self.merge_status.as_deref()) {
-            (Some(status), _) => status,
             (None, _) if self.is_draft() => "draft_status",
-            (None, Some(status)) => status,
+            (Some(status), _) | (None, Some(status)) => status,
             (None, None) => return Mergeable::Unknown,
         };
         let Some(why) = why_not(status) else {
