@@ -133,6 +133,25 @@ fn scm_blocks_that_cannot_work_are_refused() {
     broken("https://server/x.git", "type: azure, api_url: 'https://server/tfs'", "the collection is missing");
     broken("https://server/x.git", "type: azure, api_url: 'https://dev.azure.com'", "the organisation is missing");
     broken("https://github.com/o/r", "webhook: {}", "environments.default.scm.webhook.secret: a value is required");
+    for (remote, scm, told) in [
+        ("https://github.com/o/r", "project: p", "environments.default.scm.project: github has no projects here"),
+        ("https://gitlab.com/g/r", "project: p", "environments.default.scm.project: the whole path of the project"),
+        (
+            "https://gitlab.com/g/r",
+            "project: g/r, owner: g",
+            "environments.default.scm.project: `project` is owner and",
+        ),
+        (
+            "https://h/scm/p/r.git",
+            "project: P, owner: P",
+            "environments.default.scm.project: `project` and `owner` mean",
+        ),
+        ("https://github.com/o/r", "owner: a/b", "environments.default.scm.owner: one name without slashes"),
+        ("https://github.com/o/r", "repository: a/b", "environments.default.scm.repository: one name without slashes"),
+        ("https://github.com/o/r", "merge_method: fast", "environments.default.scm.merge_method: `fast` is not one of"),
+    ] {
+        broken(remote, scm, told);
+    }
 }
 
 fn webhook(text: &str) -> Option<(Provider, Vec<String>)> {
