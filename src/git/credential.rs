@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Error;
 use crate::config::{Credential, KeySource};
-use crate::net::installation::{self, Installation};
+use crate::net::installation::{self, Installation, KeyName};
 use crate::provider::Provider;
 
 /// The token of an app that went with a conversation.
@@ -52,7 +52,11 @@ pub(super) fn authorization(
             let of = Installation {
                 client_id: client_id.clone(),
                 id: *installation_id,
-                api: api_url.as_deref().unwrap_or(installation::GITHUB).to_owned(),
+                api: api_url.as_deref().unwrap_or(installation::GITHUB).trim_end_matches('/').to_owned(),
+                key: match key {
+                    KeySource::Text(text) => KeyName::of_text(text),
+                    KeySource::Path(path) => KeyName::File(path.clone()),
+                },
             };
             let pem = || match key {
                 KeySource::Text(text) => Ok(text.clone()),

@@ -466,7 +466,8 @@ impl Ingest {
         // After the record is there: whoever takes the hint writes into it.
         let storage = Arc::clone(&endpoint.storage);
         match proposal {
-            Some(ProposalEvent { number, kind, action, source, target, .. }) if outcome == Outcome::Accepted => {
+            Some(event) if outcome == Outcome::Accepted => {
+                let ProposalEvent { number, kind, action, source, target, .. } = *event;
                 let delivery = record;
                 let hint = ProposalHint { storage, number, kind, action, source, target, delivery, received };
                 self.proposals().set(hint);

@@ -61,7 +61,7 @@ pub struct Verdict {
     /// Commit that it announces for the tracked branch.
     pub commit: Option<String>,
     /// What it says of a merge proposal.
-    pub proposal: Option<ProposalEvent>,
+    pub proposal: Option<Box<ProposalEvent>>,
     /// A branch moved that is fetched, or may have.
     pub moved: bool,
 }
@@ -166,7 +166,7 @@ pub fn judge(
             Some(detail) => (Outcome::OtherRepository, detail, None),
             None if proposals.tracks(storage) => {
                 let number = event.number.map_or_else(String::new, |number| format!(" #{number}"));
-                proposal = Some(event);
+                proposal = Some(Box::new(event));
                 (
                     Outcome::Accepted,
                     format!("something happened to proposal{number}: it is read from the provider"),
@@ -175,14 +175,14 @@ pub fn judge(
             }
             None => (Outcome::Ignored, "an event of a proposal: recorded".to_owned(), None),
         },
-        Event::Push(push) => match another(endpoint, &push.repository) {
-            Some(detail) => (Outcome::OtherRepository, detail, None),
-            None => {
-                let verdict = moved(endpoint, &push, &|branch| proposals.follows(storage, branch));
-                pushed = verdict.0 == Outcome::Accepted;
-                verdict
-            }
-        },
+        Event::Push(push) => {
+            let verdict = another(endpoint, &push.repository).map_or_else(
+                || moved(endpoint, &push, &|branch| proposals.follows(storage, branch)),
+                |detail| (Outcome::OtherRepository, detail, None),
+            );
+            pushed = verdict.0 == Outcome::Accepted;
+            verdict
+        }
     };
     Verdict {
         status: if outcome == Outcome::Accepted { 202 } else { 200 },

@@ -5,7 +5,7 @@
 //! here, for the process, and renewed before its end. Its form is not looked at: GitHub changes it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -20,6 +20,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{Call, Error, call};
@@ -37,6 +38,25 @@ pub struct Installation {
     pub id: u64,
     /// Root of the API.
     pub api: String,
+    /// Which key it signs with, so that a wrong one is not hidden by the token that another one brought.
+    pub key: KeyName,
+}
+
+/// A private key, without telling it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KeyName {
+    /// Its file.
+    File(PathBuf),
+    /// SHA-256 of its text.
+    Digest([u8; 32]),
+}
+
+impl KeyName {
+    /// That of a text.
+    #[must_use]
+    pub fn of_text(key: &SecretString) -> Self {
+        Self::Digest(Sha256::digest(key.expose_secret()).into())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -162,3 +182,7 @@ fn key_pair(pem: &SecretString) -> Result<RsaKeyPair, Error> {
     }
     .map_err(|error| odd(&error))
 }
+
+#[cfg(test)]
+#[path = "installation_tests.rs"]
+mod tests;

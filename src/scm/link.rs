@@ -1,7 +1,7 @@
 //! One credential at one provider: every request of the daemon to it goes through here.
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -102,7 +102,7 @@ impl Link {
         let now = self.clock.now();
         let mut inner = self.inner();
         inner.pace.leave();
-        self.left.notify_one();
+        self.left.notify_all();
         let reply = match replied {
             Ok(reply) => reply,
             Err(failure) => {
@@ -135,6 +135,9 @@ impl Link {
                 Turn::Soon(wait) => wait,
                 Turn::Full => limits::PROVIDER_TURN,
             };
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(Failure::Unreachable("stopped".to_owned()));
+            }
             let now = Instant::now();
             if now >= latest {
                 let why = "too many requests to it are under way or wait".to_owned();

@@ -141,7 +141,9 @@ impl Pace {
                 return Turn::Later(until(window.ends), format!("its rate limit {what} until {}", window.ends));
             }
         }
-        if self.under_way >= limits::PROVIDER_AT_ONCE {
+        // A slow provider and much to look through must not keep people out.
+        let most = if wish.background { limits::PROVIDER_AT_ONCE / 2 } else { limits::PROVIDER_AT_ONCE };
+        if self.under_way >= most {
             return Turn::Full;
         }
         if wish.changes {

@@ -116,6 +116,9 @@ fn only_so_many_are_under_way() {
     assert_eq!(pace.enter(ASKS, at(0)), Turn::Full);
     pace.leave();
     assert_eq!(pace.enter(ASKS, at(0)), Turn::Go);
+    let mut pace = Pace::new(Provider::Forgejo, at(0));
+    while pace.enter(BACKGROUND, at(0)) == Turn::Go {}
+    assert_eq!(pace.enter(ASKS, at(0)), Turn::Go, "people find room beside what runs by itself");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::{Credential, KeySource};
-use crate::net::installation::{self, Installation};
-use crate::net::{self};
+use crate::net;
+use crate::net::installation::{self, Installation, KeyName};
 use crate::provider::Provider;
 
 /// How a credential is shown.
@@ -50,6 +50,10 @@ pub(super) fn of(credential: &Credential, provider: Provider, root: &str) -> Opt
                 client_id: client_id.clone(),
                 id: *installation_id,
                 api: api_url.as_deref().unwrap_or(root).trim_end_matches('/').to_owned(),
+                key: match key {
+                    KeySource::Text(text) => KeyName::of_text(text),
+                    KeySource::Path(path) => KeyName::File(path.clone()),
+                },
             },
             key.clone(),
         )),

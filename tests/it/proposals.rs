@@ -65,8 +65,8 @@ async fn a_write_to_a_protected_environment_proposes_by_itself() {
     let change = json!({
         "branch": "soon",
         "changes": [{
-            "action": "put", "type": "flag", "namespace": NAMESPACE, "key": "banner",
-            "payload": { "@type": "flipt.core.Flag", "key": "banner", "name": "Banner", "type": "BOOLEAN_FLAG_TYPE", "enabled": true },
+            "action": "put", "namespace": NAMESPACE,
+            "payload": { "@type": "flipt.core.Flag", "key": "sale", "name": "Sale", "type": "BOOLEAN_FLAG_TYPE", "enabled": true },
         }],
     });
     let path = format!("/api/v2/environments/{ENVIRONMENT}/changes");

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod data_center;
+mod recorded;
 mod webhooks;
 
 use yardarm::provider::Provider;

@@ -265,7 +265,7 @@ fn refusals_say_what_a_person_can_do() {
     let failure = create(New { head: "main".to_owned(), ..new(false) });
     assert_eq!(failure, Failure::Nothing("No commits between main and main".to_owned()));
     let failure = create(New { head: "away".to_owned(), ..new(false) });
-    assert_eq!(failure, Failure::Invalid("head: invalid".to_owned()));
+    assert_eq!(failure, Failure::Invalid("there is no branch `away`".to_owned()));
     let number = story.open(false);
     assert_eq!(create(new(false)), Failure::Exists { number: None });
     assert!(matches!(story.api.read(&story.scm, 77), Err(Failure::NotFound(_))));

@@ -148,12 +148,12 @@ pub(super) fn run(command: WebhookCommand, process: &mut Process<'_>) -> Exit {
     };
     let mut accounts = Vec::new();
     for storage in storages {
-        let account = match job(storage, &config, &which, storages_are_many(&which)) {
+        let account = match job(storage, &config, &which) {
             Ok(job) => work::run(&Job { deed, dry_run, check, redeliver, ..job }),
             Err(message) => Account::unusable(&storage.name, message),
         };
         if !which.json {
-            print(if account.exit == Exit::Success { &mut *process.out } else { &mut *process.err }, &account.text());
+            print(if account.exit == Exit::Usage { &mut *process.err } else { &mut *process.out }, &account.text());
         }
         accounts.push(account);
     }
@@ -162,10 +162,6 @@ pub(super) fn run(command: WebhookCommand, process: &mut Process<'_>) -> Exit {
         print(process.out, &format!("{text}\n"));
     }
     accounts.iter().map(|account| account.exit).max_by_key(|exit| exit.code()).unwrap_or(Exit::Success)
-}
-
-const fn storages_are_many(which: &Which) -> bool {
-    which.storage.is_none()
 }
 
 /// The storages that are meant.
@@ -185,7 +181,7 @@ fn named<'c>(name: Option<&str>, config: &'c Config) -> Result<Vec<&'c Storage>,
 }
 
 /// Everything that is needed to work on the webhooks of a storage.
-fn job<'c>(storage: &'c Storage, config: &'c Config, which: &Which, many: bool) -> Result<Job<'c>, String> {
+fn job<'c>(storage: &'c Storage, config: &'c Config, which: &Which) -> Result<Job<'c>, String> {
     let target = scm::target(storage, config)?;
     let provider = target.place.provider;
     let webhook = storage.webhook.as_ref().ok_or_else(|| without_secret(&storage.name, provider))?;
@@ -197,7 +193,7 @@ fn job<'c>(storage: &'c Storage, config: &'c Config, which: &Which, many: bool) 
             provider.name()
         ));
     }
-    let url = which.url.as_deref().map(|text| endpoint(text, storage, config, many)).transpose()?;
+    let url = which.url.as_deref().map(|text| endpoint(text, storage, config)).transpose()?;
     let hooks = hooks::of(target.place.clone()).ok_or_else(|| format!("{} has no webhooks here", provider.name()))?;
     let (link, place) = target.link(Arc::new(System), Arc::new(Uncounted))?;
     Ok(Job {
@@ -228,7 +224,7 @@ fn paths(storage: &Storage, config: &Config) -> Vec<String> {
 }
 
 /// The endpoint that `--url` means.
-fn endpoint(text: &str, storage: &Storage, config: &Config, many: bool) -> Result<String, String> {
+fn endpoint(text: &str, storage: &Storage, config: &Config) -> Result<String, String> {
     let mut url = Url::parse(text.trim()).map_err(|error| format!("--url: no URL: {error}; write https://HOST"))?;
     if !matches!(url.scheme(), "https" | "http") || url.host_str().is_none() {
         return Err("--url begins with https:// and a host".to_owned());
@@ -241,7 +237,7 @@ fn endpoint(text: &str, storage: &Storage, config: &Config, many: bool) -> Resul
     if paths.iter().any(|known| path.ends_with(known.as_str())) {
         return Ok(url.to_string().trim_end_matches('/').to_owned());
     }
-    if path.contains("/webhooks/") && !many {
+    if path.contains("/webhooks/") {
         return Err(format!(
             "--url is not an endpoint of storage `{}`: those end with {}",
             storage.name,

@@ -94,9 +94,12 @@ async fn proposed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
     }
     Fields::of_query(request, &[])?;
     let mut fields = Fields::of_body(&body, &["title", "body", "draft", "environmentKey", "key"])?;
-    let draft = fields.value("draft").is_some_and(|draft| draft == true);
-    let wish =
-        Wish { title: fields.text("title")?, body: fields.text("body")?, draft: Some(draft).filter(|draft| *draft) };
+    let draft = match fields.value("draft") {
+        None => None,
+        Some(serde_json::Value::Bool(draft)) => Some(draft),
+        Some(_) => return Err(fields.wrong("draft", "true or false")),
+    };
+    let wish = Wish { title: fields.text("title")?, body: fields.text("body")?, draft };
     let proposed = state.tracker.propose(&base, &key, wish, &by(state, &pass, request)).await;
     let Proposed { entry, joined } = proposed.map_err(proposals::refused)?;
     let mut answer = json!(Brief::of(&entry));

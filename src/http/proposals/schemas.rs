@@ -25,11 +25,11 @@ fn maybe_time(description: &str) -> Value {
     json!({ "type": ["string", "null"], "format": "date-time", "description": description })
 }
 
-fn or_null(schema: Value) -> Value {
+fn or_null(schema: &Value) -> Value {
     json!({ "oneOf": [schema, { "type": "null" }] })
 }
 
-fn list(items: Value) -> Value {
+fn list(items: &Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
@@ -55,16 +55,16 @@ fn properties() -> Map<String, Value> {
         "fork": { "type": "boolean" },
         "ahead": count("Commits that the base has not; absent until it was looked at."),
         "behind": count("Commits of the base that it has not."),
-        "reviews": or_null(json!({
+        "reviews": or_null(&json!({
             "type": "object",
             "required": ["approvedBy", "changesRequestedBy", "required"],
             "properties": {
-                "approvedBy": list(text()),
-                "changesRequestedBy": list(text()),
+                "approvedBy": list(&text()),
+                "changesRequestedBy": list(&text()),
                 "required": { "type": ["integer", "null"], "description": "Approvals that are needed, where the provider says." },
             },
         })),
-        "checks": list(json!({
+        "checks": list(&json!({
             "type": "object",
             "required": ["name", "state", "url"],
             "properties": {
@@ -73,7 +73,7 @@ fn properties() -> Map<String, Value> {
                 "url": maybe("Its page."),
             },
         })),
-        "mergeable": or_null(json!({
+        "mergeable": or_null(&json!({
             "type": "object",
             "required": ["answer"],
             "properties": {
@@ -81,12 +81,12 @@ fn properties() -> Map<String, Value> {
                 "why": told("Why not."),
             },
         })),
-        "live": or_null(json!({
+        "live": or_null(&json!({
             "type": "object",
             "required": ["commit", "at"],
             "properties": { "commit": told("The served commit that contains it."), "at": time("Since when.") },
         })),
-        "trouble": or_null(json!({
+        "trouble": or_null(&json!({
             "type": "object",
             "description": "Why the last thing that was asked of the provider was not done.",
             "required": ["class", "message"],
@@ -143,7 +143,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
         });
         proposal(json!({
             "body": told("Its description."),
-            "changes": or_null(list(changed)),
+            "changes": or_null(&list(&changed)),
             "changesTrouble": maybe("Why there are no changes to show."),
             "history": { "type": "array", "items": happened, "description": "What led here, the oldest first." },
         }))
@@ -153,7 +153,7 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
             "type": "object",
             "required": ["proposals", "next"],
             "properties": {
-                "proposals": list(schema("Proposal")),
+                "proposals": list(&schema("Proposal")),
                 "next": { "type": ["string", "null"], "description": "Asks for what is older, as `from`; absent at the end." },
             },
         })

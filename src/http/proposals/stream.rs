@@ -27,7 +27,7 @@ use crate::http::stream::retry;
 use crate::http::watch::Watch;
 use crate::limits;
 use crate::serve::streams::Ticket;
-use crate::track::records::Entry;
+use crate::track::records::{Entry, Table};
 
 pub(super) async fn open(state: Data<State>, request: HttpRequest) -> HttpResponse {
     match begin(&state, &request) {
@@ -50,7 +50,7 @@ fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed, Failure> {
     };
     let last = request.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let told = match last.map(str::trim).filter(|last| !last.is_empty()) {
-        None => state.tracker.read(|table| table.last()),
+        None => state.tracker.read(Table::last),
         // Of another life of the process: anything may have changed.
         Some(last) => last
             .split_once('-')

@@ -235,6 +235,7 @@ impl Api for BitbucketCloud {
     fn list(&self, ask: &dyn Ask, since: Option<Timestamp>) -> Result<Vec<Proposal>, Failure> {
         let mut found = self.pull_requests(ask, &["OPEN"], None)?;
         if let Some(since) = since {
+            let since = since.strftime("%Y-%m-%dT%H:%M:%S+00:00");
             found.extend(self.pull_requests(ask, &ENDED, Some(&format!("updated_on >= {since}")))?);
         }
         found.truncate(limits::PROPOSALS_LISTED);

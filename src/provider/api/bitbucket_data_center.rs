@@ -75,6 +75,13 @@ impl BitbucketDataCenter {
         }
     }
 
+    /// What came of a merge, as the log of what happened says it: not every version says it of the pull request itself.
+    fn merge_commit(&self, ask: &dyn Ask, number: u64) -> Result<Option<String>, Failure> {
+        let enough = |found: &[Activity]| found.iter().any(|activity| activity.merge_commit().is_some());
+        let happened = Self::all::<Activity>(ask, &self.pull_request_url(number, "/activities"), &[], enough)?;
+        Ok(happened.iter().find_map(Activity::merge_commit).map(str::to_owned))
+    }
+
     fn mergeable(&self, ask: &dyn Ask, seen: &PullRequest) -> Result<Mergeable, Failure> {
         if seen.state() != State::Open {
             return Ok(Mergeable::Unknown);
@@ -149,7 +156,11 @@ impl Api for BitbucketDataCenter {
             Some(commit) if !seen.is_fork() => self.checks(ask, commit)?,
             _ => Vec::new(),
         };
-        Ok(Proposal { checks, mergeable: self.mergeable(ask, &seen)?, ..seen.proposal() })
+        let mut proposal = Proposal { checks, mergeable: self.mergeable(ask, &seen)?, ..seen.proposal() };
+        if proposal.state == State::Merged && proposal.merge_commit.is_none() {
+            proposal.merge_commit = self.merge_commit(ask, number)?;
+        }
+        Ok(proposal)
     }
 
     fn list(&self, ask: &dyn Ask, since: Option<Timestamp>) -> Result<Vec<Proposal>, Failure> {

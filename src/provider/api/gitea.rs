@@ -169,7 +169,9 @@ impl Api for Gitea {
 
     fn create(&self, ask: &dyn Ask, new: &New) -> Result<Proposal, Failure> {
         let pair = format!("{}...{}", shapes::encoded(&new.base), shapes::encoded(&new.head));
-        let compared: Compared = self.get(ask, &format!("compare/{pair}"))?.json()?;
+        // How many is all that is wanted; Forgejo leaves the rest out if it is asked to.
+        let brief = if self.place.provider == Provider::Forgejo { "?verification=false&files=false" } else { "" };
+        let compared: Compared = self.get(ask, &format!("compare/{pair}{brief}"))?.json()?;
         if compared.total_commits == 0 {
             return Err(Failure::Nothing(format!("{} has no commit that {} has not", new.head, new.base)));
         }

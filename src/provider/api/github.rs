@@ -143,7 +143,7 @@ impl Api for Github {
         if answer.is_success() {
             return Ok(answer.json::<Pull>()?.proposal());
         }
-        Err(Refusal::of(&answer, needs::WRITE).of_create())
+        Err(Refusal::of(&answer, needs::WRITE).of_create(new))
     }
 
     /// GitHub's filter is by owner: it lets pass what comes from another repository of the same owner.

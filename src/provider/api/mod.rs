@@ -385,12 +385,17 @@ pub fn open_or_join(api: &dyn Api, ask: &dyn Ask, new: &New) -> Result<Opened, F
         found => open(found?),
     };
     match (found, failure) {
-        (Some(proposal), _) => Ok(Opened { joined: proposal.body != new.body, proposal }),
+        // What we made begins with our own first line, however the rest was cut or changed on its way.
+        (Some(proposal), _) => Ok(Opened { joined: !begins_alike(&proposal.body, &new.body), proposal }),
         (None, Failure::Exists { .. }) => {
             Err(Failure::Stale("one for these branches was open a moment ago, and is not any more".to_owned()))
         }
         (None, failure) => Err(failure),
     }
+}
+
+fn begins_alike(body: &str, ours: &str) -> bool {
+    body.lines().next().map(str::trim) == ours.lines().next().map(str::trim)
 }
 
 /// Says something on a proposal in one comment: adds it, rewrites it where its text is another one, and removes what is

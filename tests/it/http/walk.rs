@@ -37,7 +37,21 @@ const UNREACHED: &[(&str, u16, &str)] = &[
     ("evaluateFlags", 503, "the same"),
     ("snapshot", 503, "a large snapshot, asked for in the moment in which the process ends"),
     ("environmentSnapshot", 503, "the same"),
+    ("proposal", 200, "takes a provider: tests/it/proposals"),
+    ("propose", 200, "the same"),
+    ("propose", 400, "the same"),
+    ("propose", 409, "the same"),
+    ("propose", 503, "the same"),
+    (ACTS, 200, "the same"),
+    (ACTS, 403, "the same"),
+    (ACTS, 409, "the same"),
+    (ACTS, 500, "the same"),
+    (ACTS, 501, "the same"),
+    (ACTS, 503, "the same"),
 ];
+
+/// What people do with proposals.
+const ACTS: &str = "closeProposal|reopenProposal|readyProposal|draftProposal|mergeProposal|updateProposal";
 
 /// Which server is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +108,7 @@ const FLAGS: &str = "/api/v2/environments/default/namespaces/shop/resources/flip
 const FLAG: &str = "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x";
 const A_CHANGE: &str = r#"{"changes":[{"action":"delete","type":"flipt.core.Flag","namespace":"shop","key":"x"}]}"#;
 const TWO_CHANGES: &str = r#"{"message":"Two at once","changes":[{"action":"create","namespace":"shop","payload":{"@type":"flipt.core.Segment","key":"s","name":"S"}},{"action":"put","namespace":"shop","type":"flipt.core.Flag","payload":{"key":"w","name":"W","type":"BOOLEAN_FLAG_TYPE"}}]}"#;
+const PROPOSALS: &str = "/api/v2/proposals/stream";
 const CHANGES: &str = "/ofrep/v1/_stream/default/json/events";
 
 #[rustfmt::skip]
@@ -255,6 +270,7 @@ const CALLS: &[Call] = &[
     (Open, "DELETE", "/api/v2/environments/nope/branches/x", NOBODY, None, 404),
     (Guarded, "POST", "/api/v2/environments/default/branches/x", NOBODY, None, 401),
     (Open, "POST", "/api/v2/environments/default/branches/x", NOBODY, None, 501),
+    (Open, "POST", "/api/v2/environments/default/branches/x", HUGE, None, 413),
     (Open, "POST", "/api/v2/environments/nope/branches/x", NOBODY, None, 404),
     (Guarded, "GET", "/api/v2/environments/default/branches/x/changes", NOBODY, None, 401),
     (Open, "GET", "/api/v2/environments/default/branches/x/changes?page=2", NOBODY, None, 400),
@@ -268,6 +284,40 @@ const CALLS: &[Call] = &[
     (Open, "GET", "/api/v2/audit", NOBODY, None, 200),
     (Open, "GET", "/api/v2/audit?limit=x", NOBODY, None, 400),
     (Guarded, "GET", "/api/v2/audit", NOBODY, None, 401),
+
+    (Open, "GET", "/api/v2/proposals", NOBODY, None, 200),
+    (Open, "GET", "/api/v2/proposals?limit=x", NOBODY, None, 400),
+    (Guarded, "GET", "/api/v2/proposals", NOBODY, None, 401),
+    (Open, "GET", PROPOSALS, NOBODY, None, 200),
+    (Open, "GET", "/api/v2/proposals/stream?colour=red", NOBODY, None, 400),
+    (Guarded, "GET", PROPOSALS, NOBODY, None, 401),
+    (Ending, "GET", PROPOSALS, NOBODY, None, 503),
+    (Open, "GET", "/api/v2/proposals/x", NOBODY, None, 404),
+    (Guarded, "GET", "/api/v2/proposals/x", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/proposals/x/close", NOBODY, None, 404),
+    (Open, "POST", "/api/v2/proposals/x/close", NOBODY, Some(r#"{"colour":1}"#), 400),
+    (Open, "POST", "/api/v2/proposals/x/close", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/proposals/x/close", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/proposals/x/reopen", NOBODY, None, 404),
+    (Open, "POST", "/api/v2/proposals/x/reopen", NOBODY, Some(r#"{"colour":1}"#), 400),
+    (Open, "POST", "/api/v2/proposals/x/reopen", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/proposals/x/reopen", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/proposals/x/ready", NOBODY, None, 404),
+    (Open, "POST", "/api/v2/proposals/x/ready", NOBODY, Some(r#"{"colour":1}"#), 400),
+    (Open, "POST", "/api/v2/proposals/x/ready", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/proposals/x/ready", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/proposals/x/draft", NOBODY, None, 404),
+    (Open, "POST", "/api/v2/proposals/x/draft", NOBODY, Some(r#"{"colour":1}"#), 400),
+    (Open, "POST", "/api/v2/proposals/x/draft", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/proposals/x/draft", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/proposals/x/merge", NOBODY, None, 404),
+    (Open, "POST", "/api/v2/proposals/x/merge", NOBODY, Some(r#"{"colour":1}"#), 400),
+    (Open, "POST", "/api/v2/proposals/x/merge", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/proposals/x/merge", NOBODY, None, 401),
+    (Open, "POST", "/api/v2/proposals/x/update", NOBODY, None, 404),
+    (Open, "POST", "/api/v2/proposals/x/update", NOBODY, Some(r#"{"colour":1}"#), 400),
+    (Open, "POST", "/api/v2/proposals/x/update", HUGE, None, 413),
+    (Guarded, "POST", "/api/v2/proposals/x/update", NOBODY, None, 401),
 
     (Written, "GET", "/api/v2/environments/default/namespaces", NOBODY, None, 200),
     (Written, "GET", "/api/v2/environments/default/namespaces/venus", NOBODY, None, 200),
@@ -369,12 +419,12 @@ fn everything_that_is_described_is_answered() {
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.replace("{{etag}}", &etag))).collect();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut told = String::new();
-        let got = if status == 200 && (path == STREAM || path == CHANGES) {
+        let got = if status == 200 && (path == STREAM || path == CHANGES || path == PROPOSALS) {
             let mut stream = wire::open(address, method, path, &headers, None);
             let events = !headers.is_empty();
             // The pause before coming back is an event of its own.
             for _ in 0..=usize::from(events) {
-                stream.until(if events { "\n\n" } else { "\n" });
+                stream.until(if events || path == PROPOSALS { "\n\n" } else { "\n" });
             }
             stream.status
         } else {
@@ -391,15 +441,19 @@ fn everything_that_is_described_is_answered() {
         gone.stop_daemon().await;
     });
     let described = described();
-    let excused = |(id, status, _): &&Reached| {
-        UNREACHED.iter().any(|(of, excused, _)| (*of == "*" || of == id) && excused == status)
-    };
+    let excused =
+        |(id, status, _): &&Reached| UNREACHED.iter().any(|(of, excused, _)| names(of, id) && excused == status);
     let missing: Vec<_> = described.difference(&reached).filter(|one| !excused(one)).collect();
     assert!(missing.is_empty(), "described and never answered: {missing:#?}");
     for (of, status, why) in UNREACHED {
-        let still = described.difference(&reached).any(|(id, other, _)| (*of == "*" || of == id) && other == status);
+        let still = described.difference(&reached).any(|(id, other, _)| names(of, id) && other == status);
         assert!(still, "{of} {status} is excused ({why}) and needs no excuse");
     }
+}
+
+/// Whether an excuse is about an operation.
+fn names(of: &str, id: &str) -> bool {
+    of == "*" || of.split('|').any(|one| one == id)
 }
 
 /// What is refused to nobody is refused as well to somebody who may not, and to anybody who comes too often.
@@ -415,8 +469,9 @@ fn refused() -> impl Iterator<Item = Made> {
             "/api/v2/environments",
             "/api/v2/audit",
         ];
-        let elsewhere =
-            (!all.contains(path)).then(|| (Guarded, *method, *path, [*headers, &[ELSEWHERE]].concat(), *body, 403));
+        // Who may not see a proposal is not told that it is there.
+        let elsewhere = !all.contains(path) && !path.starts_with("/api/v2/proposals");
+        let elsewhere = elsewhere.then(|| (Guarded, *method, *path, [*headers, &[ELSEWHERE]].concat(), *body, 403));
         elsewhere.into_iter().chain([(Busy, *method, *path, headers.to_vec(), *body, 429)])
     })
 }

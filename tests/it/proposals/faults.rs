@@ -87,3 +87,40 @@ async fn a_burst_is_few_reads_and_right_at_the_end() {
     assert!(asked <= reads * 4, "{asked} requests in {:?}", began.elapsed());
     story.world.end().await;
 }
+
+/// The change is made whatever becomes of its proposal, and the proposal comes as soon as it can.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_to_a_protected_environment_waits_for_no_provider() {
+    let story = Story::with(Plan::of(Sender::Gitea).environment("protected: true")).await;
+    story.scm.misbehave("GET", "pulls", Fault::Answer(502, "<html>Bad gateway</html>".to_owned(), Vec::new()), 1);
+    let change = json!({
+        "branch": "soon",
+        "changes": [{
+            "action": "put", "namespace": NAMESPACE,
+            "payload": { "@type": "flipt.core.Flag", "key": "sale", "name": "Sale", "type": "BOOLEAN_FLAG_TYPE", "enabled": true },
+        }],
+    });
+    let answer = story.post("/api/v2/environments/production/changes", &change).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = answer.json()["proposal"].clone();
+    assert_eq!(told["stage"], "planned", "{told:#}");
+    assert!(told["trouble"].as_str().unwrap().contains("502"), "{told:#}");
+    story.until_state(told["id"].as_str().unwrap(), "open").await;
+    assert_eq!(story.scm.world(|plain| plain.proposals.len()), 1);
+    story.world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_deleted_at_the_provider_takes_its_proposal_along() {
+    let (story, id, number) = with_one(Plan::of(Sender::Gitea)).await;
+    story.until(&id, "it is read", |p| p["ahead"] == 1).await;
+    let gone = story.world.delete_branch("flipt/production/a");
+    story.scm.world(|plain| plain.close(number)).unwrap();
+    story.world.announce(&gone).await;
+    story.tell().await;
+    story.until_state(&id, "closed").await;
+    let answer = story.post(&format!("/api/v2/proposals/{id}/reopen"), &nothing()).await;
+    assert!(matches!(answer.status, 404 | 409 | 503), "{}: {}", answer.status, answer.text());
+    assert_eq!(story.proposal(&id).await["state"], "closed");
+    story.world.end().await;
+}

@@ -9,7 +9,7 @@ use yardarm::provider::api::{
 use super::{Stage, kind, new};
 use crate::scm::Fault;
 use crate::scm::bitbucket_data_center::{BitbucketDataCenter, ROOT};
-use crate::scm::plain::Verdict;
+use crate::scm::plain::{Plain, Verdict};
 
 fn stage() -> Stage {
     of(BitbucketDataCenter::default())
@@ -183,6 +183,9 @@ fn an_old_version_takes_builds_elsewhere_and_has_no_drafts() {
     assert_eq!(stage.api.read(&stage.scm, number).unwrap().checks.len(), 1);
     assert_eq!(kind(stage.api.set_draft(&stage.scm, number, true)), "unsupported");
     stage.api.set_draft(&stage.scm, number, false).unwrap();
+    // It tells what came of a merge only among what happened.
+    let commit = stage.scm.world(|plain| plain.merge(number, None, "squash", "m", false)).unwrap();
+    assert_eq!(stage.api.read(&stage.scm, number).unwrap().merge_commit, Some(commit));
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn long_lists_odd_names_and_people_as_projects() {
     stage.scm.world(|plain| plain.merge(3, None, "merge", "m", false)).unwrap();
     let listed = api.list(&stage.scm, Some(now)).unwrap();
     assert_eq!(listed.iter().filter(|listed| listed.state != State::Open).count(), 2);
-    assert_eq!(api.list(&stage.scm, Some(stage.scm.world(|plain| plain.tick()))).unwrap().len(), 6);
+    assert_eq!(api.list(&stage.scm, Some(stage.scm.world(Plain::tick))).unwrap().len(), 6);
     stage.check();
 }
 

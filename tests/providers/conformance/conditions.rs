@@ -64,8 +64,14 @@ pub fn conditions() -> Vec<Condition> {
         condition("409, unknown words", Cause::Fault(|| refusal(409)), REFUSED),
         condition("422, unknown words", Cause::Fault(|| refusal(422)), REFUSED),
         condition("429 with Retry-After", Cause::Fault(too_many), &["wait"]),
+        condition("503 with Retry-After", Cause::Fault(not_now), &["wait"]),
         condition("secondary limit", Cause::Fault(secondary), &["wait"]),
         condition("502", Cause::Fault(bad_gateway), &["provider", "lost", "ok"]),
+        condition(
+            "base protected, approval missing",
+            Cause::World(|it| it.protected = true, |it| it.protected = false),
+            &["not-mergeable", "forbidden", "ok"],
+        ),
         condition(
             "repository renamed",
             Cause::World(|it| it.renamed_to = Some("banners".to_owned()), |it| it.renamed_to = None),
@@ -107,6 +113,10 @@ fn refusal(status: u16) -> Fault {
 
 fn too_many() -> Fault {
     json(429, r#"{"message":"too many requests"}"#, &[("retry-after", "7")])
+}
+
+fn not_now() -> Fault {
+    json(503, r#"{"message":"down for maintenance"}"#, &[("retry-after", "30")])
 }
 
 fn secondary() -> Fault {

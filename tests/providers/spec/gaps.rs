@@ -109,6 +109,7 @@ const KNOWN: &[Gap] = &[
     (&[BitbucketDataCenter], "GET", "/merge", Of::Answer("/canMerge"), "in practice, as clients read it"),
     (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/comment"), "as recorded"),
     (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/commentAction"), "as recorded"),
+    (&[BitbucketDataCenter], "GET", "/activities", Of::Answer("/values/*/commit"), "of a merge, as clients read it"),
     (&[BitbucketDataCenter], "*", "/webhooks", Of::Answer("/id"), "as recorded"),
     (&[BitbucketDataCenter], "*", "/webhooks", Of::Answer("/createdDate"), "as recorded"),
     (&[BitbucketDataCenter], "*", "/webhooks", Of::Answer("/updatedDate"), "as recorded"),

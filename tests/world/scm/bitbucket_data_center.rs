@@ -137,8 +137,8 @@ impl<'w> Request<'w> {
             ("POST", ["pull-requests"]) => self.create(),
             ("GET", ["pull-requests", _]) => self.shown(200, number),
             ("PUT", ["pull-requests", _]) => self.put(number),
-            ("POST", ["pull-requests", _, "decline"]) => self.act(number, State::Open, Plain::close),
-            ("POST", ["pull-requests", _, "reopen"]) => self.act(number, State::Closed, Plain::reopen),
+            ("POST", ["pull-requests", _, "decline"]) => self.act(number, &State::Open, Plain::close),
+            ("POST", ["pull-requests", _, "reopen"]) => self.act(number, &State::Closed, Plain::reopen),
             ("GET", ["pull-requests", _, "merge"]) => self.mergeability(number),
             ("POST", ["pull-requests", _, "merge"]) => self.merge(number),
             ("GET", ["pull-requests", _, "activities"]) => self.activities(number),
@@ -274,11 +274,11 @@ impl<'w> Request<'w> {
         self.shown(200, number)
     }
 
-    fn act(&mut self, number: u64, from: State, act: fn(&mut Plain, u64) -> Result<(), Refused>) -> Answer {
+    fn act(&mut self, number: u64, from: &State, act: fn(&mut Plain, u64) -> Result<(), Refused>) -> Answer {
         if !self.is_current(number) {
             return self.stale("pull.PullRequestOutOfDateException");
         }
-        if self.plain.proposal(number).unwrap().state != from {
+        if self.plain.proposal(number).unwrap().state != *from {
             let words = "This pull request has already been declined, merged or reopened.";
             return self.error(409, "pull.IllegalPullRequestStateException", words);
         }

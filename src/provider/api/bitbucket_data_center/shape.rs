@@ -285,8 +285,18 @@ impl Build {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Activity {
+    action: Option<String>,
+    commit: Option<Commit>,
     pub(super) comment_action: Option<String>,
     pub(super) comment: Option<Remark>,
+}
+
+impl Activity {
+    /// The commit that came of a merge.
+    pub(super) fn merge_commit(&self) -> Option<&str> {
+        let merged = self.action.as_deref() == Some("MERGED");
+        self.commit.as_ref().filter(|_| merged)?.id.as_deref()
+    }
 }
 
 /// A comment.

@@ -99,14 +99,17 @@ impl Pull {
         self.draft.unwrap_or_else(|| without_draft_prefix(&self.title).is_some())
     }
 
-    /// Of a closed one: `head.ref` is that of the proposal itself.
+    /// `head.ref` is that of the proposal itself.
     pub(super) fn branch_is_gone(&self) -> bool {
         self.head.name.starts_with("refs/")
     }
 
     fn head_branch(&self) -> Option<&str> {
-        let name = if self.branch_is_gone() { &self.head.label } else { &self.head.name };
-        (self.flow == 0 && !name.is_empty()).then_some(name)
+        let gone = self.branch_is_gone();
+        let name = if gone { &self.head.label } else { &self.head.name };
+        // An open one without a branch never had one: of `AGit`, which Gitea does not tell.
+        let never = self.flow != 0 || (gone && self.state() == State::Open);
+        (!never && !name.is_empty()).then_some(name)
     }
 
     /// How the repository merges if nothing else is said.
@@ -292,3 +295,6 @@ pub(super) fn merge(provider: Provider, style: &str, merge: &Merge) -> Value {
     }
     Value::Object(body)
 }
+
+#[cfg(test)]
+mod tests;

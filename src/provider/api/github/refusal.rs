@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::super::failure::shown;
-use super::super::{Answer, Failure};
+use super::super::{Answer, Failure, New};
 
 /// An answer that is no success, read.
 #[derive(Debug)]
@@ -92,8 +92,11 @@ impl Refusal {
     }
 
     /// Of a proposal that was to be opened.
-    pub(super) fn of_create(self) -> Failure {
+    pub(super) fn of_create(self, new: &New) -> Failure {
+        let no_branch = |name: &str| Failure::Invalid(format!("there is no branch `{}`", shown(name, 100)));
         match self.status {
+            422 if self.said == "head: invalid" => no_branch(&new.head),
+            422 if self.said == "base: invalid" => no_branch(&new.base),
             422 if self.says("a pull request already exists") => Failure::Exists { number: None },
             422 if self.says("no commits between") => Failure::Nothing(self.said),
             422 if self.says("draft pull requests are not supported") => Failure::Unsupported(self.said),

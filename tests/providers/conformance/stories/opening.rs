@@ -79,7 +79,9 @@ fn race(stage: &Stage) -> Result<&'static str, Failure> {
         stage.scm.behave();
         let open = stage.scm.world(|plain| {
             let open: Vec<u64> = plain.proposals.iter().filter(|it| it.ended.is_none()).map(|it| it.number).collect();
-            open.iter().for_each(|number| plain.close(*number).unwrap());
+            for number in &open {
+                plain.close(*number).unwrap();
+            }
             open
         });
         assert_eq!(open, [opened.proposal.number], "before request {skip}");

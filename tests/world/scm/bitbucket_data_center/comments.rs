@@ -18,6 +18,11 @@ impl Request<'_> {
                 "commentAction": "ADDED", "comment": remark(comment, dates, self.plain.now),
             }));
         }
+        if let Some(commit) = &proposal.merge_commit {
+            let merged = json!({"id": 2, "createdDate": at, "user": user(&proposal.author), "action": "MERGED"});
+            all.insert(0, merged);
+            all[0]["commit"] = json!({"id": commit, "displayId": &commit[..11]});
+        }
         all.push(json!({"id": 1, "createdDate": at, "user": user(&proposal.author), "action": "OPENED"}));
         self.page(&all)
     }

@@ -72,7 +72,7 @@ impl Request<'_> {
     fn filled(&mut self, at: usize) -> Answer {
         let body = self.asked.body.clone().unwrap_or_default();
         let hook = &mut self.plain.hooks[at];
-        hook.url = body["url"].as_str().unwrap_or_default().to_owned();
+        body["url"].as_str().unwrap_or_default().clone_into(&mut hook.url);
         let events = body["events"].as_array().into_iter().flatten();
         hook.events = events.filter_map(Value::as_str).map(str::to_owned).collect();
         hook.secret = body["configuration"]["secret"].as_str().map(str::to_owned);

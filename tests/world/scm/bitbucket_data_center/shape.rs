@@ -95,7 +95,7 @@ pub(super) fn pull_request(plain: &Plain, version: BitbucketDataCenter, number: 
     if let Some(ended) = proposal.ended {
         body["closedDate"] = dates.of(ended);
     }
-    if let Some(commit) = &proposal.merge_commit {
+    if let Some(commit) = proposal.merge_commit.as_ref().filter(|_| !version.old) {
         body["properties"] = json!({"mergeCommit": {"id": commit, "displayId": &commit[..11]}});
     }
     body
