@@ -172,7 +172,24 @@ impl Turn {
         self.record.trouble = None;
         let source = self.record.prompted.take().unwrap_or(Source::Provider);
         self.understand(said, source);
+        self.say_again();
         self.ask_again_while_checking();
+    }
+
+    /// What could not be said because the provider was away, or did not take the credential, may be said now that it
+    /// has answered.
+    fn say_again(&mut self) {
+        let passing = |failure: &Failure| {
+            matches!(failure, Failure::Credential(_)) || matches!(failure.class(), Class::Retry | Class::Wait)
+        };
+        if let Some(reported) = self.record.reported.as_mut().filter(|said| said.trouble.as_ref().is_some_and(passing))
+        {
+            reported.trouble = None;
+            reported.digest = Arc::default();
+            if self.record.state == State::Open && !self.record.is_fork() {
+                self.effects.insert(Effect::Report);
+            }
+        }
     }
 
     /// A list says enough to know where it stands. For the rest it is read, if it is open and anything is different.
@@ -201,6 +218,11 @@ impl Turn {
             if news && open {
                 self.read_again(Source::Provider);
             }
+        }
+        // What could not be said, or was about to be when the process ended.
+        let said = self.record.reported.as_ref().is_some_and(|reported| reported.trouble.is_none());
+        if self.record.state == State::Open && !said && !self.record.is_fork() {
+            self.effects.insert(Effect::Report);
         }
     }
 

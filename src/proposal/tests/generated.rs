@@ -96,6 +96,7 @@ fn event(chance: &mut Chance, number: u64) -> Event {
         17 | 18 => Event::Served { commit: commit(chance).into(), at: at(chance.below(100).cast_signed()) },
         _ => Event::Reported(super::super::Reported {
             digest: chance.pick(&["a", "b"]).into(),
+            trouble: (chance.below(2) == 0).then(|| Failure::Credential("revoked".to_owned())),
             ..super::super::Reported::default()
         }),
     }

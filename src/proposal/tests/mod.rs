@@ -248,12 +248,27 @@ fn a_list_says_where_it_stands_and_no_more() {
         Event::Listed(Box::new(said))
     };
     let same = after(known.clone(), [listed(|_| {})]);
+    assert_eq!((same.record, same.effects), (known.clone(), vec![Effect::Report]), "nothing was said of it yet");
+    let known = after(known, [Event::Reported(super::Reported::default())]).record;
+    let same = after(known.clone(), [listed(|_| {})]);
     assert_eq!((same.record, same.effects), (known.clone(), vec![]));
     let other = after(known.clone(), [listed(|said| said.title = "Another".into())]);
     assert_eq!(other.effects, [Effect::Read, Effect::Tell]);
     assert_eq!(other.record.seen.unwrap().reviews.approved_by, ["bob"]);
     let ended = after(known, [listed(merged)]);
     assert_eq!((ended.record.state, &*ended.effects), (State::Merged, &[Effect::Look, Effect::Tell][..]));
+}
+
+#[test]
+fn what_could_not_be_said_is_said_when_the_provider_answers_again() {
+    let said = |trouble| Event::Reported(super::Reported { digest: "a".into(), trouble: Some(trouble), at: at(0) });
+    let lacking = Failure::Forbidden { needs: "repo".into(), said: "no".into() };
+    for (trouble, again) in [(Failure::Credential("revoked".into()), true), (lacking, false)] {
+        let step = after(opened(), [said(trouble), read(|_| {})]);
+        assert_eq!(step.effects.contains(&Effect::Report), again);
+        assert_eq!(step.record.reported.unwrap().trouble.is_none(), again);
+        assert_eq!(after(opened(), [read(|_| {})]).effects, []);
+    }
 }
 
 #[test]
