@@ -73,7 +73,8 @@ impl Git for Real {
     }
 
     fn conflicts(&self, base: &str, head: &str) -> bool {
-        self.git(&["merge-tree", "--write-tree", base, head]).is_none()
+        let there = self.tip(base).is_some() && self.tip(head).is_some();
+        there && self.git(&["merge-tree", "--write-tree", base, head]).is_none()
     }
 
     fn merge(&mut self, base: &str, head: &str, method: &str, message: &str) -> String {
