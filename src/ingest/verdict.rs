@@ -90,6 +90,7 @@ impl Verdict {
 ///
 /// # Errors
 /// The verdict, when there is nothing to read the body for.
+#[expect(clippy::result_large_err, reason = "made once a delivery, and moved straight into its record")]
 pub fn admit(endpoint: &Endpoint, head: &Head<'_>, body_cap: usize, now: Timestamp) -> Result<Admitted, Verdict> {
     if head.method != "POST" {
         return Err(Verdict::refused(Outcome::Unsupported, 405, "a webhook is sent by POST"));

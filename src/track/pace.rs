@@ -311,7 +311,7 @@ mod tests {
             }
             for (key, wished) in wishes {
                 let reads = &reads[&key];
-                prop_assert!(reads.windows(2).all(|pair| pair[1] - pair[0] >= limits::PROPOSAL_READS));
+                prop_assert!(reads.windows(2).all(|pair| pair[1].saturating_sub(pair[0]) >= limits::PROPOSAL_READS));
                 prop_assert!(*reads.last().unwrap() >= wished, "the last read began before the last wish");
             }
         }

@@ -67,8 +67,8 @@ impl Inner {
         let mut kept = std::mem::take(kept);
         for (name, storage) in storages {
             let same =
-                |old: &&Arc<Tracked>| (&old.branch, &old.environments) == (&storage.branch, &storage.environments);
-            if old.get(name).filter(same).is_some()
+                |old: &Arc<Tracked>| (&old.branch, &old.environments) == (&storage.branch, &storage.environments);
+            if old.get(name).is_some_and(same)
                 && let Some(book) = before.remove(name)
             {
                 books.insert(name.clone(), book);

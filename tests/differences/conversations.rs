@@ -222,6 +222,8 @@ pub const CONVERSATIONS: &[Conversation] = &[
     differs("management", "snapshot of the branch", 200, r#""key":"on-branch""#, &reasons::EDITED),
     differs("management", "changes of a branch", 200, r#""message":"create flag venus/on-branch"#, &reasons::BRANCH_COMMITS),
     differs("management", "changes of a missing branch", 404, r#"environment: \"nope-branch\" not found"#, &reasons::NO_SIDE_EFFECT),
+    differs("management", "propose", 501, "non-commercial version: ", &reasons::WHAT_IS_MISSING),
+    differs("management", "propose with title", 501, "non-commercial version: ", &reasons::WHAT_IS_MISSING),
     differs("management", "propose a missing branch", 501, "Propose", &reasons::NO_SIDE_EFFECT),
     differs("management", "branches after changes and propose", 200, r#""key":"feature-c""#, &reasons::NO_SIDE_EFFECT),
     differs("management", "evaluate on the branch again", 200, r#""enabled":false"#, &reasons::BRANCH_LIVE),

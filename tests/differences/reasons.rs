@@ -58,7 +58,7 @@ reasons! {
     STABLE: ANSWERS, "OFREP without a targeting key is the entity `\"\"`", "a random one for each flag and call", "answers and tag stay the same, and no flag flaps";
     TAG: ANSWERS, "the `Etag` of an OFREP bulk answer changes whenever any answer does", "not with attachments, reasons and values", "a change of an attachment would never be seen";
     ONE_CODING: ANSWERS, "snapshots are compressed with gzip", "and with deflate; other answers too", "gzip is the one coding that clients in use ask for";
-    PRODUCT: ANSWERS, "`/meta/info` names our version and the product `oss`", "Flipt's, Go's, and the licence", "the interface shows by that word what there is: proposals are not there yet";
+    PRODUCT: ANSWERS, "`/meta/info` names our version and the product `oss`", "Flipt's, Go's, and the licence", "the interface shows by that word what there is";
     WHOSE: ANSWERS, "`/auth/v1/self` tells name and scopes, and no metadata of a token", "the `metadata` of the configuration", "what a token may do is what its holder asks";
     NO_TOKEN_API: ANSWERS, "there is no API of tokens and sessions: 404", "lists tokens, ends sessions", "tokens are in a file that `yardarm token` keeps, and there are no sessions";
     NAMESPACES: MANAGEMENT, "namespaces are known by the keys of their documents, wherever these stand, also in JSON files", "by directories, and only those directly below the environment's", "what is evaluated can be seen";
@@ -84,6 +84,7 @@ reasons! {
     BRANCH_MISSING: MANAGEMENT, "deleting a branch that is not there is 404", "200", "a misspelt name is no success";
     BRANCH_BASE: MANAGEMENT, "a branch is known by its base and its name: through another base it is 404, and no configured environment is ever unloaded", "an environment of that name is unloaded, also a configured one", "nobody takes away what they did not name";
     NO_SIDE_EFFECT: MANAGEMENT, "reading the changes of a branch, or proposing it, makes no branch", "makes and pushes one where it is missing", "a misspelt name makes nothing";
+    WHAT_IS_MISSING: MANAGEMENT, "proposing without a provider is 501, and says what is missing", "501", "somebody has to configure it";
     BRANCH_COMMITS: MANAGEMENT, "the commits of a branch are read from Git, page by page", "501 without a provider and a licence, else the newest ten", "everybody may see what a branch would bring";
     BRANCH_LIVE: MANAGEMENT, "a change on a branch is evaluated as soon as it is answered", "never more, once the changes of the branch were read or it was proposed", "what is answered is live";
     METRICS: MEASURES, "metrics are OpenMetrics", "Prometheus' text", "Prometheus asks for it first, and units and ends are part of it";

@@ -1,6 +1,13 @@
 //! A provider's API beside the forge, over real HTTP: a simulator of its dialect (`tests/world/scm`) whose Git is the
 //! forge's repository, and whose webhooks are sent signed to the daemon.
-#![allow(dead_code, unreachable_pub)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::similar_names,
+    clippy::single_match_else,
+    clippy::unused_self,
+    clippy::format_push_string
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,7 +80,8 @@ impl Git for Real {
     }
 
     fn conflicts(&self, base: &str, head: &str) -> bool {
-        self.git(&["merge-tree", "--write-tree", base, head]).is_none()
+        let there = self.tip(base).is_some() && self.tip(head).is_some();
+        there && self.git(&["merge-tree", "--write-tree", base, head]).is_none()
     }
 
     fn merge(&mut self, base: &str, head: &str, method: &str, message: &str) -> String {

@@ -1,6 +1,7 @@
 //! What happens to proposals outside, and how it comes to be known.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use yardarm::demo::dialect::Sender;
 
 use crate::provider::{Story, nothing};
@@ -8,7 +9,7 @@ use crate::scm::plain::Verdict;
 use crate::world::{ENVIRONMENT, NAMESPACE, Plan, SHOP, features};
 
 /// A story with one proposal that is open; its id and number.
-pub async fn with_one(plan: Plan) -> (Story, String, u64) {
+pub(super) async fn with_one(plan: Plan) -> (Story, String, u64) {
     let story = Story::with(plan).await;
     story.branch("a", &[(SHOP, &features(NAMESPACE, "a"))]).await;
     let told = story.propose("a", &nothing()).await;
@@ -130,7 +131,6 @@ async fn a_stream_of_every_change() {
     let story = Story::start(Sender::Gitea).await;
     let address = story.world.daemon().address();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     stream.write_all(b"GET /api/v2/proposals/stream HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     let mut read = Vec::new();
     let until = async |stream: &mut tokio::net::TcpStream, read: &mut Vec<u8>, wanted: &str| {
