@@ -96,10 +96,10 @@ fn converse(scm: &Scm, path: &str, stream: TcpStream) -> io::Result<()> {
         let Some(answer) = scm.answer(&asked) else { return Ok(()) };
         let mut head = format!("HTTP/1.1 {} Answer\r\n", answer.status);
         for (name, value) in &answer.headers {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
         if !matches!(answer.status, 204 | 304) {
-            head += &format!("content-length: {}\r\n", answer.body.len());
+            head.extend(["content-length: ", &answer.body.len().to_string(), "\r\n"]);
         }
         let out = reader.get_mut();
         out.write_all(head.as_bytes())?;
