@@ -182,6 +182,10 @@ pub(super) fn api_root(
         Provider::Github => github_root(&host, &path, joined),
         Provider::Gitlab => with_end(&path, &["api", "v4"], joined),
         Provider::Gitea | Provider::Forgejo => with_end(&path, &["api", "v1"], joined),
+        // Another host is somebody's own way to it; only `bitbucket-cloud` gets here with one.
+        Provider::BitbucketCloud if api.is_some() && !below(&host, "bitbucket.org") => {
+            with_end(&path, &["2.0"], joined)
+        }
         Provider::BitbucketCloud => Some("https://api.bitbucket.org/2.0".to_owned()),
         Provider::BitbucketDataCenter => match path.as_slice() {
             [.., rest, name, _] if rest == "rest" && name == "api" => joined(&path, ""),

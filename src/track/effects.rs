@@ -216,6 +216,11 @@ impl Inner {
         if record.environment.is_none() {
             self.find_environment(storage, &record, &*repository, &head, &base);
         }
+        // Bitbucket Cloud tells twelve digits of a commit; here all of them are known.
+        let told = record.head_commit.as_deref().filter(|told| told.len() < head.len());
+        if let Some(whole) = told.and_then(|told| repository.whole(told).ok().flatten()) {
+            self.happened(storage, id, Event::Moved { head: true, commit: Some(whole.into()) });
+        }
     }
 
     /// The one environment whose directory a proposal touches.

@@ -1,5 +1,6 @@
 //! Merge proposals from opened to live, with a provider's API over HTTP beside the forge.
 
+mod everywhere;
 mod faults;
 mod lives;
 mod reports;

@@ -1,40 +1,38 @@
 //! A provider's API beside the forge, over real HTTP: a simulator of its dialect (`tests/world/scm`) whose Git is the
 //! forge's repository, and whose webhooks are sent signed to the daemon.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::similar_names,
-    clippy::single_match_else,
-    clippy::unused_self,
-    clippy::format_push_string
-)]
+#![allow(dead_code, unreachable_pub, clippy::similar_names, clippy::unused_self)]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 use yardarm::demo::dialect::{Delivery, Sender};
 use yardarm::demo::outside::Answer;
-use yardarm::provider::Provider;
 
 use super::world::{DEADLINE, ENVIRONMENT, Plan, Pushed, STORAGE, World, asking};
+use crate::scm::azure::{self, Azure};
+use crate::scm::bitbucket_cloud::BitbucketCloud;
+use crate::scm::bitbucket_data_center::BitbucketDataCenter;
 use crate::scm::git::Git;
 use crate::scm::gitea::Flavour;
 use crate::scm::github::Github;
+use crate::scm::gitlab::Gitlab;
 use crate::scm::plain::{Plain, Proposal, State};
-use crate::scm::{Asked, Dialect, Scm};
+use crate::scm::{Asked, Dialect, Message, Scm};
+use crate::scm_http::Server;
 
 /// A world with a provider.
 pub struct Story {
     pub world: World,
     pub scm: Arc<Scm>,
+    server: Server,
     sender: Sender,
     sent: AtomicU64,
 }
@@ -103,6 +101,82 @@ impl Git for Real {
     }
 }
 
+/// Stands in the configuration until the provider's address is known.
+const API: &str = "http://127.0.0.1:1/api";
+
+/// What simulators call themselves: names of documentation.
+const SERVERS: [&str; 6] = [
+    "https://forge.example/git",
+    "https://github.example.com",
+    "https://github.com",
+    "https://gitlab.example.com",
+    "https://bitbucket.org",
+    "https://git.example.com:7990/bitbucket",
+];
+
+/// The dialect of whoever sends these webhooks, and where its API begins.
+fn spoken(sender: Sender) -> (Box<dyn Dialect>, &'static str) {
+    match sender {
+        Sender::Github | Sender::GithubEnterprise => (Box::new(Github), "/api/v3"),
+        Sender::GitlabSigned => (Box::<Gitlab>::default(), "/api/v4"),
+        Sender::GitlabToken => (Box::new(Gitlab { signs: false, ..Gitlab::default() }), "/api/v4"),
+        Sender::BitbucketCloud => (Box::<BitbucketCloud>::default(), "/2.0"),
+        Sender::BitbucketDataCenter => (Box::<BitbucketDataCenter>::default(), "/rest/api/latest"),
+        Sender::Azure => (Box::new(Azure::services()), "/acme"),
+        Sender::Gitea => (Box::new(Flavour::Gitea), "/api/v1"),
+        Sender::Forgejo => (Box::new(Flavour::Forgejo), "/api/v1"),
+    }
+}
+
+/// The headers that say who sends a body and prove it, from the providers' own descriptions.
+fn proof(sender: Sender, secret: &str, id: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+    let digest = || hex::encode(mac(secret.as_bytes(), &[body]));
+    let id = id.to_owned();
+    match sender {
+        Sender::Github | Sender::GithubEnterprise => {
+            let mut headers = vec![("X-GitHub-Delivery", id), ("X-Hub-Signature-256", format!("sha256={}", digest()))];
+            if sender == Sender::GithubEnterprise {
+                headers.push(("X-GitHub-Enterprise-Version", "3.19.0".to_owned()));
+            }
+            headers
+        }
+        Sender::GitlabSigned => {
+            let key = STANDARD.decode(secret.trim_start_matches("whsec_")).unwrap();
+            let at = Timestamp::now().as_second().to_string();
+            let signature = STANDARD.encode(mac(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body]));
+            vec![
+                ("Idempotency-Key", id.clone()),
+                ("webhook-id", id),
+                ("webhook-timestamp", at),
+                ("webhook-signature", format!("v1,{signature}")),
+            ]
+        }
+        Sender::GitlabToken => vec![("Idempotency-Key", id), ("X-Gitlab-Token", secret.to_owned())],
+        // Their messages have an id already.
+        Sender::BitbucketCloud | Sender::BitbucketDataCenter => {
+            vec![("X-Hub-Signature", format!("sha256={}", digest()))]
+        }
+        Sender::Azure => {
+            vec![("Authorization", format!("Basic {}", STANDARD.encode(format!("yardarm:{secret}"))))]
+        }
+        Sender::Gitea => vec![("X-Gitea-Delivery", id), ("X-Gitea-Signature", digest())],
+        Sender::Forgejo => vec![
+            ("X-Forgejo-Delivery", id.clone()),
+            ("X-Gitea-Delivery", id),
+            ("X-Forgejo-Signature", digest()),
+            ("X-Gitea-Signature", digest()),
+        ],
+    }
+}
+
+fn mac(key: &[u8], message: &[&[u8]]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    for part in message {
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().to_vec()
+}
+
 impl Story {
     /// Everything of the first commit live, and the provider reachable.
     pub async fn start(sender: Sender) -> Self {
@@ -116,28 +190,28 @@ impl Story {
 
     /// The same with a provider that has a past.
     pub async fn prepared(plan: Plan, prepare: impl FnOnce(&mut Plain)) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
         let sender = plan.sender();
-        let kind = if sender.provider() == Provider::Github { "github" } else { "gitea" };
+        let kind = sender.provider().name();
         let more = plan.scm_keys().to_owned();
         let plan = plan
             .environment(&format!(
-                "scm: {{type: {kind}, api_url: \"{base}\", credentials: provider, delete_merged_branches: true{more}}}"
+                "scm: {{type: {kind}, api_url: \"{API}\", credentials: provider, delete_merged_branches: true{more}}}"
             ))
             .rest("credentials: {provider: {type: access_token, access_token: token-of-yardarm}}");
         let mut world = plan.forge_only();
-        let (dialect, root): (Box<dyn Dialect>, _) = match sender.provider() {
-            Provider::Github => (Box::new(Github), "/api/v3"),
-            _ => (Box::new(Flavour::Gitea), "/api/v1"),
-        };
         let mut plain = Plain::new(Box::new(Real(world.forge.repository().path().to_owned())));
         plain.now = Timestamp::now();
+        // The forge's URL names a project of Azure after its repository, and an organisation above it.
+        if sender == Sender::Azure {
+            plain.owner.clone_from(&plain.repository);
+        }
         prepare(&mut plain);
-        let scm = Arc::new(Scm::new(sender.provider(), &format!("{base}{root}"), dialect, plain));
-        tokio::spawn(serve(listener, scm.clone(), root));
+        let (dialect, root) = spoken(sender);
+        let server = Server::start(sender.provider(), root, dialect, plain);
+        world.text = world.text.replace(API, &server.root);
         world.start_daemon().await;
-        let story = Self { world, scm, sender, sent: AtomicU64::new(0) };
+        let scm = server.scm.clone();
+        let story = Self { world, scm, server, sender, sent: AtomicU64::new(0) };
         story.world.until("the first commit is live", |storage| super::world::served(storage).is_some()).await;
         story.until_status("the provider was looked at", |status| !status["lastReconcile"].is_null()).await;
         story
@@ -205,34 +279,20 @@ impl Story {
 
     /// The webhooks of everything that has happened at the provider since the last call, signed, in order.
     pub fn webhooks(&self) -> Vec<Delivery> {
-        let messages = self.scm.messages();
-        messages.iter().map(|message| self.sealed(&message.headers, &message.payload)).collect()
+        self.scm.messages().iter().map(|message| self.sealed(message)).collect()
     }
 
-    fn sealed(&self, headers: &[(&'static str, String)], payload: &Value) -> Delivery {
-        // Simulators call themselves by the names of documentation.
-        let place = self.world.forge.place();
-        let mut text = payload.to_string();
-        for base in ["https://forge.example/git", "https://github.example.com", "https://github.com"] {
-            text = text.replace(base, &place.base);
+    /// With the address of this world's repository, and the proof of its provider.
+    fn sealed(&self, message: &Message) -> Delivery {
+        let base = &self.world.forge.place().base;
+        let mut text = message.payload.to_string().replace(azure::ROOT, &format!("{base}/acme"));
+        for known in SERVERS {
+            text = text.replace(known, base);
         }
-        let body = text.into_bytes();
-        let id = format!("story-{}", self.sent.fetch_add(1, Ordering::Relaxed));
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.world.secret().as_bytes()).unwrap();
-        mac.update(&body);
-        let digest = hex::encode(mac.finalize().into_bytes());
-        let mut headers = headers.to_vec();
+        let (id, body) = (format!("story-{}", self.sent.fetch_add(1, Ordering::Relaxed)), text.into_bytes());
+        let mut headers = message.headers.clone();
         headers.push(("Content-Type", "application/json".to_owned()));
-        match self.sender.provider() {
-            Provider::Github => {
-                headers.push(("X-GitHub-Delivery", id.clone()));
-                headers.push(("X-Hub-Signature-256", format!("sha256={digest}")));
-            }
-            _ => {
-                headers.push(("X-Gitea-Delivery", id.clone()));
-                headers.push(("X-Gitea-Signature", digest));
-            }
-        }
+        headers.extend(proof(self.sender, &self.world.secret(), &id, &body));
         Delivery { id, headers, body }
     }
 
@@ -313,64 +373,4 @@ pub fn past(plain: &mut Plain, count: usize) {
 /// A body without fields.
 pub fn nothing() -> Value {
     json!({})
-}
-
-/// Answers one request a connection: what is answered with nothing is a connection that closes.
-async fn serve(listener: TcpListener, scm: Arc<Scm>, root: &'static str) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let scm = scm.clone();
-        tokio::spawn(async move {
-            let _ = answer(stream, &scm, root).await;
-        });
-    }
-}
-
-async fn answer(mut stream: TcpStream, scm: &Scm, root: &str) -> std::io::Result<()> {
-    let mut read = Vec::new();
-    let end = loop {
-        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if stream.read_buf(&mut read).await? == 0 {
-            return Ok(());
-        }
-    };
-    let head = String::from_utf8_lossy(&read[..end]).into_owned();
-    let mut lines = head.lines();
-    let mut first = lines.next().unwrap_or_default().split(' ');
-    let (method, target) = (first.next().unwrap_or_default().to_owned(), first.next().unwrap_or_default().to_owned());
-    let headers = lines.filter_map(|line| line.split_once(':'));
-    let headers: std::collections::BTreeMap<String, String> =
-        headers.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    let length = headers.get("content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or(0);
-    while read.len() < end + length {
-        if stream.read_buf(&mut read).await? == 0 {
-            return Ok(());
-        }
-    }
-    let beside = Path::new(root).parent().and_then(Path::to_str).unwrap_or_default().to_owned();
-    let rest = target.strip_prefix(root).or_else(|| target.strip_prefix(&*beside)).unwrap_or(&target);
-    let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
-    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
-    let asked = Asked {
-        method: ["GET", "POST", "PUT", "PATCH", "DELETE"].into_iter().find(|known| **known == *method).unwrap_or("GET"),
-        path: url.path_segments().unwrap().filter(|segment| !segment.is_empty()).map(decoded).collect(),
-        query: url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
-        body: serde_json::from_slice(&read[end..end + length]).ok(),
-        credential: headers.get("authorization").or_else(|| headers.get("private-token")).cloned(),
-        headers,
-    };
-    let Some(answered) = scm.answer(&asked) else { return Ok(()) };
-    let mut head = format!(
-        "HTTP/1.1 {} Answer\r\ncontent-length: {}\r\nconnection: close\r\n",
-        answered.status,
-        answered.body.len()
-    );
-    for (name, value) in answered.headers.iter().filter(|(name, _)| name != "content-length") {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str("\r\n");
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(&answered.body).await?;
-    stream.shutdown().await
 }

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::scm::plain::Plain;
 use super::scm::{Asked, Dialect, Scm};
 use yardarm::provider::Provider;
@@ -27,7 +30,8 @@ impl Server {
     pub fn start(provider: Provider, path: &'static str, dialect: Box<dyn Dialect>, plain: Plain) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let root = format!("http://{address}{path}");
+        let origin = format!("http://{address}");
+        let root = format!("{origin}{path}");
         let scm = Arc::new(Scm::new(provider, &root, dialect, plain));
         let over = Arc::<AtomicBool>::default();
         let (served, ended) = (scm.clone(), over.clone());
@@ -36,9 +40,9 @@ impl Server {
                 if ended.load(Ordering::Relaxed) {
                     break;
                 }
-                let scm = served.clone();
+                let (scm, origin) = (served.clone(), origin.clone());
                 // A client that goes away in the middle is its own affair.
-                std::thread::spawn(move || stream.and_then(|stream| converse(&scm, path, stream)));
+                std::thread::spawn(move || stream.and_then(|stream| converse(&scm, &origin, stream)));
             }
         });
         Self { scm, root, address, over, thread: Some(thread) }
@@ -56,7 +60,7 @@ impl Drop for Server {
 }
 
 /// Answers what comes over one connection, one request after another.
-fn converse(scm: &Scm, path: &str, stream: TcpStream) -> io::Result<()> {
+fn converse(scm: &Scm, origin: &str, stream: TcpStream) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -77,16 +81,18 @@ fn converse(scm: &Scm, path: &str, stream: TcpStream) -> io::Result<()> {
         let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
-        let url = url::Url::parse(&format!("http://world{target}")).map_err(io::Error::other)?;
-        let Some(rest) = url.path().strip_prefix(path) else {
+        let whole = format!("{origin}{target}");
+        let Some(rest) = scm.below(&whole) else {
             reader.get_mut().write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")?;
             continue;
         };
+        let url = url::Url::parse(&format!("http://world{rest}")).map_err(io::Error::other)?;
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let credential = headers.get("authorization").or_else(|| headers.get("private-token")).cloned();
+        let credential = headers.get("authorization").or_else(|| headers.get("private-token"));
+        let credential = credential.map(|credential| basic(credential).unwrap_or_else(|| credential.clone()));
         let asked = Asked {
             method,
-            path: rest.split('/').filter(|segment| !segment.is_empty()).map(decoded).collect(),
+            path: url.path().split('/').filter(|segment| !segment.is_empty()).map(decoded).collect(),
             query: url.query_pairs().map(|(name, value)| (name.into_owned(), value.into_owned())).collect(),
             headers,
             body: serde_json::from_slice(&body).ok(),
@@ -107,4 +113,9 @@ fn converse(scm: &Scm, path: &str, stream: TcpStream) -> io::Result<()> {
         out.write_all(&answer.body)?;
         out.flush()?;
     }
+}
+
+/// User and password of `Basic`, as the worlds look for a token in it.
+fn basic(credential: &str) -> Option<String> {
+    String::from_utf8(STANDARD.decode(credential.strip_prefix("Basic ")?).ok()?).ok()
 }

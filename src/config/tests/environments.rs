@@ -76,6 +76,7 @@ fn providers_and_their_roots() {
         ("ssh://git@gitlab.company.com:2222/g/r.git", "type: gitlab", Provider::Gitlab, Some("https://gitlab.company.com/api/v4")),
         ("https://bitbucket.org/w/r.git", "type: bitbucket", Provider::BitbucketCloud, Some("https://api.bitbucket.org/2.0")),
         ("https://bitbucket.org/w/r.git", "type: bitbucket, api_url: 'https://api.bitbucket.org/2.0'", Provider::BitbucketCloud, Some("https://api.bitbucket.org/2.0")),
+        ("https://bitbucket.org/w/r.git", "type: bitbucket-cloud, api_url: 'http://127.0.0.1:8080/bitbucket'", Provider::BitbucketCloud, Some("http://127.0.0.1:8080/bitbucket/2.0")),
         ("https://bitbucket.company.com/scm/proj/r.git", "type: bitbucket, api_url: 'https://bitbucket.company.com/api/v2.0'", Provider::BitbucketDataCenter, Some("https://bitbucket.company.com/rest/api/latest")),
         ("https://host/stash/scm/proj/r.git", "type: bitbucket", Provider::BitbucketDataCenter, Some("https://host/stash/rest/api/latest")),
         ("ssh://git@bitbucket.company.com:7999/proj/r.git", "type: bitbucket", Provider::BitbucketDataCenter, Some("https://bitbucket.company.com/rest/api/latest")),

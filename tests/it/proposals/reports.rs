@@ -16,7 +16,7 @@ impl Story {
         self.scm.world(|plain| plain.statuses.iter().find(ours).cloned())
     }
 
-    async fn until_said(&self, commit: Option<&str>, wanted: &str) -> Status {
+    pub(super) async fn until_said(&self, commit: Option<&str>, wanted: &str) -> Status {
         let holds = asking(async || self.said(commit).is_some_and(|status| status.description.contains(wanted)));
         assert!(holds.await, "no status {wanted:?}: {:?}", self.said(commit));
         self.said(commit).unwrap()
@@ -28,7 +28,7 @@ impl Story {
         self.scm.world(of).into_iter().map(|comment| comment.text).collect()
     }
 
-    async fn until_commented(&self, number: u64, wanted: &str) -> String {
+    pub(super) async fn until_commented(&self, number: u64, wanted: &str) -> String {
         let holds = asking(async || self.comments(number).iter().any(|text| text.contains(wanted)));
         assert!(holds.await, "no comment {wanted:?}: {:#?}", self.comments(number));
         let mut comments = self.comments(number);

@@ -239,14 +239,14 @@ impl Scm {
 
     /// The path below the root, or beside it: GraphQL of a GitHub Enterprise Server, other interfaces of Bitbucket
     /// Data Center.
-    fn below<'u>(&self, url: &'u str) -> &'u str {
+    pub fn below<'u>(&self, url: &'u str) -> Option<&'u str> {
         let beside = match self.provider {
             Provider::Github => self.root.strip_suffix("/v3"),
             Provider::BitbucketDataCenter => self.root.rsplit_once("/api/").map(|(rest, _)| rest),
             _ => None,
         };
         let below = |root: &str| url.strip_prefix(root).filter(|rest| rest.starts_with(['/', '?']));
-        below(&self.root).or_else(|| beside.and_then(below)).expect("a request leaves the configured root")
+        below(&self.root).or_else(|| beside.and_then(below))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -257,7 +257,7 @@ impl Scm {
 /// Asks without a network, by the same rules as the daemon's own way ([`Failure::common`]).
 impl Ask for Scm {
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
-        let rest = self.below(&request.url);
+        let rest = self.below(&request.url).expect("a request leaves the configured root");
         let url = url::Url::parse(&format!("http://world{rest}")).unwrap();
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
         let asked = Asked {
