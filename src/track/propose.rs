@@ -84,6 +84,15 @@ impl Tracker {
         proposed
     }
 
+    /// The title and the description that a branch of `base` would be proposed with, for whoever is about to. None where
+    /// nothing can be proposed. Reads the branch's own templates: blocks.
+    #[must_use]
+    pub fn texts(&self, base: &Environment, key: &str) -> Option<(String, String)> {
+        let (inner, storage) = (self.inner().ok()?, self.storage_of(base).ok()?);
+        let head = format!("flipt/{}/{key}", base.name);
+        Some(inner.texts(&storage, Some(&base.name), [&head, key, &base.branch], &Wish::default()))
+    }
+
     /// Whether a write to a branch of this environment opens a proposal by itself.
     #[must_use]
     pub fn proposes_by_itself(&self, base: &Environment) -> bool {
@@ -187,51 +196,64 @@ impl Inner {
     /// What a planned proposal is opened with.
     pub(super) fn words_of(&self, storage: &Tracked, record: &Record) -> New {
         let wish = storage.wish(&record.id).unwrap_or_default();
-        let environment = record.environment.as_deref().and_then(|name| self.seams.environments.get(name));
         let rules = record.environment.as_ref().and_then(|name| storage.scm.rules.get(name)).copied();
+        let key = record.branch_environment.as_deref().unwrap_or(&record.head);
+        let (title, body) =
+            self.texts(storage, record.environment.as_deref(), [&record.head, key, &record.base], &wish);
+        let marker = Marker { id: record.id.clone(), environment: record.environment.clone() };
+        New {
+            title,
+            body: marker.put(&body),
+            head: record.head.to_string(),
+            base: record.base.to_string(),
+            draft: wish.draft.unwrap_or_else(|| rules.unwrap_or_default().draft),
+        }
+    }
+
+    /// Title and description of a proposal of `head`, the branch environment `key`, into `base`: what was asked for, else a
+    /// template's, else ours.
+    fn texts(
+        &self,
+        storage: &Tracked,
+        environment: Option<&str>,
+        [head, key, base]: [&str; 3],
+        wish: &Wish,
+    ) -> (String, String) {
         let words = self.words.load();
-        let directory = environment.as_ref().map(|environment| environment.directory.clone()).unwrap_or_default();
+        let directory = environment.and_then(|name| self.seams.environments.get(name)).map(|it| it.directory.clone());
+        let directory = directory.unwrap_or_default();
         let own = self.seams.workers.share(&storage.name).and_then(|share| {
-            let tip = share.tip(&record.head)?;
+            let tip = share.tip(head)?;
             own_templates(&*share.repository()?, &tip, &directory)
         });
         let own = own.as_ref();
-        let base = Place {
-            reference: &record.base,
+        let onto = Place {
+            reference: base,
             directory: Some(&*directory).filter(|directory| !directory.is_empty()),
             remote: words.remotes.get(&storage.name).map(String::as_str),
             base: None,
         };
-        let branch = Place { reference: &record.head, base: record.environment.as_deref(), ..base };
-        let context = context::proposal(base, branch);
+        let context = context::proposal(onto, Place { reference: head, base: environment, ..onto });
         let made = |asked: &str, templates: [Option<&Template>; 2], what: &str| {
             let asked = (!asked.trim().is_empty()).then(|| asked.trim().to_owned());
             asked.or_else(|| {
                 templates.into_iter().flatten().find_map(|template| match template.render(&context) {
                     Ok(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
                     Err(error) => {
-                        tracing::warn!(storage = &*storage.name, branch = &*record.head, %error, "`templates.{what}` cannot be filled in");
+                        tracing::warn!(storage = &*storage.name, branch = head, %error, "`templates.{what}` cannot be filled in");
                         None
                     }
                 })
             })
         };
-        let title = made(
-            &wish.title,
-            [own.and_then(|own| own.proposal_title.as_ref()), words.title.as_ref()],
-            "proposal_title",
-        );
-        let body =
-            made(&wish.body, [own.and_then(|own| own.proposal_body.as_ref()), words.body.as_ref()], "proposal_body");
-        let marker = Marker { id: record.id.clone(), environment: record.environment.clone() };
-        let title = title.unwrap_or_else(|| our_title(record));
-        New {
-            title: cut(&title.split_whitespace().collect::<Vec<_>>().join(" "), limits::PROPOSAL_TITLE_CHARACTERS),
-            body: marker.put(&cut(&body.unwrap_or_else(|| our_body(record)), limits::PROPOSAL_BODY_CHARACTERS)),
-            head: record.head.to_string(),
-            base: record.base.to_string(),
-            draft: wish.draft.unwrap_or_else(|| rules.unwrap_or_default().draft),
-        }
+        let titles = [own.and_then(|own| own.proposal_title.as_ref()), words.title.as_ref()];
+        let bodies = [own.and_then(|own| own.proposal_body.as_ref()), words.body.as_ref()];
+        let title = made(&wish.title, titles, "proposal_title");
+        let title = title.unwrap_or_else(|| our_title(environment, key));
+        let body = made(&wish.body, bodies, "proposal_body");
+        let body = body.unwrap_or_else(|| our_body(environment, head, base));
+        let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+        (cut(&title, limits::PROPOSAL_TITLE_CHARACTERS), cut(&body, limits::PROPOSAL_BODY_CHARACTERS))
     }
 
     /// Writes down what somebody did with a proposal, or was refused.
@@ -246,18 +268,14 @@ impl Inner {
     }
 }
 
-fn our_title(record: &Record) -> String {
-    let of = record.environment.as_deref().map(|name| format!(" of {name}")).unwrap_or_default();
-    let key = record.branch_environment.as_deref().unwrap_or(&record.head);
+fn our_title(environment: Option<&str>, key: &str) -> String {
+    let of = environment.map(|name| format!(" of {name}")).unwrap_or_default();
     format!("Change flags{of}: {key}")
 }
 
-fn our_body(record: &Record) -> String {
-    let of = record.environment.as_deref().map(|name| format!(" of **{name}**")).unwrap_or_default();
-    format!(
-        "Changes flags{of}.\n\nFrom the branch `{}`. It is live as soon as it is merged into `{}`.",
-        record.head, record.base
-    )
+fn our_body(environment: Option<&str>, head: &str, base: &str) -> String {
+    let of = environment.map(|name| format!(" of **{name}**")).unwrap_or_default();
+    format!("Changes flags{of}.\n\nFrom the branch `{head}`. It is live as soon as it is merged into `{base}`.")
 }
 
 /// Who it is, for the history.

@@ -117,10 +117,20 @@ async fn changed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespo
     let mut fields = Fields::of_query(request, &["from", "limit"])?;
     let from = fields.filled("from")?;
     let limit = fields.page()?;
-    let found = tip::blocking(state, move |state| state.writers.commits(&base, &key, from.as_deref(), limit)).await?;
+    let (found, texts) = tip::blocking(state, move |state| {
+        let found = state.writers.commits(&base, &key, from.as_deref(), limit)?;
+        Ok((found, state.tracker.texts(&base, &key)))
+    })
+    .await?;
     let next = found.commits.last().filter(|_| found.more).map(|commit| &commit.id);
     let changes: Vec<_> = found.commits.iter().map(commit).collect();
-    Ok(HttpResponse::Ok().json(json!({ "changes": changes, "next": next })))
+    let mut answer = json!({ "changes": changes, "next": next });
+    // What a form for a proposal is filled in with.
+    if let (Some(answer), Some((title, body))) = (answer.as_object_mut(), texts) {
+        answer.insert("proposalTitle".to_owned(), title.into());
+        answer.insert("proposalBody".to_owned(), body.into());
+    }
+    Ok(HttpResponse::Ok().json(answer))
 }
 
 /// A commit as Flipt tells it.

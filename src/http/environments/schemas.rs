@@ -313,6 +313,8 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
             "required": ["changes", "next"],
             "properties": {
                 "changes": { "type": "array", "items": commit },
+                "proposalTitle": { "type": "string", "description": "What it would be proposed with; absent where nothing can be proposed." },
+                "proposalBody": { "type": "string" },
                 "next": { "type": ["string", "null"], "description": "Goes on there as `from`; absent at the end." },
             },
         })

@@ -70,7 +70,10 @@ fn what_a_server_has_not_is_told() {
             (&["dark-mode", "-n", "defualt"], "namespace \"defualt\" not found"),
             (&["dark-mode", "--environment", "mian"], "environment: \"mian\" not found"),
             (&["--all", "-n", "defualt"], "namespace \"defualt\" not found"),
-            (&["dark-mode", "--environment", "a\u{7}"], "x-flipt-environment cannot be"),
+            (
+                &["dark-mode", "--environment", "a\u{7}"],
+                "x-flipt-environment has characters that a header cannot carry",
+            ),
         ] {
             let run = ask(server.address, &[arguments, explain].concat(), &[]);
             assert_eq!((run.code, &*run.out), (Some(1), ""), "{arguments:?}");

@@ -43,13 +43,13 @@ fn a_squash_names_its_commit_and_a_closed_one_none() {
 }
 
 /// An open one, with what differs.
-fn open(more: Value) -> Pull {
+fn open(mut more: Value) -> Pull {
     let mut pull = json!({
         "number": 1, "title": "t", "body": "", "state": "open", "mergeable": false, "updated_at": "2026-11-22T10:00:00Z",
         "base": {"label": "main", "ref": "main", "repo_id": 1, "repo": {}},
         "head": {"label": "topic", "ref": "topic", "sha": "a", "repo_id": 1, "repo": {}},
     });
-    pull.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    pull.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
     serde_json::from_value(pull).unwrap()
 }
 
