@@ -25,6 +25,8 @@ mod provider;
 mod requests;
 #[path = "../tests/world/scm/mod.rs"]
 mod scm;
+#[path = "../tests/world/scm_http.rs"]
+mod scm_http;
 mod size;
 #[path = "../tests/world/mod.rs"]
 mod world;
