@@ -75,7 +75,7 @@ impl Refusal {
             Self::Unknown(_) => "not-found",
             Self::Invalid(_) => "invalid",
             Self::State(_) => "state",
-            Self::Provider(_) => "provider",
+            Self::Provider(_) | Self::Planned { .. } => "provider",
             Self::Write(refusal) => refusal.code(),
             Self::Conflicts(_) => "conflict",
             Self::Draining => "unavailable",

@@ -193,6 +193,14 @@ pub enum Refusal {
     /// The provider did not do it.
     #[error("{0}")]
     Provider(Failure),
+    /// The provider could not be asked, and will be.
+    #[error("{failure}; the proposal is planned as {id}, and opened as soon as the provider can be asked")]
+    Planned {
+        /// Why it could not.
+        failure: Failure,
+        /// Id of the record.
+        id: crate::proposal::Id,
+    },
     /// The push that it takes was not done.
     #[error(transparent)]
     Write(write::Refusal),

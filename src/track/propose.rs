@@ -156,7 +156,8 @@ impl Inner {
             Ok(Err(failure)) => {
                 if entry(&id).is_some_and(|entry| entry.record.state == State::Planned) {
                     // Nobody waits any more; it is opened as soon as the provider lets it.
-                    storage.want_later(&Subject::Plan(id), Jobs::OPEN, &failure, self.elapsed());
+                    storage.want_later(&Subject::Plan(id.clone()), Jobs::OPEN, &failure, self.elapsed());
+                    return Err(Refusal::Planned { failure, id });
                 }
                 Err(failure.into())
             }

@@ -88,9 +88,7 @@ async fn proposed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
     let body = body::read(request, sent).await?;
     let base = access::some_of(state, &pass, Action::Propose, &name)?;
     if let Some(missing) = state.tracker.missing(&base.storage) {
-        // Flipt's words, and what is to be done about it.
-        let message = format!("Propose not implemented in non-commercial version: {missing}");
-        return Err(Failure::new(Code::Unimplemented, message));
+        return Err(Failure::new(Code::Unimplemented, format!("nothing can be proposed here: {missing}")));
     }
     Fields::of_query(request, &[])?;
     let mut fields = Fields::of_body(&body, &["title", "body", "draft", "environmentKey", "key"])?;

@@ -186,7 +186,7 @@ pub(in crate::http) fn refused(refusal: Refusal) -> Failure {
         Refusal::Write(refusal) => refused_write(refusal),
         Refusal::Conflicts(told) => conflicts(&told),
         Refusal::Draining => Failure::new(Code::Unavailable, words),
-        Refusal::Provider(failure) => match (&failure, failure.class()) {
+        Refusal::Provider(failure) | Refusal::Planned { failure, .. } => match (&failure, failure.class()) {
             (ByProvider::Unsupported(_), _) => Failure::new(Code::Unimplemented, words),
             (ByProvider::Lost(_), _) => Failure::new(Code::Undecided, words),
             (ByProvider::Wait { after, .. }, _) => {
