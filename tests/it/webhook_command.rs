@@ -91,6 +91,9 @@ async fn a_webhook_from_its_making_to_its_end() {
     });
     let told = stage.ends(&["status"], 1);
     assert!(told.contains("it is switched off") && told.contains("would remove webhook"), "{told}");
+    // Switched on again by whoever only looks; the second one is left to `install`.
+    assert!(stage.ends(&["status", "--enable"], 1).contains("switched on again"));
+    assert_eq!(stage.provider.scm.world(|plain| plain.hooks.iter().filter(|hook| hook.active).count()), 1);
     stage.ends(&["install"], 0);
     assert_eq!(stage.provider.scm.world(|plain| plain.hooks.len()), 1);
     stage.ends(&["status"], 0);

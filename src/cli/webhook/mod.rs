@@ -59,6 +59,9 @@ pub(super) enum WebhookCommand {
         /// Have sent again what failed (GitHub, GitLab).
         #[arg(long)]
         redeliver: bool,
+        /// Switch on again what is switched off, by the provider after failures or by a person.
+        #[arg(long)]
+        enable: bool,
     },
     /// Give the webhook the first secret, where the file has two: the new one before the old one.
     ///
@@ -115,7 +118,7 @@ pub(super) struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deed {
     Install { set_secret: bool, verify_tls: bool },
-    Status,
+    Status { enable: bool },
     Rotate,
     Uninstall,
 }
@@ -127,7 +130,9 @@ pub(super) fn run(command: WebhookCommand, process: &mut Process<'_>) -> Exit {
             let deed = Deed::Install { set_secret, verify_tls: !skip_tls_verification };
             (which, deed, change.dry_run, !change.no_check, redeliver)
         }
-        WebhookCommand::Status { which, redeliver } => (which, Deed::Status, false, false, redeliver),
+        WebhookCommand::Status { which, redeliver, enable } => {
+            (which, Deed::Status { enable }, false, false, redeliver)
+        }
         WebhookCommand::Rotate { which, change } => (which, Deed::Rotate, change.dry_run, !change.no_check, false),
         WebhookCommand::Uninstall { which, dry_run } => (which, Deed::Uninstall, dry_run, false, false),
     };
@@ -204,7 +209,7 @@ fn job<'c>(storage: &'c Storage, config: &'c Config, which: &Which) -> Result<Jo
         secrets: &webhook.secrets,
         url,
         paths: paths(storage, config),
-        deed: Deed::Status,
+        deed: Deed::Status { enable: false },
         dry_run: false,
         check: false,
         redeliver: false,

@@ -63,7 +63,7 @@ pub(super) fn run(job: &Job<'_>) -> Account {
         provider: Some(job.place.provider.name()),
         repository: Some(format!("{}/{}", job.place.owner, job.place.repository)),
         url: job.url.clone(),
-        dry_run: job.dry_run || job.deed == Deed::Status,
+        dry_run: job.dry_run || matches!(job.deed, Deed::Status { .. }),
         ..Account::default()
     };
     match work(job, &mut account) {
@@ -100,7 +100,7 @@ fn work(job: &Job<'_>, account: &mut Account) -> Result<(), Stop> {
                 account.notes.push("no webhook leads to this storage".to_owned());
                 return Ok(());
             }
-            None if job.deed == Deed::Status => {
+            None if matches!(job.deed, Deed::Status { .. }) => {
                 return Err(refused("no webhook at the provider leads to this storage"));
             }
             None => return Err(usage("there is no webhook yet: --url says where the provider reaches the daemon")),
@@ -112,7 +112,12 @@ fn work(job: &Job<'_>, account: &mut Account) -> Result<(), Stop> {
         |all: &[Hook]| -> Vec<Hook> { all.iter().filter(|hook| plan::same_url(&hook.url, &url)).cloned().collect() };
     match job.deed {
         Deed::Uninstall => uninstall(job, &here(&all), account),
-        Deed::Status => status(job, &all, &here(&all), &url, account),
+        Deed::Status { enable: true } if here(&all).iter().any(|hook| !hook.active) => {
+            enable(job, &all, &here(&all), &url, account)?;
+            let all = job.hooks.list(&*job.ask)?;
+            status(job, &all, &here(&all), &url, account)
+        }
+        Deed::Status { .. } => status(job, &all, &here(&all), &url, account),
         Deed::Install { set_secret, verify_tls } => {
             let refused = attempts(job, &here(&all))?.into_iter().filter(|(_, attempts)| plan::is_refused(attempts));
             let refused: Vec<String> = refused.map(|(id, _)| id).collect();
@@ -251,6 +256,21 @@ fn uninstall(job: &Job<'_>, here: &[Hook], account: &mut Account) -> Result<(), 
             job.hooks.delete(&*job.ask, hook)?;
         }
         account.steps.push(Step::Delete { hook: hook.clone(), why: "as asked for".to_owned() });
+    }
+    Ok(())
+}
+
+/// Switches on again what is switched off; the secret goes with it, since providers take none of a hook alone.
+fn enable(job: &Job<'_>, all: &[Hook], here: &[Hook], url: &str, account: &mut Account) -> Result<(), Stop> {
+    let verify_tls = here.iter().all(|hook| hook.verifies_tls);
+    let wish = Wish { url, verify_tls, new_secret: false, refused: &[] };
+    let planned = plan::plan(all, &job.hooks.groups(), &wish);
+    let off: Vec<Step> =
+        planned.into_iter().filter(|step| matches!(step, Step::Repair { hook, .. } if !hook.active)).collect();
+    for step in converge(job, off, &wish)? {
+        if let Step::Repair { hook, .. } = step {
+            account.notes.push(format!("switched on again: {}", hook.id));
+        }
     }
     Ok(())
 }
