@@ -93,6 +93,7 @@ fn serving(text: &str, settings: Settings) -> Ours {
         tracker: Arc::default(),
         audit: Arc::default(),
         clock,
+        ui: yardarm::http::Ui::default(),
         draining: Arc::default(),
     });
     let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook: None };

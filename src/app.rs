@@ -186,6 +186,7 @@ impl Daemon {
             tracker,
             audit,
             settings: ArcSwap::from_pointee(trust.settings(&config)),
+            ui: crate::http::Ui::default(),
             clock,
             draining: Arc::default(),
         });

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod proposal;
 pub mod provider;
 pub mod template;
+pub mod view;
 pub mod yaml;
 
 #[cfg(feature = "daemon")]

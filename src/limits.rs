@@ -593,3 +593,14 @@ pub const REPORT_LOOK: Duration = Duration::from_secs(1);
 pub const REPORT_LOOK_MAX: Duration = Duration::from_secs(60);
 /// How long something that the provider does not let us say is not tried again in the same words.
 pub const REPORT_REFUSED: Duration = Duration::from_secs(3_600);
+
+/// Bytes of a page or a script below which it is not compressed: it fits into one packet anyway.
+pub const UI_SMALL_BYTES: usize = 1_000;
+/// How long somebody stays signed in; a token that ends sooner ends it sooner.
+pub const UI_SESSION: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// Sessions at a time. Only who shows a credential that is taken gets one; 200 bytes each.
+pub const UI_SESSIONS: usize = 10_000;
+/// Environments in the list at the top of a page, which is sent with each; the palette finds the others.
+pub const UI_ENVIRONMENTS: usize = 100;
+/// Namespaces in it.
+pub const UI_NAMESPACES: usize = 200;

@@ -140,8 +140,12 @@ impl<'r> Credential<'r> {
         };
         let value = value.to_str().map(str::trim_end).unwrap_or_default();
         let of = |scheme| value.strip_prefix(scheme).filter(|credential: &&str| !credential.is_empty());
-        let bearer = |text| if jwt::looks_like_one(text) { Self::TokenOrJwt(text) } else { Self::Token(text) };
-        of("Bearer ").map(bearer).or_else(|| of("JWT ").map(Self::Jwt)).unwrap_or(Self::Strange)
+        of("Bearer ").map(Self::bearer).or_else(|| of("JWT ").map(Self::Jwt)).unwrap_or(Self::Strange)
+    }
+
+    /// The text of a bearer.
+    pub(super) fn bearer(text: &'r str) -> Self {
+        if jwt::looks_like_one(text) { Self::TokenOrJwt(text) } else { Self::Token(text) }
     }
 
     const fn is_there(self) -> bool {
@@ -332,12 +336,21 @@ impl Pass<'_> {
 
 /// Lets somebody in, or says why not.
 pub(super) fn admit<'s>(state: &'s State, need: Need, request: &HttpRequest) -> Result<Pass<'s>, Failure> {
+    admit_as(state, need, request, Credential::of(request.headers()))
+}
+
+/// The same for a credential that the request does not show itself.
+pub(super) fn admit_as<'s>(
+    state: &'s State,
+    need: Need,
+    request: &HttpRequest,
+    credential: Credential<'_>,
+) -> Result<Pass<'s>, Failure> {
     let settings = state.settings.load();
     let rules = &settings.authentication;
     let now = state.clock.now();
     // The address of the listener: what came through a proxy of this machine came from anywhere.
     let open = rules.open(need, is_loopback(request));
-    let credential = Credential::of(request.headers());
     let pass = |caller| Pass { caller, action: need.action, open, now, rules: rules.clone(), metrics: &state.metrics };
     // Where everybody may, nobody is asked who they are. Only of a change it is good to know.
     let caller = if open && (!need.named || !credential.is_there()) {

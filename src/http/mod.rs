@@ -33,6 +33,7 @@ mod session;
 mod snapshot;
 mod status;
 mod stream;
+mod ui;
 mod unread;
 mod watch;
 pub mod webhooks;
@@ -52,6 +53,7 @@ use self::error::{Code, Failure};
 pub use self::rate::Rates;
 pub use self::request::context;
 use self::routes::Listener;
+pub use self::ui::{Look, Ui};
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
 use crate::ingest::Ingest;
@@ -85,6 +87,8 @@ pub struct State {
     pub tracker: Arc<Tracker>,
     /// What became of writes.
     pub audit: Arc<crate::audit::log::Log>,
+    /// The web interface.
+    pub ui: Ui,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Set when the process begins to shut down.
@@ -118,6 +122,8 @@ pub struct Settings {
     pub include_flag_metadata: bool,
     /// The provider of configured environments that have one, in Flipt's words.
     pub scm: Arc<BTreeMap<Arc<str>, &'static str>>,
+    /// What the web interface looks like.
+    pub look: Arc<Look>,
 }
 
 impl From<&Config> for Settings {
@@ -128,6 +134,7 @@ impl From<&Config> for Settings {
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
             scm: Arc::new(environments::providers(config)),
+            look: Arc::default(),
         }
     }
 }
@@ -150,6 +157,9 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             let path = format!("/api/v2/environments/{{environment}}/namespaces//resources/{{type}}{end}");
             let list = web::get().to(environments::resources_of_nothing);
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
+        }
+        if state.settings.load().look.enabled {
+            ui::routes(config);
         }
         config.default_service(web::to(unknown_path));
     }

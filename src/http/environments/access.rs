@@ -66,7 +66,7 @@ pub(super) fn some_of(state: &State, pass: &Pass<'_>, action: Action, name: &str
 }
 
 /// Whether the caller may do this with some of its namespaces.
-pub(super) fn reaches(state: &State, pass: &Pass<'_>, action: Action, name: &str) -> bool {
+pub(in crate::http) fn reaches(state: &State, pass: &Pass<'_>, action: Action, name: &str) -> bool {
     pass.reaches(action, name) || base(state, name).is_some_and(|base| pass.reaches(on_base(action), &base))
 }
 

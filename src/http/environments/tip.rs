@@ -77,7 +77,7 @@ pub(super) async fn answer_at(
 }
 
 /// Asks the writers for something that blocks.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(in crate::http) async fn blocking<T: Send + 'static>(
     state: &Data<State>,
     ask: impl FnOnce(&State) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Failure> {

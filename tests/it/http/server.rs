@@ -98,6 +98,7 @@ pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> 
         tracker: Arc::default(),
         audit: Arc::default(),
         clock,
+        ui: yardarm::http::Ui::default(),
         draining: Arc::default(),
     })
 }

@@ -1,0 +1,76 @@
+//! The web interface: pages for people, rendered here and made alive by a small script and one event stream.
+//!
+//! It stands on the same functions as the API: what is shown comes from the [tips](crate::write::writers::Writers::tip),
+//! the board, the tracker; what is changed becomes a [`write::Request`](crate::write::Request) like any other. Templates,
+//! texts, styles and scripts are files in `ui/`, embedded in the binary; a build for development reads them from there at
+//! every request. Everything can be read without the script.
+//!
+//! ```text
+//! request -> Visit: who, within which rights and session    -> a page's values -> template -> HttpResponse
+//!            Form: what was sent, if it comes from our page
+//! ```
+
+mod assets;
+mod flags;
+mod form;
+mod live;
+mod render;
+mod session;
+mod trouble;
+mod visit;
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::{self, ServiceConfig};
+
+use self::render::Pages;
+use self::trouble::{Trouble, answered};
+use self::visit::Visit;
+
+/// What the interface keeps: pages, and who is signed in.
+#[derive(Debug, Default)]
+pub struct Ui {
+    pages: Pages,
+    sessions: session::Sessions,
+}
+
+/// What the configuration says of the interface.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// `system`, `light` or `dark`, where a person has chosen nothing.
+    pub theme: &'static str,
+    /// A word at the top, to tell one installation from another.
+    pub label: Option<String>,
+    /// The colour behind it: `#rrggbb`.
+    pub colour: Option<String>,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { enabled: true, theme: "system", label: None, colour: None }
+    }
+}
+
+/// The routes.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
+        config.service(web::resource(path).route(handler));
+    };
+    get(config, "/", web::get().to(home));
+    get(config, "/ui", web::get().to(home));
+    get(config, "/ui/", web::get().to(flags::first));
+    get(config, "/ui/assets/{version}/{file:.*}", web::get().to(assets::serve));
+    get(config, "/ui/events", web::get().to(live::open));
+    config.service(
+        web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
+    );
+    get(config, "/ui/logout", web::post().to(session::sign_out));
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+}
+
+/// Everybody who comes to the root wants the pages.
+async fn home() -> HttpResponse {
+    HttpResponse::Found().insert_header((header::LOCATION, "/ui/")).finish()
+}

@@ -1,0 +1,75 @@
+//! What a person is told when a page cannot be shown, or a change cannot be made.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use minijinja::context;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::render::{html, shown};
+use super::visit::{here, is_partial, shell_of_nobody};
+use crate::http::State;
+use crate::http::error::{Code, Failure};
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// As the API would say it.
+    Failure(Failure),
+    /// It is answered already.
+    Answered(HttpResponse),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<crate::write::Refusal> for Trouble {
+    fn from(refusal: crate::write::Refusal) -> Self {
+        Self::Failure(crate::http::environments::refused_write(refusal))
+    }
+}
+
+/// The answer, or the page that says why there is none.
+pub(super) fn answered(
+    state: &Data<State>,
+    request: &HttpRequest,
+    answer: Result<HttpResponse, Trouble>,
+) -> HttpResponse {
+    match answer {
+        Ok(response) | Err(Trouble::Answered(response)) => response,
+        Err(Trouble::Failure(failure)) => told(state, request, &failure),
+    }
+}
+
+fn told(state: &Data<State>, request: &HttpRequest, failure: &Failure) -> HttpResponse {
+    let unknown = failure.code == Code::Unauthenticated;
+    if unknown && request.method() == actix_web::http::Method::GET && !is_partial(request) {
+        let next = utf8_percent_encode(&here(request), NON_ALPHANUMERIC).to_string();
+        return HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, format!("/ui/login?next={next}")))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish();
+    }
+    let mut response = HttpResponse::build(failure.code.status());
+    if unknown {
+        // The script says so above whatever is being typed, and nothing of it is replaced.
+        response.insert_header(("HX-Trigger", "yardarm:signed-out")).insert_header(("HX-Reswap", "none"));
+    }
+    let page = context! {
+        shell => shown(shell_of_nobody(state, request)),
+        page => context! { status => failure.code.status().as_u16(), message => &*failure.message, meaning => failure.code.meaning() },
+    };
+    match state.ui.pages.render("error.html", page) {
+        Ok(body) => html(request, response, body),
+        Err(error) => bug(&error),
+    }
+}
+
+/// A template that does not go with its page.
+pub(super) fn bug(error: &minijinja::Error) -> HttpResponse {
+    tracing::error!(error = format!("{error:#}"), "a bug: a page could not be rendered");
+    HttpResponse::InternalServerError().content_type("text/plain; charset=utf-8").body("a bug: see the log\n")
+}

@@ -1,0 +1,4 @@
+//! What pages say, as values: made of flags, segments and proposals, and read from forms.
+//!
+//! Nothing here knows of HTTP, of templates or of a clock. A page is a value that a template shows
+//! ([`http::ui`](crate) makes them known to each other); a form is read into the same values that the API takes.

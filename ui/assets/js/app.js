@@ -1,0 +1,2 @@
+// Everything that makes a page alive, a module for each.
+import "./live.js";
