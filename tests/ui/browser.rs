@@ -57,7 +57,8 @@ impl WebDriverCompatibleCommand for Raw {
 fn program(variable: &str, name: &str, package: &str) -> String {
     let chosen = std::env::var(variable).unwrap_or_else(|_| name.to_owned());
     let found = chosen.contains('/') && Path::new(&chosen).exists()
-        || std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|at| at.join(&chosen).exists()));
+        || std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|at| at.join(&chosen).exists()));
     assert!(
         found,
         "the stories of the pages need a browser: `{chosen}` is not there. Install Debian's packages `chromium` and \
@@ -145,7 +146,10 @@ impl Browser {
         };
         if tokio::time::timeout(DEADLINE, asked).await.is_err() {
             let page = self.client.execute("return document.body.innerText", Vec::new()).await;
-            panic!("not within {DEADLINE:?}: {what}\n{}", page.ok().and_then(|page| page.as_str().map(str::to_owned)).unwrap_or_default());
+            panic!(
+                "not within {DEADLINE:?}: {what}\n{}",
+                page.ok().and_then(|page| page.as_str().map(str::to_owned)).unwrap_or_default()
+            );
         }
     }
 
@@ -170,10 +174,8 @@ impl Browser {
     /// Waits for something and clicks it.
     pub async fn click(&self, css: &str) {
         self.find(css).await;
-        self.patiently(&format!("a click on {css}"), async || {
-            self.client.find(Locator::Css(css)).await?.click().await
-        })
-        .await;
+        self.patiently(&format!("a click on {css}"), async || self.client.find(Locator::Css(css)).await?.click().await)
+            .await;
     }
 
     /// Clicks the button or link with this text.

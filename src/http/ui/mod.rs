@@ -15,6 +15,7 @@ mod flags;
 mod form;
 mod live;
 mod render;
+mod save;
 mod session;
 mod trouble;
 mod visit;

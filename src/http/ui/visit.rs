@@ -55,7 +55,8 @@ impl<'s> Visit<'s> {
     /// The environment of the path, for `action` on the namespace of the path, or on some of its namespaces.
     pub(super) fn environment(&self, action: Action) -> Result<Arc<Environment>, Trouble> {
         let (name, namespace) = (self.named("environment"), self.named("namespace"));
-        let allowed = if namespace.is_empty() { self.reaches(action, &name) } else { self.may(action, &name, &namespace) };
+        let allowed =
+            if namespace.is_empty() { self.reaches(action, &name) } else { self.may(action, &name, &namespace) };
         if !allowed {
             self.pass.permit_to(action, &name, &namespace)?;
         }
@@ -85,7 +86,8 @@ impl<'s> Visit<'s> {
         if self.state.ui.sessions.is_proof(&self.seat, form.text(PROOF)) {
             return Ok(form);
         }
-        Err(Failure::new(Code::Forbidden, "this page was made before the server or your session was; load it again").into())
+        Err(Failure::new(Code::Forbidden, "this page was made before the server or your session was; load it again")
+            .into())
     }
 
     /// A page: the template's, with `shell` and `page` to be named in it.
