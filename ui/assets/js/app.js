@@ -1,2 +1,5 @@
 // Everything that makes a page alive, a module for each.
+import "./frame.js";
+import "./palette.js";
+import "./keys.js";
 import "./live.js";
