@@ -53,9 +53,9 @@ use self::error::{Code, Failure};
 pub use self::rate::Rates;
 pub use self::request::context;
 use self::routes::Listener;
-pub use self::ui::{Look, Ui};
+pub use self::ui::Ui;
 use crate::clock::Clock;
-use crate::config::{Config, Cors};
+use crate::config::{Config, Cors, Interface};
 use crate::ingest::Ingest;
 use crate::ingest::deliveries::Log;
 use crate::serve::Environments;
@@ -123,7 +123,7 @@ pub struct Settings {
     /// The provider of configured environments that have one, in Flipt's words.
     pub scm: Arc<BTreeMap<Arc<str>, &'static str>>,
     /// What the web interface looks like.
-    pub look: Arc<Look>,
+    pub look: Arc<Interface>,
 }
 
 impl From<&Config> for Settings {
@@ -134,7 +134,7 @@ impl From<&Config> for Settings {
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
             scm: Arc::new(environments::providers(config)),
-            look: Arc::default(),
+            look: Arc::new(config.interface.clone()),
         }
     }
 }
@@ -158,7 +158,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             let list = web::get().to(environments::resources_of_nothing);
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
         }
-        if state.settings.load().look.enabled {
+        if !state.settings.load().look.disabled {
             ui::routes(config);
         }
         config.default_service(web::to(unknown_path));

@@ -15,6 +15,7 @@ mod colour;
 mod flags;
 mod form;
 mod live;
+mod palette;
 mod render;
 mod save;
 mod session;
@@ -29,32 +30,12 @@ use actix_web::web::{self, ServiceConfig};
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
-use crate::view::colour::Colour;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
 pub struct Ui {
     pages: Pages,
     sessions: session::Sessions,
-}
-
-/// What the configuration says of the interface.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// `system`, `light` or `dark`, where a person has chosen nothing.
-    pub theme: &'static str,
-    /// A word at the top, to tell one installation from another.
-    pub label: Option<String>,
-    /// The colour behind it.
-    pub colour: Option<Colour>,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { enabled: true, theme: "system", label: None, colour: None }
-    }
 }
 
 /// The routes.
@@ -72,6 +53,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
+    get(config, "/ui/palette", web::get().to(palette::find));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
 }
 
