@@ -263,3 +263,55 @@ fn own(next: &str) -> &str {
     let inside = next.starts_with("/ui/") && !next.contains(['\\', '\r', '\n']);
     if inside { next } else { "/ui/" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(id: char) -> Seat {
+        Seat { id: id.to_string().repeat(64), fresh: false }
+    }
+
+    #[test]
+    fn a_proof_is_of_one_browser_and_one_process() {
+        let (sessions, others) = (Sessions::default(), Sessions::default());
+        let proof = sessions.proof(&seat('a'));
+        assert!(sessions.is_proof(&seat('a'), &proof));
+        assert!(!sessions.is_proof(&seat('b'), &proof), "another browser's");
+        assert!(!others.is_proof(&seat('a'), &proof), "another process's");
+        assert!(!sessions.is_proof(&Seat { fresh: true, ..seat('a') }, &proof), "a browser that sent no cookie");
+        assert_ne!(sessions.proof(&seat('a')), proof, "none is made twice");
+        let changed = proof.replace(|c: char| c.is_ascii_digit(), "f");
+        for wrong in ["", "f", &proof[1..], &changed, &"é".repeat(60)] {
+            assert!(!sessions.is_proof(&seat('a'), wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_by_time_by_hand_and_where_there_are_too_many() {
+        let sessions = Sessions::default();
+        let now = Timestamp::from_second(1_000).unwrap();
+        let later = |seconds| now.checked_add(Duration::from_secs(seconds)).unwrap();
+        let mine = sessions.begin("t", now, Duration::from_secs(60));
+        assert!(sessions.credential(&mine, later(59)).is_some());
+        assert!(sessions.credential(&mine, later(60)).is_none());
+        assert!(sessions.credential(&mine, now).is_none(), "and does not come back");
+        let mine = sessions.begin("t", now, Duration::from_secs(60));
+        sessions.end(&mine);
+        assert!(sessions.credential(&mine, now).is_none());
+        let first = sessions.begin("t", now, Duration::from_secs(30));
+        for _ in 0..limits::UI_SESSIONS {
+            sessions.begin("t", now, Duration::from_secs(60));
+        }
+        assert!(!sessions.is_signed_in(&first));
+        assert_eq!(sessions.table.lock().unwrap().len(), limits::UI_SESSIONS);
+    }
+
+    #[test]
+    fn one_goes_on_inside() {
+        assert_eq!(own("/ui/e/a/n/b/flags?q=1"), "/ui/e/a/n/b/flags?q=1");
+        for foreign in ["", "/", "//evil", "https://evil/ui/", "/ui", "/ui/\\evil", "/ui/\r\nSet-Cookie: a", "javascript:1"] {
+            assert_eq!(own(foreign), "/ui/", "{foreign}");
+        }
+    }
+}
