@@ -16,6 +16,7 @@ mod browser;
 mod first;
 #[path = "../world/provider.rs"]
 mod provider;
+mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 #[path = "../world/scm_http.rs"]

@@ -69,6 +69,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    save::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.
