@@ -14,6 +14,7 @@
 
 mod browser;
 mod first;
+mod live;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;
