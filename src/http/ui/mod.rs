@@ -11,12 +11,14 @@
 //! ```
 
 mod assets;
+mod colour;
 mod flags;
 mod form;
 mod live;
 mod render;
 mod save;
 mod session;
+mod shell;
 mod trouble;
 mod visit;
 
@@ -27,6 +29,7 @@ use actix_web::web::{self, ServiceConfig};
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
+use crate::view::colour::Colour;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
@@ -46,8 +49,8 @@ pub struct Look {
     pub theme: &'static str,
     /// A word at the top, to tell one installation from another.
     pub label: Option<String>,
-    /// The colour behind it: `#rrggbb`.
-    pub colour: Option<String>,
+    /// The colour behind it.
+    pub colour: Option<Colour>,
 }
 
 impl Default for Look {
@@ -66,6 +69,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     get(config, "/ui", web::get().to(home));
     get(config, "/ui/", web::get().to(flags::first));
     get(config, "/ui/assets/{version}/{file:.*}", web::get().to(assets::serve));
+    get(config, "/ui/colour/{digits}.css", web::get().to(colour::style));
     get(config, "/ui/events", web::get().to(live::open));
     config.service(
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
