@@ -604,3 +604,11 @@ pub const UI_SESSIONS: usize = 10_000;
 pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
+/// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
+pub const UI_ROWS: usize = 100;
+/// Characters that are searched for; longer is no search.
+pub const UI_SEARCH_CHARACTERS: usize = 200;
+/// Keys and values of metadata that a list offers to choose from.
+pub const UI_OFFERED: usize = 60;
+/// Characters of a name or description in a row of a list; the page of the flag has all of it.
+pub const UI_CELL_CHARACTERS: usize = 120;

@@ -11,11 +11,15 @@
 //! ```
 
 mod assets;
+mod copy;
 mod flags;
 mod form;
+mod listed;
 mod live;
+mod namespaces;
 mod render;
 mod save;
+mod segments;
 mod session;
 mod trouble;
 mod visit;
@@ -68,7 +72,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    flags::routes(config);
+    segments::routes(config);
+    copy::routes(config);
+    namespaces::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.
