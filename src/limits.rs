@@ -614,3 +614,11 @@ pub const UI_DIFF_LINES: usize = 2_000;
 pub const UI_DIFF_CHARACTERS: usize = 1_000;
 /// Changes on a page of which each can be taken away by itself: each carries all the others.
 pub const UI_GATHERED: usize = 50;
+/// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
+pub const UI_ROWS: usize = 100;
+/// Characters that are searched for; longer is no search.
+pub const UI_SEARCH_CHARACTERS: usize = 200;
+/// Keys and values of metadata that a list offers to choose from.
+pub const UI_OFFERED: usize = 60;
+/// Characters of a name or description in a row of a list; the page of the flag has all of it.
+pub const UI_CELL_CHARACTERS: usize = 120;

@@ -7,3 +7,6 @@ pub mod branch;
 pub mod colour;
 pub mod diff;
 pub mod place;
+pub mod copy;
+pub mod list;
+pub mod summary;

@@ -12,11 +12,15 @@
 
 mod assets;
 mod colour;
+mod copy;
 mod flags;
 mod form;
+mod listed;
 mod live;
+mod namespaces;
 mod render;
 mod save;
+mod segments;
 mod session;
 mod shell;
 mod trouble;
@@ -77,6 +81,10 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     save::routes(config);
+    flags::routes(config);
+    segments::routes(config);
+    copy::routes(config);
+    namespaces::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.

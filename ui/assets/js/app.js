@@ -4,3 +4,4 @@ import "./frame.js";
 import "./palette.js";
 import "./keys.js";
 import "./live.js";
+import "./lists.js";
