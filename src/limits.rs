@@ -604,3 +604,8 @@ pub const UI_SESSIONS: usize = 10_000;
 pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
+
+/// Fields of the form of a flag or segment: some 1,500 constraints. What has more is edited in Git.
+pub const FORM_FIELDS: usize = 10_000;
+/// Parts of a field's name; the longest has five.
+pub const FORM_DEPTH: usize = 8;
