@@ -31,13 +31,14 @@ pub use self::metadata::EntryForm;
 pub use self::segment::SegmentForm;
 pub use self::sent::Sent;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::flags::resource::payload::{self, Invalid};
 use crate::flags::resource::{Kind, Resource, mistakes};
 
 /// Something that cannot be saved as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Wrong {
     /// Name of the field; of a list where it is about all of it; empty for the whole.
     pub field: String,
@@ -119,6 +120,14 @@ impl Form {
         key.clone_into(match self {
             Self::Flag(form) => &mut form.key,
             Self::Segment(form) => &mut form.key,
+        });
+    }
+
+    /// What has no name yet is called by its key.
+    pub fn set_name(&mut self, name: &str) {
+        name.clone_into(match self {
+            Self::Flag(form) => &mut form.name,
+            Self::Segment(form) => &mut form.name,
         });
     }
 

@@ -11,6 +11,7 @@
 //! ```
 
 mod assets;
+mod edit;
 mod flags;
 mod form;
 mod live;
@@ -69,6 +70,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    edit::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.
