@@ -8,13 +8,14 @@ pub mod streams;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use self::streams::{Place, Streams, Ticket};
+use crate::bell::Bell;
 use crate::flags::snapshot;
 
 /// The state of one environment that clients see.
@@ -47,6 +48,8 @@ pub struct Environment {
     generation: watch::Sender<u64>,
     places: Mutex<HashMap<Arc<str>, Arc<Place>>>,
     retired: AtomicBool,
+    /// Of all environments of the table that this one is in.
+    bell: OnceLock<Arc<Bell>>,
 }
 
 impl Environment {
@@ -71,6 +74,7 @@ impl Environment {
             generation: watch::Sender::new(0),
             places: Mutex::default(),
             retired: AtomicBool::new(false),
+            bell: OnceLock::new(),
         }
     }
 
@@ -89,6 +93,9 @@ impl Environment {
             if digest(&before, &place) != digest(&served, &place) {
                 place.wake();
             }
+        }
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
         }
     }
 
@@ -128,6 +135,12 @@ impl Environment {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// How often something was published.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        *self.generation.borrow()
+    }
+
     /// A wake-up for every publish from now on; several may come as one.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
@@ -140,6 +153,7 @@ impl Environment {
 pub struct Environments {
     table: ArcSwap<Table>,
     streams: Arc<Streams>,
+    bell: Arc<Bell>,
 }
 
 /// The table of one moment.
@@ -155,13 +169,22 @@ impl Environments {
     /// The configured environments; branch environments come and go by [`Self::set_branches`].
     #[must_use]
     pub fn new(configured: Vec<Arc<Environment>>) -> Self {
-        Self { table: ArcSwap::from_pointee(Table::of(configured, Vec::new())), streams: Arc::default() }
+        let table = ArcSwap::from_pointee(Table::of(configured, Vec::new()));
+        let environments = Self { table, streams: Arc::default(), bell: Arc::default() };
+        environments.adopt();
+        environments
     }
 
     /// The open streams of all environments.
     #[must_use]
     pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
+    }
+
+    /// Rings whenever anything is published in one of them, or there are others.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// By name: a configured environment first, so that a branch can never shadow one; then a branch environment.
@@ -213,6 +236,14 @@ impl Environments {
                 environment.retire();
             }
         }
+        self.adopt();
+    }
+
+    fn adopt(&self) {
+        for environment in self.all() {
+            drop(environment.bell.set(self.bell.clone()));
+        }
+        self.bell.ring();
     }
 }
 

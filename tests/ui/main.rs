@@ -14,8 +14,10 @@
 
 mod browser;
 mod first;
+mod live;
 #[path = "../world/provider.rs"]
 mod provider;
+mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 #[path = "../world/scm_http.rs"]

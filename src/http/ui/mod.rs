@@ -34,6 +34,8 @@ use self::visit::Visit;
 pub struct Ui {
     pages: Pages,
     sessions: session::Sessions,
+    /// What the marks of this process begin with.
+    salt: live::Salt,
 }
 
 /// What the configuration says of the interface.
@@ -56,7 +58,8 @@ impl Default for Look {
 }
 
 /// The routes.
-pub(super) fn routes(config: &mut ServiceConfig) {
+pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
+    live::connect(state);
     let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
         config.service(web::resource(path).route(handler));
     };
@@ -71,6 +74,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     edit::routes(config);
+    save::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.
