@@ -604,6 +604,21 @@ pub const UI_SESSIONS: usize = 10_000;
 pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
+
+/// Fields of the form of a flag or segment: some 1,500 constraints. What has more is edited in Git.
+pub const FORM_FIELDS: usize = 10_000;
+/// Parts of a field's name; the longest has five.
+pub const FORM_DEPTH: usize = 8;
+/// Segments that a field of a flag's page offers while a key is typed; any other can be typed all the same.
+pub const UI_SEGMENTS: usize = 300;
+/// Changes of a flag that are told beside it; its history has the others.
+pub const UI_LAST_CHANGES: usize = 3;
+/// Characters of a flag's lines that are shown beside it.
+pub const UI_SOURCE: usize = 20_000;
+/// Characters of the first line of a commit message in a list.
+pub const UI_SUBJECT: usize = 200;
+/// Fields that are named of a change in a list.
+pub const UI_FIELDS: usize = 12;
 /// Characters of a value that a page quotes in a sentence: a description should be there as a whole.
 pub const UI_QUOTED_CHARACTERS: usize = 400;
 /// Flags and segments whose differences a page tells; a commit that changes more is read in Git.

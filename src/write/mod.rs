@@ -21,6 +21,7 @@ mod queue;
 mod rebase;
 mod round;
 mod settings;
+pub mod source;
 pub mod standing;
 #[cfg(test)]
 mod tests;

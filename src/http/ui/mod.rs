@@ -13,6 +13,7 @@
 mod assets;
 mod colour;
 mod copy;
+mod edit;
 mod flags;
 mod form;
 mod listed;
@@ -80,6 +81,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    edit::routes(config);
     save::routes(config);
     flags::routes(config);
     segments::routes(config);

@@ -5,3 +5,4 @@ import "./palette.js";
 import "./keys.js";
 import "./live.js";
 import "./lists.js";
+import "./edit.js";
