@@ -604,3 +604,17 @@ pub const UI_SESSIONS: usize = 10_000;
 pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
+/// Characters of a title, a name or another line of somebody else's on a page: more than anybody reads in a line.
+pub const UI_LINE_CHARACTERS: usize = 160;
+/// Characters of a description on a page.
+pub const UI_TEXT_CHARACTERS: usize = 8_000;
+/// Bytes of an address of somebody else's that becomes a link; browsers take about as many.
+pub const UI_URL_BYTES: usize = 2_000;
+/// Proposals on a page of their list.
+pub const UI_PROPOSALS: usize = 50;
+/// Lines of what is different on a page: more is read in the provider's own view.
+pub const UI_CHANGE_LINES: usize = 400;
+/// Commits of a branch on its page.
+pub const UI_COMMITS: usize = 30;
+/// Branches on a page; an environment has a handful.
+pub const UI_BRANCHES: usize = 200;
