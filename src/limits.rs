@@ -618,3 +618,5 @@ pub const UI_CHANGE_LINES: usize = 400;
 pub const UI_COMMITS: usize = 30;
 /// Branches on a page; an environment has a handful.
 pub const UI_BRANCHES: usize = 200;
+/// Publishes of an environment that are remembered, to tell who has seen which: a day of a busy team.
+pub const PUBLISHED_REMEMBERED: usize = 100;

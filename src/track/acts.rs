@@ -9,7 +9,7 @@ use super::pace::Jobs;
 use super::propose::name_of;
 use super::records::Entry;
 use super::storage::{Subject, Tracked};
-use super::{Inner, Refusal, Tracker, cut};
+use super::{Inner, Refusal, Rules, Tracker, cut};
 use crate::audit::Kind;
 use crate::limits;
 use crate::proposal::marker::{self, Marker};
@@ -100,11 +100,10 @@ impl Tracker {
         Some(self.inner.as_ref()?.storage(storage)?.scm.api.offers())
     }
 
-    /// How a proposal is merged where nobody says, by the configuration.
+    /// What an environment of a storage says about its proposals; of one without a provider nothing.
     #[must_use]
-    pub fn merge_method(&self, record: &Record) -> Option<MergeMethod> {
-        let storage = self.inner.as_ref()?.storage(&record.storage)?;
-        storage.scm.rules.get(record.environment.as_ref()?)?.merge_method
+    pub fn rules(&self, storage: &str, environment: &str) -> Option<Rules> {
+        self.inner.as_ref()?.storage(storage)?.scm.rules.get(environment).copied()
     }
 
     /// Does something with a proposal, and answers it as the provider shows it afterwards. Goes on to its end if the

@@ -4,6 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::super::branches::clashes;
 use super::super::form::Form;
 use super::super::render::segment;
 use super::super::{Trouble, Visit, answered};
@@ -12,7 +13,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::error::Failure;
 use crate::http::proposals::{known, permit, refused};
-use crate::track::Act;
+use crate::track::{Act, Refusal};
 use crate::view::proposal::Way;
 use crate::write::writers::Strategy;
 
@@ -42,12 +43,13 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     match state.tracker.act(&entry.record.id, act, &visit.by()).await {
         Ok(done) => Ok(see(&format!("/ui/proposals/{}", segment(&done.record.id)))),
         Err(refusal) => {
+            let clashes = if let Refusal::Conflicts(both) = &refusal { Some(clashes(both)) } else { None };
             let failure = refused(refusal);
             if typed::is_typed(&form) {
                 return typed::again(&visit, &entry, name, &form, &failure).await;
             }
             let entry = state.tracker.get(&entry.record.id).unwrap_or(entry);
-            one::page(&visit, entry, Some(&failure)).await
+            one::page(&visit, entry, Some(&failure), clashes).await
         }
     }
 }

@@ -14,6 +14,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
+pub(super) use self::acts::lines;
+pub(super) use self::one::told;
 use super::render::shown;
 use super::{Trouble, Visit, answered};
 use crate::auth::Action;

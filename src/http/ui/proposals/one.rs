@@ -27,11 +27,16 @@ pub(super) async fn show(state: Data<State>, request: HttpRequest) -> HttpRespon
 async fn shown_one(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let entry = known(state, &visit.pass, request)?;
-    page(&visit, entry, None).await
+    page(&visit, entry, None, None).await
 }
 
 /// The page of one; with why something was not done with it.
-pub(super) async fn page(visit: &Visit<'_>, entry: Entry, failure: Option<&Failure>) -> Result<HttpResponse, Trouble> {
+pub(super) async fn page(
+    visit: &Visit<'_>,
+    entry: Entry,
+    failure: Option<&Failure>,
+    clashes: Option<Value>,
+) -> Result<HttpResponse, Trouble> {
     let about = about(visit, &entry).await?;
     let (response, failure) = match failure {
         None => (HttpResponse::Ok(), Value::from(())),
@@ -40,7 +45,7 @@ pub(super) async fn page(visit: &Visit<'_>, entry: Entry, failure: Option<&Failu
             (HttpResponse::build(failure.code.status()), told)
         }
     };
-    visit.page_as(response, "proposals/one.html", context! { failure, ..about })
+    visit.page_as(response, "proposals/one.html", context! { failure, clashes, ..about })
 }
 
 /// Something that happened.
@@ -71,8 +76,11 @@ pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Tro
         })
         .collect();
     let behind = distance.behind;
-    let live =
-        record.live.as_ref().map(|live| context! { at => shown(Moment::of(live.at, now)), commit => &*live.commit });
+    let served = record.environment.as_ref().and_then(|name| state.environments.get(name));
+    let live = record.live.as_ref().map(|live| {
+        let seen = served.map(|environment| environment.seen(&live.commit)).unwrap_or_default();
+        context! { at => shown(Moment::of(live.at, now)), commit => &*live.commit, by => seen.by, of => seen.of }
+    });
     Ok(context! {
         face => shown(Face::of(record, now)),
         acts => shown(acts(visit, record, behind)),
@@ -111,7 +119,8 @@ pub(super) fn acts(visit: &Visit<'_>, record: &Record, behind: u32) -> Acts {
     let tracker = &visit.state.tracker;
     let Some(offers) = tracker.offers(&record.storage) else { return Acts::default() };
     let rights = rights(visit.state, &visit.pass, record);
-    Acts::of(record, offers, tracker.merge_method(record), behind, rights)
+    let rules = record.environment.as_ref().and_then(|name| tracker.rules(&record.storage, name));
+    Acts::of(record, offers, rules.and_then(|rules| rules.merge_method), behind, rights)
 }
 
 /// The head that is looked at.
