@@ -9,7 +9,7 @@ pub mod streams;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 pub use self::seen::Seen;
 use self::streams::{Place, Streams, Ticket};
+use crate::bell::Bell;
 use crate::flags::snapshot;
 
 /// The state of one environment that clients see.
@@ -50,6 +51,8 @@ pub struct Environment {
     places: Mutex<HashMap<Arc<str>, Arc<Place>>>,
     retired: AtomicBool,
     past: seen::Past,
+    /// Of all environments of the table that this one is in.
+    bell: OnceLock<Arc<Bell>>,
 }
 
 impl Environment {
@@ -75,6 +78,7 @@ impl Environment {
             places: Mutex::default(),
             retired: AtomicBool::new(false),
             past: seen::Past::default(),
+            bell: OnceLock::new(),
         }
     }
 
@@ -98,6 +102,9 @@ impl Environment {
                 place.changed(generation);
                 place.wake();
             }
+        }
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
         }
     }
 
@@ -137,7 +144,7 @@ impl Environment {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// Number of the last publish. A state that is loaded afterwards is at least as new.
+    /// How often something was published. A state that is loaded afterwards is at least as new.
     #[must_use]
     pub fn generation(&self) -> u64 {
         *self.generation.borrow()
@@ -166,6 +173,7 @@ impl Environment {
 pub struct Environments {
     table: ArcSwap<Table>,
     streams: Arc<Streams>,
+    bell: Arc<Bell>,
 }
 
 /// The table of one moment.
@@ -181,13 +189,22 @@ impl Environments {
     /// The configured environments; branch environments come and go by [`Self::set_branches`].
     #[must_use]
     pub fn new(configured: Vec<Arc<Environment>>) -> Self {
-        Self { table: ArcSwap::from_pointee(Table::of(configured, Vec::new())), streams: Arc::default() }
+        let table = ArcSwap::from_pointee(Table::of(configured, Vec::new()));
+        let environments = Self { table, streams: Arc::default(), bell: Arc::default() };
+        environments.adopt();
+        environments
     }
 
     /// The open streams of all environments.
     #[must_use]
     pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
+    }
+
+    /// Rings whenever anything is published in one of them, or there are others.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// By name: a configured environment first, so that a branch can never shadow one; then a branch environment.
@@ -239,6 +256,14 @@ impl Environments {
                 environment.retire();
             }
         }
+        self.adopt();
+    }
+
+    fn adopt(&self) {
+        for environment in self.all() {
+            drop(environment.bell.set(self.bell.clone()));
+        }
+        self.bell.ring();
     }
 }
 

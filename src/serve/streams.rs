@@ -114,6 +114,8 @@ pub struct Streams {
     /// The row of the next tick.
     ticking: AtomicUsize,
     draining: AtomicBool,
+    /// Those that tell people's pages of anything at all.
+    pages: Place,
     /// When the first right to a stream ends, in milliseconds; see [`Self::wake_at`].
     first_end: AtomicI64,
 }
@@ -126,6 +128,7 @@ impl Default for Streams {
             seating: AtomicUsize::default(),
             ticking: AtomicUsize::default(),
             draining: AtomicBool::default(),
+            pages: Place::new("".into()),
             first_end: AtomicI64::new(i64::MAX),
         }
     }
@@ -167,6 +170,12 @@ impl Streams {
                 quiet
             });
         }
+    }
+
+    /// Where the streams of pages sit, which are woken by every change of anything.
+    #[must_use]
+    pub const fn pages(&self) -> &Place {
+        &self.pages
     }
 
     /// Wakes every stream, to look at whether it may go on.

@@ -15,6 +15,7 @@
 mod browser;
 mod first;
 mod proposals;
+mod live;
 #[path = "../world/provider.rs"]
 mod provider;
 #[path = "../world/scm/mod.rs"]

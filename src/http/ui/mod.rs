@@ -35,6 +35,8 @@ use self::visit::Visit;
 pub struct Ui {
     pages: Pages,
     sessions: session::Sessions,
+    /// What the marks of this process begin with.
+    salt: live::Salt,
 }
 
 /// What the configuration says of the interface.
@@ -57,7 +59,8 @@ impl Default for Look {
 }
 
 /// The routes.
-pub(super) fn routes(config: &mut ServiceConfig) {
+pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
+    live::connect(state);
     let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
         config.service(web::resource(path).route(handler));
     };

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::assets;
 use super::form::{self, Form, PROOF};
+use super::live::{Marks, Spot};
 use super::render::{html, segment as encoded, shown};
 use super::session::Seat;
 use super::trouble::{Trouble, bug};
@@ -28,6 +29,8 @@ pub(super) struct Visit<'s> {
     pub(super) request: &'s HttpRequest,
     pub(super) pass: Pass<'s>,
     seat: Seat,
+    /// How things stood before anything was looked at for the page.
+    marks: Marks,
 }
 
 impl<'s> Visit<'s> {
@@ -38,7 +41,10 @@ impl<'s> Visit<'s> {
             Some(credential) => auth::admit_as(state, need, request, credential.borrowed())?,
             None => auth::admit(state, need, request)?,
         };
-        Ok(Self { state, request, pass, seat })
+        let named = |name| segment(request, name).into_owned();
+        let spot = Spot { environment: named("environment"), namespace: named("namespace") };
+        let marks = Marks::of(state, &spot, &|environment, namespace| pass.allows(environment, namespace));
+        Ok(Self { state, request, pass, seat, marks })
     }
 
     /// A segment of the path, decoded.
@@ -135,6 +141,8 @@ impl<'s> Visit<'s> {
                 write: self.may(Action::Write, &name, &namespace),
                 propose: self.may(Action::Propose, &name, &namespace),
             },
+            events: events(&name, &namespace),
+            marks: self.marks.to_string(),
             environment: name,
             namespace,
             ..shell_of_nobody(self.state, self.request)
@@ -167,6 +175,11 @@ pub(super) fn first_namespace(environment: &Environment, wanted: &str) -> String
         return wanted.to_owned();
     }
     namespaces.keys().next().map_or_else(|| "default".to_owned(), ToString::to_string)
+}
+
+/// Where a page of this place hears of what moves.
+fn events(environment: &str, namespace: &str) -> String {
+    format!("/ui/events?environment={}&namespace={}", encoded(environment), encoded(namespace))
 }
 
 /// The path and query of a request.
@@ -229,6 +242,10 @@ pub(super) struct Shell {
     proof: String,
     may: May,
     glass: Vec<Glass>,
+    /// Where the page hears of what moves; empty for one that does not.
+    events: String,
+    /// How things stood when it was made.
+    marks: String,
 }
 
 /// The same around a page that is about nobody.
@@ -263,5 +280,7 @@ pub(super) fn shell_of_nobody(state: &Data<State>, request: &HttpRequest) -> She
         proof: String::new(),
         may: May::default(),
         glass: glass.unwrap_or_default(),
+        events: String::new(),
+        marks: String::new(),
     }
 }
