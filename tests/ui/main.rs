@@ -14,8 +14,8 @@
 
 mod browser;
 mod first;
-mod proposals;
 mod live;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 #[path = "../world/scm/mod.rs"]
