@@ -620,3 +620,13 @@ pub const UI_COMMITS: usize = 30;
 pub const UI_BRANCHES: usize = 200;
 /// Publishes of an environment that are remembered, to tell who has seen which: a day of a busy team.
 pub const PUBLISHED_REMEMBERED: usize = 100;
+/// Characters of a value that a page quotes in a sentence: a description should be there as a whole.
+pub const UI_QUOTED_CHARACTERS: usize = 400;
+/// Flags and segments whose differences a page tells; a commit that changes more is read in Git.
+pub const UI_CHANGES: usize = 200;
+/// Lines of a text difference that a page shows.
+pub const UI_DIFF_LINES: usize = 2_000;
+/// Characters of a line of it.
+pub const UI_DIFF_CHARACTERS: usize = 1_000;
+/// Changes on a page of which each can be taken away by itself: each carries all the others.
+pub const UI_GATHERED: usize = 50;

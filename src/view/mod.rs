@@ -5,3 +5,5 @@
 
 pub mod moment;
 pub mod proposal;
+pub mod branch;
+pub mod diff;

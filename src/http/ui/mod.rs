@@ -76,6 +76,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     proposals::routes(config);
     branches::routes(config);
+    save::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.

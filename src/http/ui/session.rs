@@ -233,7 +233,7 @@ async fn signed_out(state: &Data<State>, request: &HttpRequest, sent: Payload) -
 }
 
 /// Where one goes on: a page of ours, whatever a link says.
-fn own(next: &str) -> &str {
+pub(super) fn own(next: &str) -> &str {
     let inside = next.starts_with("/ui/") && !next.contains(['\\', '\r', '\n']);
     if inside { next } else { "/ui/" }
 }
