@@ -619,6 +619,22 @@ pub const UI_SOURCE: usize = 20_000;
 pub const UI_SUBJECT: usize = 200;
 /// Fields that are named of a change in a list.
 pub const UI_FIELDS: usize = 12;
+/// Characters of a title, a name or another line of somebody else's on a page: more than anybody reads in a line.
+pub const UI_LINE_CHARACTERS: usize = 160;
+/// Characters of a description on a page.
+pub const UI_TEXT_CHARACTERS: usize = 8_000;
+/// Bytes of an address of somebody else's that becomes a link; browsers take about as many.
+pub const UI_URL_BYTES: usize = 2_000;
+/// Proposals on a page of their list.
+pub const UI_PROPOSALS: usize = 50;
+/// Lines of what is different on a page: more is read in the provider's own view.
+pub const UI_CHANGE_LINES: usize = 400;
+/// Commits of a branch on its page.
+pub const UI_COMMITS: usize = 30;
+/// Branches on a page; an environment has a handful.
+pub const UI_BRANCHES: usize = 200;
+/// Publishes of an environment that are remembered, to tell who has seen which: a day of a busy team.
+pub const PUBLISHED_REMEMBERED: usize = 100;
 /// Characters of a value that a page quotes in a sentence: a description should be there as a whole.
 pub const UI_QUOTED_CHARACTERS: usize = 400;
 /// Flags and segments whose differences a page tells; a commit that changes more is read in Git.

@@ -4,6 +4,8 @@
 //! ([`http::ui`](crate) makes them known to each other); a form is read into the same values that the API takes.
 
 pub mod form;
+pub mod moment;
+pub mod proposal;
 pub mod branch;
 pub mod colour;
 pub mod diff;

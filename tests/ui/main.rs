@@ -15,6 +15,7 @@
 mod browser;
 mod first;
 mod live;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;
