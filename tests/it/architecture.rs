@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("der", &[]),
     ("json", &[]),
     ("yaml", &["limits"]),
+    ("analytics", &["limits"]),
     ("auth", &["der", "json", "limits", "fault"]),
     ("flags", &["yaml", "limits", "fault"]),
     ("provider", &["limits", "fault"]),
@@ -25,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("issuer", &["auth", "net", "provider", "limits", "fault"]),
     ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
     ("audit", &["disk", "limits", "fault"]),
-    ("store", &["audit", "proposal", "disk", "ingest", "provider", "limits", "fault", "clock"]),
+    ("store", &["analytics", "audit", "proposal", "disk", "ingest", "provider", "limits", "fault", "clock"]),
     ("serve", &["flags", "limits", "clock"]),
     ("ingest", &["config", "provider", "limits", "fault", "clock"]),
     (
@@ -75,10 +76,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "fault",
         ],
     ),
-    ("telemetry", &["audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
+    (
+        "telemetry",
+        &["analytics", "audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"],
+    ),
     (
         "http",
         &[
+            "analytics",
             "auth",
             "json",
             "disk",
@@ -119,6 +124,9 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
 const PURE: &[&str] = &[
+    "analytics/book",
+    "analytics/row",
+    "analytics/span",
     "auth",
     "der",
     "json",
