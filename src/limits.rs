@@ -622,3 +622,7 @@ pub const ANALYTICS_FLUSH: Duration = Duration::from_secs(10);
 pub const ANALYTICS_FLUSH_MIN: Duration = Duration::from_secs(1);
 /// The longest.
 pub const ANALYTICS_FLUSH_MAX: Duration = Duration::from_secs(60);
+/// Layers of one plot, each with a colour that can be told from the others.
+pub const PLOT_LAYERS: usize = 7;
+/// Flags in one list of how they are used; the search finds the others.
+pub const UI_ANALYTICS_FLAGS: usize = 100;
