@@ -653,3 +653,24 @@ pub const UI_SEARCH_CHARACTERS: usize = 200;
 pub const UI_OFFERED: usize = 60;
 /// Characters of a name or description in a row of a list; the page of the flag has all of it.
 pub const UI_CELL_CHARACTERS: usize = 120;
+/// Answers of flags that are counted by name: 5,000 flags with four answers each, and room for branches. Each takes 8
+/// bytes a slot in which it was given, 2.4 kB at most.
+pub const ANALYTICS_SERIES: usize = 40_000;
+/// Slots of a span that are kept beyond those that are shown: of them the first one of the next span is made.
+pub const ANALYTICS_SPARE_SLOTS: u32 = 16;
+/// Text of one row that was kept; all series in one slot take a tenth of it as a rule.
+pub const ANALYTICS_ROW_BYTES: u64 = 32 << 20;
+/// Flags and answers that have a Prometheus series of their own; the others have one together. A scrape of it has 200 kB.
+pub const METRIC_FLAGS: usize = 2_000;
+/// Flags in one request for counts; a page of Flipt's interface asks for those that it shows.
+pub const ANALYTICS_BATCH: usize = 1_000;
+/// How often what was counted is booked where nothing says it …
+pub const ANALYTICS_FLUSH: Duration = Duration::from_secs(10);
+/// … and between what it may be: a slot is a minute long.
+pub const ANALYTICS_FLUSH_MIN: Duration = Duration::from_secs(1);
+/// The longest.
+pub const ANALYTICS_FLUSH_MAX: Duration = Duration::from_secs(60);
+/// Layers of one plot, each with a colour that can be told from the others.
+pub const PLOT_LAYERS: usize = 7;
+/// Flags in one list of how they are used; the search finds the others.
+pub const UI_ANALYTICS_FLAGS: usize = 100;

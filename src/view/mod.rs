@@ -13,3 +13,5 @@ pub mod place;
 pub mod copy;
 pub mod list;
 pub mod summary;
+pub mod ago;
+pub mod plot;

@@ -82,7 +82,6 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     edit::routes(config);
     proposals::routes(config);
     branches::routes(config);
