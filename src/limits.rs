@@ -604,3 +604,10 @@ pub const UI_SESSIONS: usize = 10_000;
 pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
+/// Flags that the playground answers in one table, and that it names for the one that is asked; the others are found by
+/// their key.
+pub const UI_PLAYGROUND_FLAGS: usize = 200;
+/// Commits that it offers to look back to.
+pub const UI_PLAYGROUND_COMMITS: usize = 12;
+/// Characters of a context there: it is part of the link that carries the question.
+pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;

@@ -14,6 +14,7 @@
 
 mod browser;
 mod first;
+mod play;
 #[path = "../world/provider.rs"]
 mod provider;
 #[path = "../world/scm/mod.rs"]

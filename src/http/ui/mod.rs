@@ -11,9 +11,11 @@
 //! ```
 
 mod assets;
+mod audit;
 mod flags;
 mod form;
 mod live;
+mod playground;
 mod render;
 mod save;
 mod session;
@@ -69,6 +71,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
+    get(config, "/ui/audit", web::get().to(audit::page));
 }
 
 /// Everybody who comes to the root wants the pages.
