@@ -674,3 +674,10 @@ pub const ANALYTICS_FLUSH_MAX: Duration = Duration::from_secs(60);
 pub const PLOT_LAYERS: usize = 7;
 /// Flags in one list of how they are used; the search finds the others.
 pub const UI_ANALYTICS_FLAGS: usize = 100;
+/// Flags that the playground answers in one table, and that it names for the one that is asked; the others are found by
+/// their key.
+pub const UI_PLAYGROUND_FLAGS: usize = 200;
+/// Commits that it offers to look back to.
+pub const UI_PLAYGROUND_COMMITS: usize = 12;
+/// Characters of a context there: it is part of the link that carries the question.
+pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;

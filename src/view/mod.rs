@@ -15,3 +15,5 @@ pub mod list;
 pub mod summary;
 pub mod ago;
 pub mod plot;
+pub mod question;
+pub mod snippet;

@@ -16,6 +16,7 @@ mod browser;
 mod first;
 mod live;
 mod proposals;
+mod play;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;

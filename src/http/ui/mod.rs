@@ -15,12 +15,14 @@ mod colour;
 mod copy;
 mod edit;
 mod branches;
+mod audit;
 mod flags;
 mod form;
 mod listed;
 mod live;
 mod namespaces;
 mod proposals;
+mod playground;
 mod render;
 mod save;
 mod segments;
@@ -90,6 +92,9 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
+    get(config, "/ui/audit", web::get().to(audit::page));
 }
 
 /// Everybody who comes to the root wants the pages.
