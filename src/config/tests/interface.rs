@@ -29,14 +29,20 @@ fn a_session_has_an_end_and_a_cookie_of_its_listener() {
     let session = |text: &str| interface(&format!("authentication: {{session: {text}}}")).session;
     assert_eq!(session("{}"), Session::default());
     let of = session("{token_lifetime: 90m, secure: true, domain: flags.example.com}");
-    assert_eq!((of.lifetime, of.secure, of.domain.as_deref()), (Duration::from_secs(5_400), true, Some("flags.example.com")));
+    assert_eq!(
+        (of.lifetime, of.secure, of.domain.as_deref()),
+        (Duration::from_secs(5_400), true, Some("flags.example.com"))
+    );
     for (wrong, key) in [
         ("{token_lifetime: 1s}", "token_lifetime"),
         ("{token_lifetime: 9000h}", "token_lifetime"),
         ("{domain: 'https://x'}", "domain"),
         ("{domain: 'x; Path=/'}", "domain"),
     ] {
-        assert!(one_error(&format!("authentication: {{session: {wrong}}}")).contains(&format!("session.{key}")), "{wrong}");
+        assert!(
+            one_error(&format!("authentication: {{session: {wrong}}}")).contains(&format!("session.{key}")),
+            "{wrong}"
+        );
     }
     let kept = warnings(&load_text("authentication: {session: {storage: {type: redis}, csrf: {key: k}}}").unwrap());
     assert_eq!(kept.len(), 2, "{kept:#?}");

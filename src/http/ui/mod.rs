@@ -11,13 +11,22 @@
 //! ```
 
 mod assets;
+mod audit;
+mod branches;
 mod colour;
+mod copy;
+mod edit;
 mod flags;
 mod form;
+mod listed;
 mod live;
+mod namespaces;
 mod palette;
+mod playground;
+mod proposals;
 mod render;
 mod save;
+mod segments;
 mod session;
 mod shell;
 mod trouble;
@@ -36,10 +45,13 @@ use self::visit::Visit;
 pub struct Ui {
     pages: Pages,
     sessions: session::Sessions,
+    /// What the marks of this process begin with.
+    salt: live::Salt,
 }
 
 /// The routes.
-pub(super) fn routes(config: &mut ServiceConfig) {
+pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
+    live::connect(state);
     let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
         config.service(web::resource(path).route(handler));
     };
@@ -54,7 +66,16 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/palette", web::get().to(palette::find));
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    edit::routes(config);
+    proposals::routes(config);
+    branches::routes(config);
+    save::routes(config);
+    flags::routes(config);
+    segments::routes(config);
+    copy::routes(config);
+    namespaces::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
+    get(config, "/ui/audit", web::get().to(audit::page));
 }
 
 /// Everybody who comes to the root wants the pages.

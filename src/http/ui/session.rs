@@ -259,7 +259,7 @@ async fn signed_out(state: &Data<State>, request: &HttpRequest, sent: Payload) -
 }
 
 /// Where one goes on: a page of ours, whatever a link says.
-fn own(next: &str) -> &str {
+pub(super) fn own(next: &str) -> &str {
     let inside = next.starts_with("/ui/") && !next.contains(['\\', '\r', '\n']);
     if inside { next } else { "/ui/" }
 }
@@ -310,7 +310,9 @@ mod tests {
     #[test]
     fn one_goes_on_inside() {
         assert_eq!(own("/ui/e/a/n/b/flags?q=1"), "/ui/e/a/n/b/flags?q=1");
-        for foreign in ["", "/", "//evil", "https://evil/ui/", "/ui", "/ui/\\evil", "/ui/\r\nSet-Cookie: a", "javascript:1"] {
+        for foreign in
+            ["", "/", "//evil", "https://evil/ui/", "/ui", "/ui/\\evil", "/ui/\r\nSet-Cookie: a", "javascript:1"]
+        {
             assert_eq!(own(foreign), "/ui/", "{foreign}");
         }
     }

@@ -48,6 +48,10 @@ pub(super) struct Shell {
     proof: String,
     may: May,
     glass: Vec<Glass>,
+    /// Where the page hears of what moves; empty for one that does not.
+    events: String,
+    /// How things stood when it was made.
+    marks: String,
 }
 
 /// Where one can go.
@@ -133,6 +137,8 @@ impl Shell {
                 write: visit.may(Action::Write, &name, &namespace),
                 propose: visit.may(Action::Propose, &name, &namespace),
             },
+            events: events(&name, &namespace),
+            marks: visit.marks.to_string(),
             environment: name,
             namespace,
             place,
@@ -189,8 +195,15 @@ impl Shell {
             proof: String::new(),
             may: May::default(),
             glass: glass.unwrap_or_default(),
+            events: String::new(),
+            marks: String::new(),
         }
     }
+}
+
+/// Where a page hears of what moves.
+fn events(environment: &str, namespace: &str) -> String {
+    format!("/ui/events?environment={}&namespace={}", segment(environment), segment(namespace))
 }
 
 /// The same page in another environment; of a flag or a segment that is not there, the list.

@@ -8,6 +8,7 @@ use minijinja::context;
 use serde::Serialize;
 
 use super::form::{self, Form, PROOF};
+use super::live::{Marks, Spot};
 use super::render::{html, shown};
 use super::session::Seat;
 use super::shell::Shell;
@@ -27,6 +28,8 @@ pub(super) struct Visit<'s> {
     pub(super) request: &'s HttpRequest,
     pub(super) pass: Pass<'s>,
     pub(super) seat: Seat,
+    /// How things stood before anything was looked at for the page.
+    pub(super) marks: Marks,
 }
 
 impl<'s> Visit<'s> {
@@ -37,7 +40,10 @@ impl<'s> Visit<'s> {
             Some(credential) => auth::admit_as(state, need, request, credential.borrowed())?,
             None => auth::admit(state, need, request)?,
         };
-        Ok(Self { state, request, pass, seat })
+        let named = |name| segment(request, name).into_owned();
+        let spot = Spot { environment: named("environment"), namespace: named("namespace") };
+        let marks = Marks::of(state, &spot, &|environment, namespace| pass.allows(environment, namespace));
+        Ok(Self { state, request, pass, seat, marks })
     }
 
     /// A segment of the path, decoded.
