@@ -597,7 +597,15 @@ pub const REPORT_REFUSED: Duration = Duration::from_secs(3_600);
 /// Bytes of a page or a script below which it is not compressed: it fits into one packet anyway.
 pub const UI_SMALL_BYTES: usize = 1_000;
 /// How long somebody stays signed in; a token that ends sooner ends it sooner.
-pub const UI_SESSION: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+pub const UI_SESSION: Duration = Duration::from_secs(24 * 3_600);
+/// The longest that a configuration may say.
+pub const UI_SESSION_MAX: Duration = Duration::from_secs(31 * 24 * 3_600);
+/// Letters of the label at the top: it stands beside where one is.
+pub const UI_LABEL: usize = 40;
+/// What the palette shows of each kind: more is read by nobody.
+pub const UI_FOUND: usize = 12;
+/// Flags and segments that the palette looks at: some milliseconds.
+pub const UI_FIND: usize = 50_000;
 /// Sessions at a time. Only who shows a credential that is taken gets one; 200 bytes each.
 pub const UI_SESSIONS: usize = 10_000;
 /// Environments in the list at the top of a page, which is sent with each; the palette finds the others.

@@ -11,6 +11,7 @@ pub mod diff;
 pub mod form;
 pub mod list;
 pub mod moment;
+pub mod palette;
 pub mod place;
 pub mod plot;
 pub mod proposal;

@@ -21,6 +21,7 @@ mod form;
 mod listed;
 mod live;
 mod namespaces;
+mod palette;
 mod playground;
 mod proposals;
 mod render;
@@ -38,7 +39,6 @@ use actix_web::web::{self, ServiceConfig};
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
-use crate::view::colour::Colour;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
@@ -47,25 +47,6 @@ pub struct Ui {
     sessions: session::Sessions,
     /// What the marks of this process begin with.
     salt: live::Salt,
-}
-
-/// What the configuration says of the interface.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// `system`, `light` or `dark`, where a person has chosen nothing.
-    pub theme: &'static str,
-    /// A word at the top, to tell one installation from another.
-    pub label: Option<String>,
-    /// The colour behind it.
-    pub colour: Option<Colour>,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { enabled: true, theme: "system", label: None, colour: None }
-    }
 }
 
 /// The routes.
@@ -84,6 +65,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
+    get(config, "/ui/palette", web::get().to(palette::find));
     edit::routes(config);
     proposals::routes(config);
     branches::routes(config);
@@ -92,7 +74,6 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
 }
