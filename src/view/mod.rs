@@ -2,3 +2,7 @@
 //!
 //! Nothing here knows of HTTP, of templates or of a clock. A page is a value that a template shows
 //! ([`http::ui`](crate) makes them known to each other); a form is read into the same values that the API takes.
+
+pub mod commit;
+pub mod moment;
+pub mod took;

@@ -11,12 +11,14 @@
 //! ```
 
 mod assets;
+mod deliveries;
 mod flags;
 mod form;
 mod live;
 mod render;
 mod save;
 mod session;
+mod sync;
 mod trouble;
 mod visit;
 
@@ -71,6 +73,8 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
+    sync::routes(config);
+    deliveries::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
 }
 
