@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("provider", &["limits", "fault"]),
     ("template", &["limits"]),
     ("proposal", &["provider", "flags", "limits", "fault"]),
-    ("view", &["proposal", "provider", "flags", "limits", "fault"]),
+    ("view", &["proposal", "provider", "flags", "json", "yaml", "limits", "fault"]),
     ("scm", &["config", "provider", "net", "clock", "limits", "fault"]),
     ("config", &["yaml", "template", "flags", "provider", "auth", "limits", "fault"]),
     ("net", &["limits", "fault"]),

@@ -15,8 +15,10 @@
 mod browser;
 mod first;
 mod live;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
+mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 #[path = "../world/scm_http.rs"]
