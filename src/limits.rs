@@ -613,6 +613,14 @@ pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
 
+/// Commits kept that polling found and no webhook had announced, a storage: a week of a broken webhook, for a person.
+pub const MISSED_KEPT: usize = 64;
+/// Deliveries on one page.
+pub const DELIVERIES_SHOWN: usize = 100;
+/// Names of clients that are told apart where streams are counted: a dozen SDKs in a few versions each.
+pub const CLIENT_NAMES: usize = 64;
+/// Characters of one of them.
+pub const CLIENT_NAME_CHARACTERS: usize = 64;
 /// Fields of the form of a flag or segment: some 1,500 constraints. What has more is edited in Git.
 pub const FORM_FIELDS: usize = 10_000;
 /// Parts of a field's name; the longest has five.

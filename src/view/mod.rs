@@ -6,6 +6,9 @@
 pub mod ago;
 pub mod branch;
 pub mod colour;
+pub mod branch;
+pub mod colour;
+pub mod commit;
 pub mod copy;
 pub mod diff;
 pub mod form;
@@ -17,4 +20,7 @@ pub mod plot;
 pub mod proposal;
 pub mod question;
 pub mod snippet;
+pub mod place;
+pub mod proposal;
 pub mod summary;
+pub mod took;

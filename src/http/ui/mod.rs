@@ -15,6 +15,7 @@ mod audit;
 mod branches;
 mod colour;
 mod copy;
+mod deliveries;
 mod edit;
 mod flags;
 mod form;
@@ -29,6 +30,7 @@ mod save;
 mod segments;
 mod session;
 mod shell;
+mod sync;
 mod trouble;
 mod visit;
 
@@ -66,6 +68,9 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/palette", web::get().to(palette::find));
+    sync::routes(config);
+    deliveries::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     edit::routes(config);
     proposals::routes(config);
     branches::routes(config);
