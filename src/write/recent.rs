@@ -217,11 +217,8 @@ impl Walk<'_> {
             });
         }
         let touched = touched.unwrap_or_else(|| differences(&View::default(), &after));
-        let change = Arc::new(Change {
-            commit: commit.id.clone(),
-            author: commit.author.name.clone(),
-            at: commit.committed,
-        });
+        let change =
+            Arc::new(Change { commit: commit.id.clone(), author: commit.author.name.clone(), at: commit.committed });
         for place in touched {
             recent.changes.entry(place).or_insert_with(|| change.clone());
         }
@@ -239,7 +236,8 @@ impl Walk<'_> {
 
 /// What is not the same in two states; files that are the same are not looked into.
 fn differences(old: &View, new: &View) -> HashSet<Place> {
-    let blobs = |view: &View| view.files.iter().map(|file| (file.path.clone(), file.blob.clone())).collect::<HashSet<_>>();
+    let blobs =
+        |view: &View| view.files.iter().map(|file| (file.path.clone(), file.blob.clone())).collect::<HashSet<_>>();
     let (olds, news) = (blobs(old), blobs(new));
     let (old, new) = (declared(old, &news), declared(new, &olds));
     let differs = |place: &&Place| old.get(*place) != new.get(*place);

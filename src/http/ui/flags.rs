@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Head, Pages, chosen, may_change, orders, place, query, redirect};
+use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, place, query, redirect};
 use super::render::{segment, shown};
 use super::visit::first_namespace;
 use super::{Trouble, Visit, answered, copy, save};
@@ -63,10 +63,11 @@ struct Row {
     enabled: bool,
     boolean: bool,
     does: Summary,
+    changed: Option<Changed>,
 }
 
 impl Row {
-    fn of(flag: &Flag) -> Self {
+    fn of(flag: &Flag, changed: Option<Changed>) -> Self {
         Self {
             key: flag.key.clone(),
             name: cut(&flag.name, limits::UI_CELL_CHARACTERS),
@@ -74,6 +75,7 @@ impl Row {
             enabled: flag.enabled,
             boolean: flag.kind == FlagKind::Boolean,
             does: summary::of_flag(flag),
+            changed,
         }
     }
 }
@@ -85,6 +87,8 @@ struct List {
     found: Found,
     total: usize,
     metadata: Vec<String>,
+    /// Which changes were the last is not wholly known yet.
+    waits: bool,
 }
 
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
@@ -95,11 +99,16 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
-        let entries: Vec<Entry<'_>> = flags.iter().map(|flag| Entry::of_flag(flag)).collect();
+        let recent = state.writers.recent(&environment, patience(&asked))?;
+        let last = |flag: &Flag| recent.of(&namespace, Kind::Flag, &flag.key);
+        let at = |flag: &Flag| last(flag).map(|change| change.at);
+        let entries: Vec<_> = flags.iter().map(|flag| Entry::of_flag(flag).changed(at(flag))).collect();
         let found = find(&entries, &asked, now);
+        let row = |flag: &Flag| Row::of(flag, last(flag).map(|change| Changed::of(change, now)));
         Ok(List {
             head: Head::of(&environment, &tip, &namespace),
-            rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| Row::of(flag)).collect(),
+            rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
+            waits: !recent.whole,
             total: flags.len(),
             metadata: offered(&entries),
             found,
@@ -107,7 +116,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     })
     .await?;
     let page = context! {
-        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata,
+        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits,
         query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
         by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed])),
     };

@@ -11,18 +11,18 @@
 //! ```
 
 mod assets;
+mod audit;
+mod branches;
 mod colour;
 mod copy;
 mod edit;
-mod branches;
-mod audit;
 mod flags;
 mod form;
 mod listed;
 mod live;
 mod namespaces;
-mod proposals;
 mod playground;
+mod proposals;
 mod render;
 mod save;
 mod segments;
@@ -92,7 +92,6 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
 }
