@@ -19,6 +19,7 @@ use crate::http::environments::blocking;
 use crate::http::error::Failure;
 use crate::limits;
 use crate::view::list::{By, Entry, Found, cut, find, offered};
+use crate::view::plot::{Spark, spark};
 use crate::view::summary::{self, Summary};
 use crate::write::{Change, What};
 
@@ -64,10 +65,12 @@ struct Row {
     boolean: bool,
     does: Summary,
     changed: Option<Changed>,
+    /// How often it was asked for in the last day, where that is counted.
+    spark: Option<Spark>,
 }
 
 impl Row {
-    fn of(flag: &Flag, changed: Option<Changed>) -> Self {
+    fn of(flag: &Flag, changed: Option<Changed>, spark: Option<Spark>) -> Self {
         Self {
             key: flag.key.clone(),
             name: cut(&flag.name, limits::UI_CELL_CHARACTERS),
@@ -76,6 +79,7 @@ impl Row {
             boolean: flag.kind == FlagKind::Boolean,
             does: summary::of_flag(flag),
             changed,
+            spark,
         }
     }
 }
@@ -99,12 +103,26 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
+        let used = state.analytics.on().then(|| state.analytics.used(&environment.name, &namespace, now));
         let recent = state.writers.recent(&environment, patience(&asked))?;
         let last = |flag: &Flag| recent.of(&namespace, Kind::Flag, &flag.key);
+        // What was evaluated in the last month was, however seldom.
+        let times = |flag: &Flag| {
+            let used = used.as_ref()?;
+            Some(used.get(&*flag.key).map_or(0, |used| used.hours.iter().sum::<u64>().saturating_add(1)))
+        };
         let at = |flag: &Flag| last(flag).map(|change| change.at);
-        let entries: Vec<_> = flags.iter().map(|flag| Entry::of_flag(flag).changed(at(flag))).collect();
+        let entries: Vec<_> =
+            flags.iter().map(|flag| Entry::of_flag(flag).changed(at(flag)).evaluated(times(flag))).collect();
+        let hours = |flag: &Flag| used.as_ref().map(|used| used.get(&*flag.key).map_or([0; 24], |used| used.hours));
         let found = find(&entries, &asked, now);
-        let row = |flag: &Flag| Row::of(flag, last(flag).map(|change| Changed::of(change, now)));
+        let row = |flag: &Flag| {
+            Row::of(
+                flag,
+                last(flag).map(|change| Changed::of(change, now)),
+                hours(flag).as_ref().map(|hours| spark(hours)),
+            )
+        };
         Ok(List {
             head: Head::of(&environment, &tip, &namespace),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
@@ -116,9 +134,9 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     })
     .await?;
     let page = context! {
-        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits,
+        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits, counts => state.analytics.on(),
         query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
-        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed])),
+        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated])),
     };
     visit.page("flags/list.html", page)
 }
