@@ -10,6 +10,7 @@
 //!            Form: what was sent, if it comes from our page
 //! ```
 
+mod analytics;
 mod assets;
 mod flags;
 mod form;
@@ -69,6 +70,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    analytics::routes(config);
 }
 
 /// Everybody who comes to the root wants the pages.
