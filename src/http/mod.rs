@@ -163,7 +163,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
         }
         if state.settings.load().look.enabled {
-            ui::routes(config);
+            ui::routes(config, &state);
         }
         config.default_service(web::to(unknown_path));
     }
