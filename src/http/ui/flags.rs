@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, place, query, redirect};
+use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
 use super::render::{segment, shown};
-use super::visit::first_namespace;
+use super::visit::{first_namespace, here};
 use super::{Trouble, Visit, answered, copy, save};
 use crate::auth::Action;
 use crate::flags::resource::{Flag, Kind, Resource};
@@ -148,13 +148,13 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     let form = visit.form(sent).await?;
     let (wanted, keys) = chosen(&form);
     if keys.is_empty() {
-        return Ok(redirect(&place(&environment.name, &namespace, "flags")));
+        return Ok(redirect(&here(request)));
     }
     if wanted == "copy" {
         return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Flag, &keys)));
     }
     may_change(&visit, &environment.name, &namespace)?;
-    let (of, back) = (environment.clone(), place(&environment.name, &namespace, "flags"));
+    let of = environment.clone();
     let changes = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;
         let what = |key: String| match (&*wanted, tip.view.get(&namespace, Kind::Flag, &key)) {
@@ -171,7 +171,7 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     })
     .await?;
     if changes.is_empty() {
-        return Ok(redirect(&back));
+        return Ok(redirect(&here(request)));
     }
     save::review(&visit, environment, changes).await
 }

@@ -7,8 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, place, query, redirect};
+use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
 use super::render::shown;
+use super::visit::here;
 use super::{Trouble, Visit, answered, copy, save};
 use crate::auth::Action;
 use crate::flags::resource::view::named;
@@ -137,7 +138,7 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     let form = visit.form(sent).await?;
     let (wanted, keys) = chosen(&form);
     if keys.is_empty() || !matches!(&*wanted, "copy" | "delete") {
-        return Ok(redirect(&place(&environment.name, &namespace, "segments")));
+        return Ok(redirect(&here(request)));
     }
     if wanted == "copy" {
         return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Segment, &keys)));
