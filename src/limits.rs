@@ -669,6 +669,16 @@ pub const UI_SEARCH_CHARACTERS: usize = 200;
 pub const UI_OFFERED: usize = 60;
 /// Characters of a name or description in a row of a list; the page of the flag has all of it.
 pub const UI_CELL_CHARACTERS: usize = 120;
+/// Commits that are looked at for the last change of every flag: each costs the reading of one state of its file.
+pub const RECENT_COMMITS: usize = 200;
+/// Environments of which that is remembered; some 100 bytes a flag.
+pub const RECENT_PLACES: usize = 64;
+/// How often whoever waits for it is told, while it is being found out.
+pub const RECENT_TELL: Duration = Duration::from_millis(200);
+/// How long a list waits for it: a push is one commit more, which takes less …
+pub const RECENT_WAIT: Duration = Duration::from_millis(30);
+/// … and one that is asked for by it.
+pub const RECENT_WAIT_LONG: Duration = Duration::from_secs(5);
 /// Answers of flags that are counted by name: 5,000 flags with four answers each, and room for branches. Each takes 8
 /// bytes a slot in which it was given, 2.4 kB at most.
 pub const ANALYTICS_SERIES: usize = 40_000;

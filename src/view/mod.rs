@@ -24,3 +24,4 @@ pub mod place;
 pub mod proposal;
 pub mod summary;
 pub mod took;
+pub mod summary;

@@ -58,6 +58,8 @@ pub struct Layer {
     pub path: String,
     /// All of it.
     pub total: u64,
+    /// The same for people.
+    pub count: String,
     /// Its part of everything, in per cent.
     pub share: String,
 }
@@ -115,6 +117,7 @@ pub fn plot(begins: &[Timestamp], seconds: u32, kinds: &[Kind]) -> Plot {
             colour,
             path: bars(&kind.counts, &mut below, top),
             total: sum,
+            count: grouped(sum),
             share: share(sum, total),
         }
     });

@@ -20,6 +20,7 @@ pub mod message;
 pub mod plan;
 mod queue;
 mod rebase;
+pub mod recent;
 mod round;
 mod settings;
 pub mod source;

@@ -14,6 +14,7 @@
 
 mod browser;
 mod first;
+mod lists;
 mod live;
 mod play;
 mod proposals;

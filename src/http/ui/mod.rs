@@ -10,6 +10,7 @@
 //!            Form: what was sent, if it comes from our page
 //! ```
 
+mod analytics;
 mod assets;
 mod audit;
 mod branches;
@@ -79,6 +80,8 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    analytics::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
 }
