@@ -3,6 +3,6 @@
 //! Nothing here knows of HTTP, of templates or of a clock. A page is a value that a template shows
 //! ([`http::ui`](crate) makes them known to each other); a form is read into the same values that the API takes.
 
-pub mod form;
 pub mod branch;
 pub mod diff;
+pub mod form;

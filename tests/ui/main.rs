@@ -13,6 +13,7 @@
 )]
 
 mod browser;
+mod edit;
 mod first;
 mod live;
 #[path = "../world/provider.rs"]

@@ -39,6 +39,16 @@ pub(super) async fn review(
     environment: Arc<Environment>,
     changes: Vec<Change>,
 ) -> Result<HttpResponse, Trouble> {
-    let wish = Wish { next: super::visit::here(visit.request), ..Wish::default() };
+    review_then(visit, environment, changes, super::visit::here(visit.request)).await
+}
+
+/// The same, with another page to go on to than the one that asked.
+pub(super) async fn review_then(
+    visit: &Visit<'_>,
+    environment: Arc<Environment>,
+    changes: Vec<Change>,
+    next: String,
+) -> Result<HttpResponse, Trouble> {
+    let wish = Wish { next, ..Wish::default() };
     review::page(visit, environment, changes, wish, None).await
 }
