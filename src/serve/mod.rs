@@ -4,6 +4,7 @@
 //! wakes the streams of the namespaces that changed, so whoever wakes up reads the new state or a newer one (I5).
 //! Readers never take a lock.
 
+mod seen;
 pub mod streams;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::seen::Seen;
 use self::streams::{Place, Streams, Ticket};
 use crate::bell::Bell;
 use crate::flags::snapshot;
@@ -48,6 +50,7 @@ pub struct Environment {
     generation: watch::Sender<u64>,
     places: Mutex<HashMap<Arc<str>, Arc<Place>>>,
     retired: AtomicBool,
+    past: seen::Past,
     /// Of all environments of the table that this one is in.
     bell: OnceLock<Arc<Bell>>,
 }
@@ -74,6 +77,7 @@ impl Environment {
             generation: watch::Sender::new(0),
             places: Mutex::default(),
             retired: AtomicBool::new(false),
+            past: seen::Past::default(),
             bell: OnceLock::new(),
         }
     }
@@ -88,9 +92,14 @@ impl Environment {
         let served = Arc::new(served);
         let before = self.current.swap(served.clone());
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        let generation = self.generation();
+        if let Some(commit) = &served.commit {
+            self.past.note(commit, generation);
+        }
         let digest = |of: &Served, place: &Place| of.flags.namespaces.get(&place.namespace).map(|n| n.digest.clone());
         for place in self.places() {
             if digest(&before, &place) != digest(&served, &place) {
+                place.changed(generation);
                 place.wake();
             }
         }
@@ -135,10 +144,21 @@ impl Environment {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// How often something was published.
+    /// How often something was published. A state that is loaded afterwards is at least as new.
     #[must_use]
     pub fn generation(&self) -> u64 {
         *self.generation.borrow()
+    }
+
+    /// How many of those who listen have what this commit (hex) brought.
+    #[must_use]
+    pub fn seen(&self, commit: &str) -> Seen {
+        let (since, served) = (self.past.when(commit), self.load());
+        let places = self.places().into_iter().filter(|place| served.flags.namespaces.contains_key(&place.namespace));
+        places.fold(Seen::default(), |all, place| {
+            let here = place.seen(since);
+            Seen { by: all.by + here.by, of: all.of + here.of }
+        })
     }
 
     /// A wake-up for every publish from now on; several may come as one.

@@ -12,6 +12,7 @@ mod aftermath;
 pub mod audit;
 mod branch_name;
 mod branches;
+mod compiled;
 mod earlier;
 pub mod glass;
 pub mod history;

@@ -16,6 +16,8 @@ mod browser;
 mod edit;
 mod first;
 mod live;
+mod proposals;
+mod play;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;

@@ -11,13 +11,23 @@
 //! ```
 
 mod assets;
+mod colour;
+mod copy;
 mod edit;
+mod branches;
+mod audit;
 mod flags;
 mod form;
+mod listed;
 mod live;
+mod namespaces;
+mod proposals;
+mod playground;
 mod render;
 mod save;
+mod segments;
 mod session;
+mod shell;
 mod trouble;
 mod visit;
 
@@ -28,6 +38,7 @@ use actix_web::web::{self, ServiceConfig};
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
+use crate::view::colour::Colour;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
@@ -47,8 +58,8 @@ pub struct Look {
     pub theme: &'static str,
     /// A word at the top, to tell one installation from another.
     pub label: Option<String>,
-    /// The colour behind it: `#rrggbb`.
-    pub colour: Option<String>,
+    /// The colour behind it.
+    pub colour: Option<Colour>,
 }
 
 impl Default for Look {
@@ -67,14 +78,23 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     get(config, "/ui", web::get().to(home));
     get(config, "/ui/", web::get().to(flags::first));
     get(config, "/ui/assets/{version}/{file:.*}", web::get().to(assets::serve));
+    get(config, "/ui/colour/{digits}.css", web::get().to(colour::style));
     get(config, "/ui/events", web::get().to(live::open));
     config.service(
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     edit::routes(config);
+    proposals::routes(config);
+    branches::routes(config);
     save::routes(config);
+    flags::routes(config);
+    segments::routes(config);
+    copy::routes(config);
+    namespaces::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
+    get(config, "/ui/audit", web::get().to(audit::page));
 }
 
 /// Everybody who comes to the root wants the pages.
