@@ -16,8 +16,8 @@ mod browser;
 mod edit;
 mod first;
 mod live;
-mod proposals;
 mod play;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;
