@@ -661,6 +661,8 @@ pub const UI_DIFF_LINES: usize = 2_000;
 pub const UI_DIFF_CHARACTERS: usize = 1_000;
 /// Changes on a page of which each can be taken away by itself: each carries all the others.
 pub const UI_GATHERED: usize = 50;
+/// Flags that a segment's page names as those that use it.
+pub const UI_USES: usize = 100;
 /// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
 pub const UI_ROWS: usize = 100;
 /// Characters that are searched for; longer is no search.

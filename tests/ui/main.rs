@@ -13,6 +13,7 @@
 )]
 
 mod browser;
+mod edit;
 mod first;
 mod lists;
 mod live;
