@@ -614,3 +614,5 @@ pub const UI_DIFF_LINES: usize = 2_000;
 pub const UI_DIFF_CHARACTERS: usize = 1_000;
 /// Changes on a page of which each can be taken away by itself: each carries all the others.
 pub const UI_GATHERED: usize = 50;
+/// Characters of one of three versions of a field beside each other.
+pub const UI_VERSION_CHARACTERS: usize = 4_000;

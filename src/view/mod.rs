@@ -4,4 +4,5 @@
 //! ([`http::ui`](crate) makes them known to each other); a form is read into the same values that the API takes.
 
 pub mod branch;
+pub mod conflict;
 pub mod diff;
