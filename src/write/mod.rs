@@ -12,6 +12,7 @@ mod aftermath;
 pub mod audit;
 mod branch_name;
 mod branches;
+mod compiled;
 mod earlier;
 pub mod glass;
 pub mod history;
@@ -21,6 +22,7 @@ mod queue;
 mod rebase;
 mod round;
 mod settings;
+pub mod source;
 pub mod standing;
 #[cfg(test)]
 mod tests;

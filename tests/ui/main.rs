@@ -14,6 +14,9 @@
 
 mod browser;
 mod first;
+mod live;
+mod play;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;

@@ -26,7 +26,7 @@ mod writing;
 use super::routes::{DELETE, GET, GET_AMONG, POST, POST_AMONG, PUT, Table};
 use crate::auth::Action;
 
-pub(super) use self::access::{allows as may, by, reaches, segment};
+pub(super) use self::access::{allows as may, by, decoded, reaches, segment};
 pub(super) use self::changes::{of_text as changes_of, text as changes_as_text};
 pub(super) use self::fields::Fields;
 pub(super) use self::list::providers;
