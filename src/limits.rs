@@ -663,6 +663,8 @@ pub const UI_DIFF_CHARACTERS: usize = 1_000;
 pub const UI_GATHERED: usize = 50;
 /// Flags that a segment's page names as those that use it.
 pub const UI_USES: usize = 100;
+/// Characters of one of three versions of a field beside each other.
+pub const UI_VERSION_CHARACTERS: usize = 4_000;
 /// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
 pub const UI_ROWS: usize = 100;
 /// Characters that are searched for; longer is no search.

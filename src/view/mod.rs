@@ -5,6 +5,7 @@
 
 pub mod ago;
 pub mod branch;
+pub mod conflict;
 pub mod colour;
 pub mod branch;
 pub mod colour;
