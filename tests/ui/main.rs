@@ -15,8 +15,8 @@
 mod browser;
 mod first;
 mod live;
-mod proposals;
 mod play;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;
