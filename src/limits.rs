@@ -643,8 +643,6 @@ pub const UI_TEXT_CHARACTERS: usize = 8_000;
 pub const UI_URL_BYTES: usize = 2_000;
 /// Proposals on a page of their list.
 pub const UI_PROPOSALS: usize = 50;
-/// Lines of what is different on a page: more is read in the provider's own view.
-pub const UI_CHANGE_LINES: usize = 400;
 /// Commits of a branch on its page.
 pub const UI_COMMITS: usize = 30;
 /// Branches on a page; an environment has a handful.
@@ -711,3 +709,5 @@ pub const UI_PLAYGROUND_FLAGS: usize = 200;
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.
 pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;
+/// Bytes of text differences between a branch and its base that are made, and of a file that is compared at all.
+pub const COMPARED_BYTES: usize = 1_000_000;

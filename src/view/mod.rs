@@ -10,6 +10,8 @@ pub mod colour;
 pub mod branch;
 pub mod colour;
 pub mod commit;
+pub mod branch;
+pub mod colour;
 pub mod copy;
 pub mod diff;
 pub mod form;

@@ -27,7 +27,7 @@ pub mod source;
 pub mod standing;
 #[cfg(test)]
 mod tests;
-mod text_diff;
+pub(crate) mod text_diff;
 mod update;
 mod views;
 mod wording;

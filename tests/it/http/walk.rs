@@ -51,7 +51,7 @@ const UNREACHED: &[(&str, u16, &str)] = &[
 ];
 
 /// What people do with proposals.
-const ACTS: &str = "closeProposal|reopenProposal|readyProposal|draftProposal|mergeProposal|updateProposal";
+const ACTS: &str = "closeProposal|reopenProposal|readyProposal|draftProposal|editProposal|mergeProposal|updateProposal";
 
 /// Which server is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
