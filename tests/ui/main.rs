@@ -12,11 +12,12 @@
     clippy::string_slice
 )]
 
+mod analytics;
 mod browser;
 mod first;
 mod live;
-mod proposals;
 mod play;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;

@@ -12,18 +12,18 @@
 
 mod analytics;
 mod assets;
+mod audit;
+mod branches;
 mod colour;
 mod copy;
 mod edit;
-mod branches;
-mod audit;
 mod flags;
 mod form;
 mod listed;
 mod live;
 mod namespaces;
-mod proposals;
 mod playground;
+mod proposals;
 mod render;
 mod save;
 mod segments;
