@@ -12,6 +12,7 @@
     clippy::string_slice
 )]
 
+mod analytics;
 mod browser;
 mod edit;
 mod first;
