@@ -123,7 +123,7 @@ pub(super) fn files() -> Vec<(String, String)> {
     };
     let production = of(PRODUCTION, str::to_owned);
     let staging = of(STAGING, |text| {
-        text.replace("percentage: 25", "percentage: 100").replace("percentage: 10", "percentage: 50")
+        text.replace("percentage: 25,", "percentage: 100,").replace("percentage: 10,", "percentage: 50,")
     });
     production.into_iter().chain(staging).collect()
 }
