@@ -610,6 +610,76 @@ pub const UI_SESSIONS: usize = 10_000;
 pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
+
+/// Fields of the form of a flag or segment: some 1,500 constraints. What has more is edited in Git.
+pub const FORM_FIELDS: usize = 10_000;
+/// Parts of a field's name; the longest has five.
+pub const FORM_DEPTH: usize = 8;
+/// Segments that a field of a flag's page offers while a key is typed; any other can be typed all the same.
+pub const UI_SEGMENTS: usize = 300;
+/// Changes of a flag that are told beside it; its history has the others.
+pub const UI_LAST_CHANGES: usize = 3;
+/// Characters of a flag's lines that are shown beside it.
+pub const UI_SOURCE: usize = 20_000;
+/// Characters of the first line of a commit message in a list.
+pub const UI_SUBJECT: usize = 200;
+/// Fields that are named of a change in a list.
+pub const UI_FIELDS: usize = 12;
+/// Characters of a title, a name or another line of somebody else's on a page: more than anybody reads in a line.
+pub const UI_LINE_CHARACTERS: usize = 160;
+/// Characters of a description on a page.
+pub const UI_TEXT_CHARACTERS: usize = 8_000;
+/// Bytes of an address of somebody else's that becomes a link; browsers take about as many.
+pub const UI_URL_BYTES: usize = 2_000;
+/// Proposals on a page of their list.
+pub const UI_PROPOSALS: usize = 50;
+/// Lines of what is different on a page: more is read in the provider's own view.
+pub const UI_CHANGE_LINES: usize = 400;
+/// Commits of a branch on its page.
+pub const UI_COMMITS: usize = 30;
+/// Branches on a page; an environment has a handful.
+pub const UI_BRANCHES: usize = 200;
+/// Publishes of an environment that are remembered, to tell who has seen which: a day of a busy team.
+pub const PUBLISHED_REMEMBERED: usize = 100;
+/// Characters of a value that a page quotes in a sentence: a description should be there as a whole.
+pub const UI_QUOTED_CHARACTERS: usize = 400;
+/// Flags and segments whose differences a page tells; a commit that changes more is read in Git.
+pub const UI_CHANGES: usize = 200;
+/// Lines of a text difference that a page shows.
+pub const UI_DIFF_LINES: usize = 2_000;
+/// Characters of a line of it.
+pub const UI_DIFF_CHARACTERS: usize = 1_000;
+/// Changes on a page of which each can be taken away by itself: each carries all the others.
+pub const UI_GATHERED: usize = 50;
+/// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
+pub const UI_ROWS: usize = 100;
+/// Characters that are searched for; longer is no search.
+pub const UI_SEARCH_CHARACTERS: usize = 200;
+/// Keys and values of metadata that a list offers to choose from.
+pub const UI_OFFERED: usize = 60;
+/// Characters of a name or description in a row of a list; the page of the flag has all of it.
+pub const UI_CELL_CHARACTERS: usize = 120;
+/// Answers of flags that are counted by name: 5,000 flags with four answers each, and room for branches. Each takes 8
+/// bytes a slot in which it was given, 2.4 kB at most.
+pub const ANALYTICS_SERIES: usize = 40_000;
+/// Slots of a span that are kept beyond those that are shown: of them the first one of the next span is made.
+pub const ANALYTICS_SPARE_SLOTS: u32 = 16;
+/// Text of one row that was kept; all series in one slot take a tenth of it as a rule.
+pub const ANALYTICS_ROW_BYTES: u64 = 32 << 20;
+/// Flags and answers that have a Prometheus series of their own; the others have one together. A scrape of it has 200 kB.
+pub const METRIC_FLAGS: usize = 2_000;
+/// Flags in one request for counts; a page of Flipt's interface asks for those that it shows.
+pub const ANALYTICS_BATCH: usize = 1_000;
+/// How often what was counted is booked where nothing says it …
+pub const ANALYTICS_FLUSH: Duration = Duration::from_secs(10);
+/// … and between what it may be: a slot is a minute long.
+pub const ANALYTICS_FLUSH_MIN: Duration = Duration::from_secs(1);
+/// The longest.
+pub const ANALYTICS_FLUSH_MAX: Duration = Duration::from_secs(60);
+/// Layers of one plot, each with a colour that can be told from the others.
+pub const PLOT_LAYERS: usize = 7;
+/// Flags in one list of how they are used; the search finds the others.
+pub const UI_ANALYTICS_FLAGS: usize = 100;
 /// Flags that the playground answers in one table, and that it names for the one that is asked; the others are found by
 /// their key.
 pub const UI_PLAYGROUND_FLAGS: usize = 200;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Event, Outcome, Pending, Sink};
+use crate::bell::Bell;
 use crate::limits;
 
 /// Keeps records across a restart.
@@ -40,6 +41,7 @@ pub struct Log {
     held: Mutex<Held>,
     keep: Option<Box<dyn Keep>>,
     copies: Vec<Box<dyn Copy>>,
+    bell: Bell,
 }
 
 /// Sorts by time; the id tells records of one moment apart.
@@ -103,7 +105,13 @@ impl Log {
     /// A log that hands its records on.
     #[must_use]
     pub fn new(keep: Option<Box<dyn Keep>>, copies: Vec<Box<dyn Copy>>) -> Self {
-        Self { held: Mutex::default(), keep, copies }
+        Self { held: Mutex::default(), keep, copies, bell: Bell::default() }
+    }
+
+    /// Rings at every new record, and at every change of one.
+    #[must_use]
+    pub const fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// Adds what an earlier life of this process left, without handing it on again.
@@ -117,6 +125,8 @@ impl Log {
         for event in events {
             held.keep(Arc::new(event));
         }
+        drop(held);
+        self.bell.ring();
     }
 
     /// The newest records that `filter` takes and `sees` allows, newest first, at most `limit`; and whether there are
@@ -196,6 +206,7 @@ impl Sink for Log {
             }
             held.keep(event.clone());
         }
+        self.bell.ring();
         if let Some(keep) = &self.keep {
             keep.put_event(event.clone(), !open);
         }

@@ -108,11 +108,13 @@ pub enum Kind {
     DraftProposal,
     /// Its proposal is merged.
     MergeProposal,
+    /// Its proposal gets another title or description.
+    EditProposal,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Change,
         Self::CreateBranch,
         Self::DeleteBranch,
@@ -123,6 +125,7 @@ impl Kind {
         Self::ReadyProposal,
         Self::DraftProposal,
         Self::MergeProposal,
+        Self::EditProposal,
     ];
 
     /// As in a record.
@@ -139,6 +142,7 @@ impl Kind {
             Self::ReadyProposal => "ready-proposal",
             Self::DraftProposal => "draft-proposal",
             Self::MergeProposal => "merge-proposal",
+            Self::EditProposal => "edit-proposal",
         }
     }
 }

@@ -141,6 +141,7 @@ fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, r
         authentication: access::authentication(root.section("authentication"), sources, report),
         rates: access::rates(root.section("server"), report),
         templates: server::templates(root.section("templates"), report),
+        analytics: server::analytics(root.section("analytics"), report),
         audit_file: root
             .section("audit")
             .and_then(|s| s.text("file"))

@@ -80,6 +80,8 @@ pub struct Config {
     pub rates: Rates,
     /// Server-wide texts of commits and proposals.
     pub templates: Templates,
+    /// Whether evaluations are counted, and how (`analytics`).
+    pub analytics: Analytics,
     /// File that gets a line for every write (`audit.file`).
     pub audit_file: Option<PathBuf>,
     /// `evaluation.include_flag_metadata`: list-flags carries `metadata`.
@@ -89,6 +91,15 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// Things to tell the operator that stop nothing: keys of Flipt that Yardarm has no use for, and the like.
     pub warnings: Vec<Finding>,
+}
+
+/// `analytics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Analytics {
+    /// Evaluations are counted.
+    pub enabled: bool,
+    /// How often what was counted is booked.
+    pub flush_period: Duration,
 }
 
 /// One thing to say about a configuration file.

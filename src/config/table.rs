@@ -20,6 +20,7 @@ const fn unused(name: &'static str, shape: Shape, why: &'static str) -> Key {
 
 const PORT: Shape = Shape::Integer(0, 65_535);
 const NO_GRPC: &str = "there is no gRPC listener; every API is served over HTTP";
+const NO_ANALYTICS_STORAGE: &str = "evaluations are counted and kept by Yardarm itself, and are at `/metrics` for Prometheus; no other server is asked";
 const NO_LOGIN: &str =
     "only tokens and JWTs are served; this method is ignored while `authentication.required` is false";
 const NO_SECRETS: &str = "no secret manager is asked; the key is given by `key_path` or `key_bytes`";
@@ -49,7 +50,12 @@ pub(super) static FILE: &[Key] = &[
     unused("ui", Shape::Section(UI), "there is no setting of the web interface"),
     unused("meta", Shape::Section(META), "Yardarm neither looks for updates nor reports its use"),
     unused("diagnostics", Shape::Section(DIAGNOSTICS), "there is no profiling endpoint"),
-    unused("analytics", Shape::Any, "evaluations are not recorded"),
+    key(
+        "analytics",
+        Shape::Section(ANALYTICS),
+        "",
+        "How often which flag was answered what; counted here, kept below `state.directory`.",
+    ),
     unused("license", Shape::Section(LICENSE), "every function is free"),
     unused(
         "secrets",
@@ -372,6 +378,25 @@ static AUDIT: &[Key] = &[own(
     "none",
     "File to append a line of JSON to for each write. Made with mode 0600; one that was moved away is begun anew.",
 )];
+
+static ANALYTICS: &[Key] = &[
+    own("enabled", Shape::Bool, "true", "Count evaluations by flag and variant."),
+    key("buffer", Shape::Section(ANALYTICS_BUFFER), "", "How counts are gathered."),
+    unused("storage", Shape::Section(ANALYTICS_STORAGE), NO_ANALYTICS_STORAGE),
+];
+
+static ANALYTICS_BUFFER: &[Key] = &[
+    key(
+        "flush_period",
+        Shape::Duration,
+        "10s",
+        "How often what was counted is booked by time, at least: `1s` to `1m`. Whoever asks gets it to the second.",
+    ),
+    unused("capacity", Shape::Integer(0, i64::MAX), "nothing is queued: every evaluation is an addition"),
+];
+
+static ANALYTICS_STORAGE: &[Key] =
+    &[unused("clickhouse", Shape::Any, NO_ANALYTICS_STORAGE), unused("prometheus", Shape::Any, NO_ANALYTICS_STORAGE)];
 
 static CORS: &[Key] = &[
     key("enabled", Shape::Bool, "false", "Answer browsers of other origins."),

@@ -8,6 +8,7 @@ mod after;
 mod merge;
 mod mistakes;
 pub mod payload;
+pub mod place;
 mod read;
 mod revision;
 mod value;

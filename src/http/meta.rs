@@ -16,7 +16,7 @@ pub(super) async fn info(state: Data<State>, request: HttpRequest) -> HttpRespon
     HttpResponse::Ok().json(json!({
         "build": { "version": env!("CARGO_PKG_VERSION"), "updateAvailable": false, "isRelease": true },
         "authentication": { "required": state.settings.load().authentication.required() },
-        "analytics": {},
+        "analytics": { "enabled": state.analytics.on() },
         "ui": { "theme": "system" },
         "product": "oss",
     }))
@@ -41,7 +41,11 @@ pub(super) const SCHEMAS: Schemas = &[
                     "required": ["required"],
                     "properties": { "required": { "type": "boolean", "description": "Everybody has to show a credential." } },
                 },
-                "analytics": { "type": "object", "description": "There are none." },
+                "analytics": {
+                    "type": "object",
+                    "required": ["enabled"],
+                    "properties": { "enabled": { "type": "boolean", "description": "Evaluations are counted." } },
+                },
                 "ui": { "type": "object", "required": ["theme"], "properties": { "theme": { "const": "system" } } },
                 "product": { "const": "oss", "description": "The word by which the interface knows what to show." },
             },

@@ -8,6 +8,7 @@
 //! A known path with a wrong method is 501, an unknown one 404, each in the shape of its protocol, as Flipt's clients
 //! know it. One slash at the end of a path is passed over. `?pretty` is accepted and ignored.
 
+mod analytics;
 mod audit;
 mod auth;
 mod body;
@@ -54,6 +55,7 @@ pub use self::rate::Rates;
 pub use self::request::context;
 use self::routes::Listener;
 pub use self::ui::{Look, Ui};
+use crate::analytics::Analytics;
 use crate::clock::Clock;
 use crate::config::{Config, Cors};
 use crate::ingest::Ingest;
@@ -87,6 +89,8 @@ pub struct State {
     pub tracker: Arc<Tracker>,
     /// What became of writes.
     pub audit: Arc<crate::audit::log::Log>,
+    /// How often which flag was answered what.
+    pub analytics: Arc<Analytics>,
     /// The web interface.
     pub ui: Ui,
     /// The time.
@@ -159,7 +163,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
         }
         if state.settings.load().look.enabled {
-            ui::routes(config);
+            ui::routes(config, &state);
         }
         config.default_service(web::to(unknown_path));
     }

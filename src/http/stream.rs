@@ -221,9 +221,12 @@ impl Feed {
 
     /// Takes the frame of the current state, if the client does not know that state.
     fn look(&mut self) -> bool {
+        // Asked for before the state: what is told is at least as new.
+        let generation = self.environment.generation();
         let served = self.environment.load();
         match served.flags.namespaces.get(&self.place.namespace) {
             Some(namespace) => {
+                self.ticket.seat().told(generation);
                 if matches!(&self.told, Told::Digest(digest) if **digest == *namespace.digest) {
                     return false;
                 }

@@ -53,13 +53,24 @@ impl Watch {
     ) -> Self {
         let named = if matches!(named, "" | "default") { answering } else { named };
         let place = ([named.into(), answering.into()], namespace.into());
-        Self::over(state, need, request, pass, Some(place))
+        Self::over(state, need, request, pass, Credential::of(request.headers()), Some(place))
     }
 
     /// Watches the right to a stream about whatever its caller may see: [`Self::holds`] says whether there still is a
     /// caller, [`Self::sees`] what that is.
     pub(super) fn anywhere(state: &State, need: Need, request: &HttpRequest, pass: &Pass<'_>) -> Self {
-        Self::over(state, need, request, pass, None)
+        Self::anywhere_as(state, need, request, pass, Credential::of(request.headers()))
+    }
+
+    /// The same, where a credential was shown in another way than by the request itself.
+    pub(super) fn anywhere_as(
+        state: &State,
+        need: Need,
+        request: &HttpRequest,
+        pass: &Pass<'_>,
+        credential: Credential<'_>,
+    ) -> Self {
+        Self::over(state, need, request, pass, credential, None)
     }
 
     fn over(
@@ -67,9 +78,10 @@ impl Watch {
         need: Need,
         request: &HttpRequest,
         pass: &Pass<'_>,
+        credential: Credential<'_>,
         place: Option<([Box<str>; 2], Box<str>)>,
     ) -> Self {
-        let credential = match Credential::of(request.headers()) {
+        let credential = match credential {
             Credential::Token(token) => Held::Token(Digest::of(token)),
             Credential::Jwt(jwt) | Credential::TokenOrJwt(jwt) if jwt.len() <= limits::HELD_CREDENTIAL_BYTES => {
                 Held::Jwt(jwt.into())
@@ -130,8 +142,13 @@ impl Watch {
 
     /// Whether its caller may see all of an environment.
     pub(super) fn sees(&self, state: &State, environment: &str) -> bool {
+        self.sees_in(state, environment, ANY)
+    }
+
+    /// Whether its caller may see a namespace of it.
+    pub(super) fn sees_in(&self, state: &State, environment: &str, namespace: &str) -> bool {
         let Some(caller) = &self.caller else { return true };
-        decide(Some(caller), self.need.action(), environment, ANY, state.clock.now()) == Decision::Allowed
+        decide(Some(caller), self.need.action(), environment, namespace, state.clock.now()) == Decision::Allowed
     }
 
     /// Has the stream woken when its time is over.

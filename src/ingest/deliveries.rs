@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::mpsc;
 
 use super::Delivery;
+use crate::bell::Bell;
 use crate::limits;
 
 /// The records of all storages.
@@ -18,6 +19,7 @@ pub struct Log {
     rings: Mutex<HashMap<Arc<str>, Rings>>,
     behind: OnceLock<mpsc::Sender<Arc<Delivery>>>,
     unwritten: AtomicU64,
+    bell: Bell,
 }
 
 /// Newest last.
@@ -40,6 +42,12 @@ impl Log {
         drop(self.behind.set(sender));
     }
 
+    /// Rings at every new record, and at every change of one.
+    #[must_use]
+    pub const fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
     /// How many records the queue of the writer had no room for.
     #[must_use]
     pub fn unwritten(&self) -> u64 {
@@ -50,6 +58,7 @@ impl Log {
     pub fn push(&self, delivery: Delivery) {
         let delivery = Arc::new(delivery);
         self.keep(Arc::clone(&delivery));
+        self.bell.ring();
         self.write(delivery);
     }
 
@@ -69,6 +78,7 @@ impl Log {
             change(Arc::make_mut(found));
             Arc::clone(found)
         };
+        self.bell.ring();
         self.write(changed);
         true
     }

@@ -4,17 +4,20 @@
 //! wakes the streams of the namespaces that changed, so whoever wakes up reads the new state or a newer one (I5).
 //! Readers never take a lock.
 
+mod seen;
 pub mod streams;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use self::seen::Seen;
 use self::streams::{Place, Streams, Ticket};
+use crate::bell::Bell;
 use crate::flags::snapshot;
 
 /// The state of one environment that clients see.
@@ -47,6 +50,9 @@ pub struct Environment {
     generation: watch::Sender<u64>,
     places: Mutex<HashMap<Arc<str>, Arc<Place>>>,
     retired: AtomicBool,
+    past: seen::Past,
+    /// Of all environments of the table that this one is in.
+    bell: OnceLock<Arc<Bell>>,
 }
 
 impl Environment {
@@ -71,6 +77,8 @@ impl Environment {
             generation: watch::Sender::new(0),
             places: Mutex::default(),
             retired: AtomicBool::new(false),
+            past: seen::Past::default(),
+            bell: OnceLock::new(),
         }
     }
 
@@ -84,11 +92,19 @@ impl Environment {
         let served = Arc::new(served);
         let before = self.current.swap(served.clone());
         self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        let generation = self.generation();
+        if let Some(commit) = &served.commit {
+            self.past.note(commit, generation);
+        }
         let digest = |of: &Served, place: &Place| of.flags.namespaces.get(&place.namespace).map(|n| n.digest.clone());
         for place in self.places() {
             if digest(&before, &place) != digest(&served, &place) {
+                place.changed(generation);
                 place.wake();
             }
+        }
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
         }
     }
 
@@ -128,6 +144,23 @@ impl Environment {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// How often something was published. A state that is loaded afterwards is at least as new.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        *self.generation.borrow()
+    }
+
+    /// How many of those who listen have what this commit (hex) brought.
+    #[must_use]
+    pub fn seen(&self, commit: &str) -> Seen {
+        let (since, served) = (self.past.when(commit), self.load());
+        let places = self.places().into_iter().filter(|place| served.flags.namespaces.contains_key(&place.namespace));
+        places.fold(Seen::default(), |all, place| {
+            let here = place.seen(since);
+            Seen { by: all.by + here.by, of: all.of + here.of }
+        })
+    }
+
     /// A wake-up for every publish from now on; several may come as one.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<u64> {
@@ -140,6 +173,7 @@ impl Environment {
 pub struct Environments {
     table: ArcSwap<Table>,
     streams: Arc<Streams>,
+    bell: Arc<Bell>,
 }
 
 /// The table of one moment.
@@ -155,13 +189,22 @@ impl Environments {
     /// The configured environments; branch environments come and go by [`Self::set_branches`].
     #[must_use]
     pub fn new(configured: Vec<Arc<Environment>>) -> Self {
-        Self { table: ArcSwap::from_pointee(Table::of(configured, Vec::new())), streams: Arc::default() }
+        let table = ArcSwap::from_pointee(Table::of(configured, Vec::new()));
+        let environments = Self { table, streams: Arc::default(), bell: Arc::default() };
+        environments.adopt();
+        environments
     }
 
     /// The open streams of all environments.
     #[must_use]
     pub fn streams(&self) -> &Arc<Streams> {
         &self.streams
+    }
+
+    /// Rings whenever anything is published in one of them, or there are others.
+    #[must_use]
+    pub fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// By name: a configured environment first, so that a branch can never shadow one; then a branch environment.
@@ -213,6 +256,14 @@ impl Environments {
                 environment.retire();
             }
         }
+        self.adopt();
+    }
+
+    fn adopt(&self) {
+        for environment in self.all() {
+            drop(environment.bell.set(self.bell.clone()));
+        }
+        self.bell.ring();
     }
 }
 

@@ -5,7 +5,7 @@
 //! or task belongs to a stream. What a woken stream then sends is never queued here: it looks at what is served now
 //! (I5), so a slow reader skips what it missed and a fast one never waits for it.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use jiff::Timestamp;
 
+use super::Seen;
 use crate::flags::snapshot::Namespace;
 use crate::limits;
 
@@ -28,11 +29,18 @@ pub struct Seat {
     spoke: AtomicBool,
     /// The stream has been quiet for a whole round of ticks.
     quiet: AtomicBool,
+    /// How new what it told last is: the number of a publish.
+    told: AtomicU64,
 }
 
 impl Default for Seat {
     fn default() -> Self {
-        Self { waker: AtomicWaker::new(), spoke: AtomicBool::new(true), quiet: AtomicBool::new(false) }
+        Self {
+            waker: AtomicWaker::new(),
+            spoke: AtomicBool::new(true),
+            quiet: AtomicBool::new(false),
+            told: AtomicU64::new(0),
+        }
     }
 }
 
@@ -51,6 +59,11 @@ impl Seat {
     /// Whether a keep-alive is due; asking takes it.
     pub fn take_keep_alive(&self) -> bool {
         self.quiet.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes that the client has what was current at the publish of this number.
+    pub fn told(&self, generation: u64) {
+        self.told.store(generation, Ordering::Release);
     }
 
     fn wake(&self) {
@@ -101,6 +114,8 @@ pub struct Streams {
     /// The row of the next tick.
     ticking: AtomicUsize,
     draining: AtomicBool,
+    /// Those that tell people's pages of anything at all.
+    pages: Place,
     /// When the first right to a stream ends, in milliseconds; see [`Self::wake_at`].
     first_end: AtomicI64,
 }
@@ -113,6 +128,7 @@ impl Default for Streams {
             seating: AtomicUsize::default(),
             ticking: AtomicUsize::default(),
             draining: AtomicBool::default(),
+            pages: Place::new("".into()),
             first_end: AtomicI64::new(i64::MAX),
         }
     }
@@ -154,6 +170,12 @@ impl Streams {
                 quiet
             });
         }
+    }
+
+    /// Where the streams of pages sit, which are woken by every change of anything.
+    #[must_use]
+    pub const fn pages(&self) -> &Place {
+        &self.pages
     }
 
     /// Wakes every stream, to look at whether it may go on.
@@ -223,6 +245,8 @@ pub struct Place {
     /// Key of the namespace.
     pub namespace: Arc<str>,
     seats: Row,
+    /// When its namespace changed last: the number of a publish.
+    changed: AtomicU64,
     frames: ArcSwapOption<Frames>,
 }
 
@@ -230,12 +254,27 @@ impl Place {
     /// A place where nobody sits.
     #[must_use]
     pub fn new(namespace: Arc<str>) -> Self {
-        Self { namespace, seats: Row::default(), frames: ArcSwapOption::empty() }
+        Self { namespace, seats: Row::default(), changed: AtomicU64::new(0), frames: ArcSwapOption::empty() }
     }
 
     /// Wakes `seat` from now on when the namespace changes.
     pub fn sit(&self, seat: &Arc<Seat>) {
         self.seats.add(seat);
+    }
+
+    /// Notes that the namespace changes with the publish of this number.
+    pub fn changed(&self, generation: u64) {
+        self.changed.store(generation, Ordering::Release);
+    }
+
+    /// How many of those here have what was current at the publish `since`.
+    #[must_use]
+    pub fn seen(&self, since: u64) -> Seen {
+        let needed = since.min(self.changed.load(Ordering::Acquire)).max(1);
+        self.seats.lock().iter().filter_map(Weak::upgrade).fold(Seen::default(), |seen, seat| {
+            let has = seat.told.load(Ordering::Acquire) >= needed;
+            Seen { by: seen.by + usize::from(has), of: seen.of + 1 }
+        })
     }
 
     /// Wakes everybody here.

@@ -43,6 +43,7 @@ pub struct Share {
     also: Mutex<BTreeSet<Arc<str>>>,
     /// Fetches that have been followed.
     fetches: watch::Sender<u64>,
+    moves: watch::Sender<u64>,
 }
 
 /// A push that has succeeded.
@@ -82,6 +83,7 @@ impl Share {
             slot,
             also: Mutex::default(),
             fetches: watch::Sender::new(0),
+            moves: watch::Sender::new(0),
         }
     }
 
@@ -149,6 +151,12 @@ impl Share {
         self.fetches.subscribe()
     }
 
+    /// How often branches may have moved, be it that a fetch was followed or that something was pushed from here.
+    #[must_use]
+    pub fn moves(&self) -> watch::Receiver<u64> {
+        self.moves.subscribe()
+    }
+
     /// Where a branch is known to be.
     #[must_use]
     pub fn tip(&self, branch: &str) -> Option<String> {
@@ -189,6 +197,7 @@ impl Share {
         let live_at = followed.follow(repository, &self.covered(repository, &heads), from_disk);
         if live_at.is_ok() && !from_disk {
             self.fetches.send_modify(|fetches| *fetches += 1);
+            self.moves.send_modify(|moves| *moves += 1);
         }
         Settled { heads, kept, live_at }
     }
@@ -223,6 +232,7 @@ impl Share {
         let followed = repository
             .adopt(pushed.branch, pushed.new)
             .and_then(|()| followed.follow_branch(repository, &heads, pushed.branch, pushed.checked));
+        self.moves.send_modify(|moves| *moves += 1);
         followed.map(Some).inspect_err(|_| self.slot.ring())
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::bell::Bell;
 use crate::fault::Class;
 use crate::flags::problem::Problem;
 use crate::serve;
@@ -108,6 +109,7 @@ fn as_object<S: serde::Serializer>(namespaces: &[(Arc<str>, usize)], to: S) -> R
 #[derive(Debug, Default)]
 pub struct Board {
     storages: RwLock<BTreeMap<Arc<str>, Storage>>,
+    bell: Bell,
 }
 
 impl Board {
@@ -125,11 +127,19 @@ impl Board {
         storages.get(name).map(|storage| storage.clone().aged(now))
     }
 
+    /// Rings whenever a storage may stand otherwise.
+    #[must_use]
+    pub const fn bell(&self) -> &Bell {
+        &self.bell
+    }
+
     /// Changes one storage as a whole; one that is not on the board stays off it.
     pub fn update(&self, name: &str, change: impl FnOnce(&mut Storage)) {
         let mut storages = self.storages.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(storage) = storages.get_mut(name) {
             change(storage);
+            drop(storages);
+            self.bell.ring();
         }
     }
 
@@ -148,6 +158,8 @@ impl Board {
                 (storage.name.clone(), storage)
             })
             .collect();
+        drop(board);
+        self.bell.ring();
     }
 }
 

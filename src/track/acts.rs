@@ -9,12 +9,13 @@ use super::pace::Jobs;
 use super::propose::name_of;
 use super::records::Entry;
 use super::storage::{Subject, Tracked};
-use super::{Inner, Refusal, Tracker};
+use super::{Inner, Refusal, Rules, Tracker, cut};
 use crate::audit::Kind;
+use crate::limits;
 use crate::proposal::marker::{self, Marker};
 use crate::proposal::record::same_commit;
 use crate::proposal::{Event, Id, Record, State};
-use crate::provider::api::{self, Failure, Merge, MergeMethod, New};
+use crate::provider::api::{self, Edit, Failure, Merge, MergeMethod, New, Offers};
 use crate::write::writers::Strategy;
 use crate::write::{By, audit as records};
 
@@ -29,6 +30,13 @@ pub enum Act {
     Ready,
     /// It is not.
     Draft,
+    /// Give it another title or description; what is absent stays.
+    Edit {
+        /// Title.
+        title: Option<String>,
+        /// Description, without our marker.
+        body: Option<String>,
+    },
     /// Merge it.
     Merge {
         /// In which way; what the configuration says, where nothing is said.
@@ -49,6 +57,7 @@ impl Act {
             Self::Reopen => Kind::ReopenProposal,
             Self::Ready => Kind::ReadyProposal,
             Self::Draft => Kind::DraftProposal,
+            Self::Edit { .. } => Kind::EditProposal,
             Self::Merge { .. } => Kind::MergeProposal,
             Self::Update(_) => Kind::UpdateBranch,
         }
@@ -60,6 +69,7 @@ impl Act {
             Self::Reopen => "reopened",
             Self::Ready => "marked ready",
             Self::Draft => "made a draft",
+            Self::Edit { .. } => "edited",
             Self::Merge { .. } => "merged",
             Self::Update(_) => "updated",
         }
@@ -84,6 +94,18 @@ impl Refusal {
 }
 
 impl Tracker {
+    /// What the provider of a storage has at all; nothing where there is none.
+    #[must_use]
+    pub fn offers(&self, storage: &str) -> Option<Offers> {
+        Some(self.inner.as_ref()?.storage(storage)?.scm.api.offers())
+    }
+
+    /// What an environment of a storage says about its proposals; of one without a provider nothing.
+    #[must_use]
+    pub fn rules(&self, storage: &str, environment: &str) -> Option<Rules> {
+        self.inner.as_ref()?.storage(storage)?.scm.rules.get(environment).copied()
+    }
+
     /// Does something with a proposal, and answers it as the provider shows it afterwards. Goes on to its end if the
     /// caller goes away.
     ///
@@ -158,7 +180,7 @@ impl Inner {
             }
             (_, State::Merged | State::Live) => return Err(Refusal::State("it is merged already".to_owned())),
             (_, State::Gone) => return Err(Refusal::State("the provider has no such proposal any more".to_owned())),
-            (Act::Ready | Act::Draft | Act::Merge { .. }, State::Closed) => {
+            (Act::Ready | Act::Draft | Act::Edit { .. } | Act::Merge { .. }, State::Closed) => {
                 return Err(Refusal::State("it is closed; reopen it first".to_owned()));
             }
             _ => {}
@@ -172,6 +194,7 @@ impl Inner {
             },
             Act::Ready => api.set_draft(ask, number, false),
             Act::Draft => api.set_draft(ask, number, true),
+            Act::Edit { title, body } => api.edit(ask, number, &edit(record, title.as_deref(), body.as_deref())?),
             Act::Merge { method, message, head } => {
                 let merge = Self::merge(storage, record, *method, message.clone(), head.as_deref())?;
                 api.merge(ask, number, &merge).map(drop)
@@ -278,6 +301,19 @@ impl Inner {
             Err(refusal) => Err(Refusal::Write(refusal)),
         }
     }
+}
+
+/// What is asked of the provider: the marker stays, by which the proposal is found again.
+fn edit(record: &Record, title: Option<&str>, body: Option<&str>) -> Result<Edit, Refusal> {
+    let title = title.map(|title| title.split_whitespace().collect::<Vec<_>>().join(" "));
+    if title.as_deref() == Some("") {
+        return Err(Refusal::Invalid("a proposal needs a title".to_owned()));
+    }
+    let marker = Marker { id: record.id.clone(), environment: record.environment.clone() };
+    Ok(Edit {
+        title: title.map(|title| cut(&title, limits::PROPOSAL_TITLE_CHARACTERS)),
+        body: body.map(|body| marker.put(&cut(body.trim(), limits::PROPOSAL_BODY_CHARACTERS))),
+    })
 }
 
 const fn word(method: MergeMethod) -> &'static str {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Inner, Refusal, Tracker};
@@ -42,7 +43,8 @@ impl Tracker {
         let inner = self.inner.as_ref().ok_or_else(|| not_here(record))?;
         let share = inner.seams.workers.share(&record.storage).ok_or_else(|| not_here(record))?;
         let repository = share.repository().ok_or_else(|| not_here(record))?;
-        let changes = inner.changes(record, &share, &*repository);
+        let changes = range(record, &share, &*repository)
+            .and_then(|range| range.map(|range| inner.changes(&record.base, &range, &share, &*repository)).transpose());
         changes.map_err(|error| {
             tracing::warn!(storage = &*record.storage, proposal = &*record.id, %error, "what a proposal changes cannot be read");
             Refusal::State(format!("what it changes cannot be read: {error}"))
@@ -51,21 +53,37 @@ impl Tracker {
     }
 }
 
+impl Tracker {
+    /// The same of a branch that nobody has proposed (yet): what it has that `base` has not.
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    pub fn changes_of_branch(
+        &self,
+        storage: &Arc<str>,
+        head: &Arc<str>,
+        base: &Arc<str>,
+    ) -> Result<Vec<Changed>, Refusal> {
+        self.changes(&Record::planned(storage, head, base, &"".into(), Timestamp::UNIX_EPOCH))
+    }
+}
+
 fn not_here(record: &Record) -> Refusal {
     Refusal::State(format!("the commits of the branch \"{}\" were not fetched yet", record.head))
 }
 
 impl Inner {
+    /// What is different between two states, of the environments that are read from the branch `base`.
     fn changes(
         &self,
-        record: &Record,
+        base: &str,
+        range: &Range,
         share: &Share,
         repository: &dyn Repository,
-    ) -> Result<Option<Vec<Changed>>, git::Error> {
-        let Some(range) = range(record, share, repository)? else { return Ok(None) };
+    ) -> Result<Vec<Changed>, git::Error> {
         let environments = self.seams.environments.all();
         let of_base = environments.iter().filter(|environment| {
-            environment.base.is_none() && environment.storage == record.storage && environment.branch == record.base
+            environment.base.is_none() && environment.storage == *share.storage() && *environment.branch == *base
         });
         let mut all_changes = Vec::new();
         for environment in of_base {
@@ -80,7 +98,7 @@ impl Inner {
                 all_changes.push(Changed { environment: environment.name.clone(), changes });
             }
         }
-        Ok(Some(all_changes))
+        Ok(all_changes)
     }
 }
 

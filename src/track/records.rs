@@ -54,6 +54,13 @@ impl Table {
         self.entries.get(id)
     }
 
+    /// Number of the last change of any record that `seen` is true of; zero where there is none.
+    pub fn last_of(&self, seen: impl Fn(&Entry) -> bool) -> u64 {
+        let mut newest = self.versions.iter().rev();
+        let found = newest.find(|(_, id)| self.entries.get(*id).is_some_and(&seen));
+        found.map_or(0, |(version, _)| *version)
+    }
+
     /// Takes the newest state of a record. Answers the one of before, if there is any news.
     pub fn put(&mut self, record: &Record) -> Option<(Option<Arc<Record>>, Arc<Record>)> {
         let before = self.entries.get(&record.id);

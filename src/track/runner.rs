@@ -183,7 +183,7 @@ async fn run(inner: Arc<Inner>, storage: Arc<Tracked>) {
     let (mut working, mut looking) = (0_usize, false);
     let (ended, mut endings) = tokio::sync::mpsc::unbounded_channel();
     let mut share = None;
-    let mut fetches: Option<watch::Receiver<u64>> = None;
+    let mut moves: Option<watch::Receiver<u64>> = None;
     let mut served = Vec::new();
     let mut glance = tokio::time::interval(limits::TRACK_GLANCE);
     loop {
@@ -194,7 +194,7 @@ async fn run(inner: Arc<Inner>, storage: Arc<Tracked>) {
             (one, other) => one.is_none() && other.is_none(),
         };
         if !same {
-            fetches = now_share.as_ref().map(|share| share.fetches());
+            moves = now_share.as_ref().map(|share| share.moves());
             share = now_share;
             inner.follow_heads(&storage);
             if let Some(share) = &share {
@@ -255,7 +255,7 @@ async fn run(inner: Arc<Inner>, storage: Arc<Tracked>) {
                 if look { looking = false } else { working = working.saturating_sub(1) }
                 while tasks.try_join_next().is_some() {}
             }
-            () = changed(&mut fetches) => {
+            () = changed(&mut moves) => {
                 if let Some(share) = &share {
                     inner.moved(&storage, share);
                 }
@@ -274,14 +274,14 @@ async fn run(inner: Arc<Inner>, storage: Arc<Tracked>) {
     tasks.detach_all();
 }
 
-/// There is another fetch. Ends never where nothing is fetched.
-async fn changed(fetches: &mut Option<watch::Receiver<u64>>) {
-    if let Some(receiver) = fetches
+/// Branches may have moved. Ends never where nothing is fetched.
+async fn changed(moves: &mut Option<watch::Receiver<u64>>) {
+    if let Some(receiver) = moves
         && receiver.changed().await.is_ok()
     {
         return;
     }
-    *fetches = None;
+    *moves = None;
     std::future::pending::<()>().await;
 }
 

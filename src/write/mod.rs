@@ -22,6 +22,7 @@ mod queue;
 mod rebase;
 mod round;
 mod settings;
+pub mod source;
 pub mod standing;
 #[cfg(test)]
 mod tests;
@@ -138,6 +139,10 @@ pub struct Outcome {
     pub text_diff: String,
     /// The change of what is served.
     pub changes: Changes,
+    /// The message of the commit, or the one that it would have.
+    pub message: String,
+    /// What is odd about the new state and was not about the one before.
+    pub warnings: Vec<Problem>,
     /// Since when it is served.
     pub live: Option<Timestamp>,
     /// It is served here and not pushed yet.

@@ -106,6 +106,8 @@ impl<'s> Round<'s> {
             rewritten,
             text_diff: String::new(),
             changes: change::Changes::default(),
+            message: String::new(),
+            warnings: Vec::new(),
             live: None,
             break_glass: false,
         };
@@ -114,14 +116,15 @@ impl<'s> Round<'s> {
         }
         let text_diff = diff(&texts, &environment.directory, &planned)?;
         let before = self.state(environment)?;
-        let (after, fresh) = self.check(environment, &before, &planned)?;
+        let (after, fresh, warnings) = self.check(environment, &before, &planned)?;
         let changes = change::between(&before.flags, &after.flags);
-        let outcome = Outcome { text_diff, changes, ..outcome };
+        let (rules, repository) = (&self.storage.rules, &self.storage.repository);
+        let message = rules.wording.message(&**repository, self.tip.as_deref(), environment, request, &planned.done);
+        let outcome = Outcome { text_diff, changes, message, warnings, ..outcome };
         if request.dry_run {
             return Ok(outcome);
         }
         let files = planned.files.iter().map(|(path, bytes)| (below(&environment.directory, path), bytes.clone()));
-        let rules = &self.storage.rules;
         let commit = NewCommit {
             parents: self.tip.iter().map(ToString::to_string).collect(),
             files: files.collect(),
@@ -129,16 +132,10 @@ impl<'s> Round<'s> {
             committer: rules.committer.clone(),
             authored: None,
             at,
-            message: rules.wording.message(
-                &*self.storage.repository,
-                self.tip.as_deref(),
-                environment,
-                request,
-                &planned.done,
-            ),
+            message: outcome.message.clone(),
             signer: rules.signer.clone(),
         };
-        let committed = self.storage.repository.commit(self.tip.as_deref(), &commit).map_err(|e| unwritable(&e))?;
+        let committed = repository.commit(self.tip.as_deref(), &commit).map_err(|e| unwritable(&e))?;
         self.tip = Some(committed.id.into());
         self.made += 1;
         self.files.extend(fresh.iter().map(|(_, blob, format, _, file)| (blob.clone(), *format, file.clone())));
@@ -189,7 +186,7 @@ impl<'s> Round<'s> {
         environment: &serve::Environment,
         before: &State,
         planned: &Planned,
-    ) -> Result<(State, Vec<Fresh>), Refusal> {
+    ) -> Result<(State, Vec<Fresh>, Vec<Problem>), Refusal> {
         let (mut inputs, mut fresh) = (before.inputs.clone(), Vec::new());
         for (path, bytes) in &planned.files {
             let former = inputs.iter().position(|input| *input.path == **path).map(|at| inputs.remove(at));
@@ -210,7 +207,8 @@ impl<'s> Round<'s> {
             };
             known.iter().position(same).map(|at| known.swap_remove(at)).is_none()
         };
-        let new: Vec<Problem> = flags.problems.iter().filter(is_new_error()).filter(is_new).cloned().collect();
+        let added = flags.problems.iter().filter(is_new).cloned();
+        let (new, warnings): (Vec<Problem>, Vec<Problem>) = added.partition(|one| one.severity == Severity::Error);
         let held = flags.held.iter().find(|key| !before.flags.held.contains(key));
         if !new.is_empty() || held.is_some() {
             let problems = if new.is_empty() { of_namespace(&flags, held) } else { new };
@@ -221,7 +219,7 @@ impl<'s> Round<'s> {
             let message = format!("the change would make an invalid state: {}", first.trim_start_matches(": "));
             return Err(Refusal::Invalid { message, problems });
         }
-        Ok((State { directory: before.directory.clone(), inputs, flags: Arc::new(flags) }, fresh))
+        Ok((State { directory: before.directory.clone(), inputs, flags: Arc::new(flags) }, fresh, warnings))
     }
 
     /// Id of a blob, made as the repository makes its ids.
@@ -237,10 +235,6 @@ impl<'s> Round<'s> {
 
 /// Path, blob, format, text, and what it was read as.
 type Fresh = (Arc<str>, Arc<str>, Format, Vec<u8>, Arc<SourceFile>);
-
-fn is_new_error() -> impl FnMut(&&Problem) -> bool {
-    |problem| problem.severity == Severity::Error
-}
 
 fn of_namespace(flags: &snapshot::Environment, key: Option<&Arc<str>>) -> Vec<Problem> {
     flags.problems.iter().filter(|problem| problem.namespace.as_ref() == key).cloned().collect()

@@ -28,6 +28,12 @@ pub struct Standing {
 }
 
 impl Writers {
+    /// Whether an environment takes no direct changes.
+    #[must_use]
+    pub fn is_protected(&self, environment: &serve::Environment) -> bool {
+        self.inner().is_ok_and(|inner| inner.core.settings.load().is_protected(environment))
+    }
+
     /// How an environment stands.
     #[must_use]
     pub fn standing(&self, environment: &serve::Environment) -> Standing {

@@ -320,6 +320,12 @@ impl Writers {
         self.inner.as_ref()?.core.glass.told()
     }
 
+    /// Rings whenever that is something else; none where nothing is written.
+    #[must_use]
+    pub fn glass_bell(&self) -> Option<&crate::bell::Bell> {
+        Some(self.inner.as_ref()?.core.glass.bell())
+    }
+
     pub(super) fn inner(&self) -> Result<&Arc<Inner>, Refusal> {
         self.inner.as_ref().ok_or_else(|| Refusal::ReadOnly("nothing can be written here".to_owned()))
     }

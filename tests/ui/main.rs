@@ -14,9 +14,12 @@
 
 mod browser;
 mod first;
+mod live;
 mod play;
+mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
+mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 #[path = "../world/scm_http.rs"]

@@ -52,7 +52,7 @@ fn keys_of_flipt_without_use_are_warnings_that_say_why() {
                 license: {key: '${secret:vault:x}'}\n";
     let warnings = warnings(&load_text(text).unwrap());
     let keys: Vec<&str> = warnings.iter().map(|w| w.split([' ', ':']).nth(2).unwrap()).collect();
-    assert_eq!(keys, ["ui", "meta", "log.grpc_level", "log.keys", "server.grpc_port", "analytics", "license"]);
+    assert_eq!(keys, ["ui", "meta", "log.grpc_level", "log.keys", "server.grpc_port", "analytics.storage", "license"]);
     assert!(warnings.iter().all(|w| w.contains("Yardarm has no use for this key of Flipt: ")), "{warnings:#?}");
     assert!(one_error("ui: {colour: red}").contains("ui.colour: there is no such key here"));
 }

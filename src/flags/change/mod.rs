@@ -22,6 +22,7 @@ mod markdown;
 mod segment;
 mod step;
 mod text;
+pub mod told;
 mod value;
 mod words;
 

@@ -20,7 +20,12 @@ use crate::write::By;
 
 /// A segment of the path, decoded: names of branch environments may have a slash in them.
 pub(in crate::http) fn segment<'r>(request: &'r HttpRequest, name: &str) -> Cow<'r, str> {
-    percent_decode_str(request.match_info().get(name).unwrap_or_default()).decode_utf8_lossy()
+    decoded(request.match_info().get(name).unwrap_or_default())
+}
+
+/// The same of a segment by itself.
+pub(in crate::http) fn decoded(segment: &str) -> Cow<'_, str> {
+    percent_decode_str(segment).decode_utf8_lossy()
 }
 
 /// What a caller is told of an environment that is not there.

@@ -2,7 +2,7 @@
 
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::access::{self, by, segment};
 use super::fields::Fields;
@@ -11,12 +11,12 @@ use super::refusal::Asked;
 use super::writing::{Named, carried_out, outcome};
 use super::{action, namespaces, resources};
 use crate::flags::resource::view::DEFAULT;
-use crate::flags::resource::{Kind, Resource};
+use crate::flags::resource::{Kind, Namespace, Resource, payload};
 use crate::http::auth::{self, Need};
 use crate::http::error::Failure;
 use crate::http::{State, body};
-use crate::limits;
 use crate::write::{Change, What};
+use crate::{json, limits};
 
 /// `POST /api/v2/environments/{environment}/changes`
 pub(in crate::http) async fn change(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
@@ -29,14 +29,7 @@ async fn changed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let body = body::read(request, sent).await?;
     Fields::of_query(request, &[])?;
     let mut fields = Fields::of_body(&body, &[&["changes", "revision"], &options::NAMES[..]].concat())?;
-    let list = fields.list("changes")?;
-    if list.is_empty() {
-        return Err(Failure::invalid("changes must not be empty"));
-    }
-    if list.len() > limits::CHANGES {
-        return Err(Failure::invalid(format!("one request has at most {} changes", limits::CHANGES)));
-    }
-    let changes = list.into_iter().enumerate().map(|(at, value)| read(at, value)).collect::<Result<Vec<_>, _>>()?;
+    let changes = listed(fields.list("changes")?)?;
     let revision = options::revision(request, fields.text("revision")?)?;
     let options = Options::take(&mut fields)?;
     let mut environment = None;
@@ -48,6 +41,60 @@ async fn changed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let by = by(state, &pass, request);
     let told = carried_out(state, environment, by, changes, revision, options, Asked::Ours).await?;
     Ok(HttpResponse::Ok().json(outcome(&told, &named, dry_run)))
+}
+
+/// The changes of a list, which has some.
+fn listed(list: Vec<Value>) -> Result<Vec<Change>, Failure> {
+    if list.is_empty() {
+        return Err(Failure::invalid("changes must not be empty"));
+    }
+    if list.len() > limits::CHANGES {
+        return Err(Failure::invalid(format!("one request has at most {} changes", limits::CHANGES)));
+    }
+    list.into_iter().enumerate().map(|(at, value)| read(at, value)).collect()
+}
+
+/// The changes of a text: a list as the field `changes` has it.
+pub(in crate::http) fn of_text(text: &str) -> Result<Vec<Change>, Failure> {
+    match json::value(text.as_bytes()) {
+        Ok(Value::Array(list)) => listed(list),
+        _ => Err(Failure::invalid("the changes are to be a list, as JSON")),
+    }
+}
+
+/// Changes as such a text.
+pub(in crate::http) fn text(changes: &[Change]) -> String {
+    Value::Array(changes.iter().map(written).collect()).to_string()
+}
+
+/// A change as it is read.
+fn written(change: &Change) -> Value {
+    let Named { kind, key } = Named::from(change);
+    let (action, payload) = match &change.what {
+        What::Create(resource) => ("create", Some(payload::to_json(resource))),
+        What::Update(resource) => ("update", Some(payload::to_json(resource))),
+        What::Put(resource) => ("put", Some(payload::to_json(resource))),
+        What::Delete { .. } | What::DeleteNamespace => ("delete", None),
+        What::CreateNamespace(head) => ("create", Some(of_head(head))),
+        What::UpdateNamespace(head) => ("update", Some(of_head(head))),
+    };
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    put("action", action.into());
+    put("type", kind.map_or("namespace", Kind::type_url).into());
+    put("namespace", change.namespace.as_str().into());
+    put("key", key.into());
+    if let Some(payload) = payload {
+        put("payload", payload);
+    }
+    if let Some(revision) = &change.revision {
+        put("revision", revision.as_str().into());
+    }
+    Value::Object(object)
+}
+
+fn of_head(head: &Namespace) -> Value {
+    json!({ "key": head.key, "name": head.name, "description": head.description })
 }
 
 /// One change.
@@ -144,8 +191,6 @@ fn of_resource(fields: &Fields, action: &str, kind: &str, key: &str, value: Opti
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn told(value: Value) -> Result<Change, String> {
@@ -168,6 +213,28 @@ mod tests {
         assert!(matches!(&change.what, What::CreateNamespace(head) if head.name == "n"));
         let change = told(json!({ "action": "delete", "type": "namespace", "namespace": "n" })).unwrap();
         assert_eq!((change.what, change.namespace.as_str()), (What::DeleteNamespace, "n"));
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_it_was() {
+        let list = json!([
+            { "action": "create", "namespace": "shop", "payload": { "@type": "flipt.core.Segment", "key": "s", "name": "S",
+                "description": "<b>", "constraints": [{ "type": "STRING_COMPARISON_TYPE", "property": "p", "operator":
+                "isoneof", "value": "[\"a\"]" }] } },
+            { "action": "put", "type": "flipt.core.Flag", "payload": { "key": "w", "name": "W", "type":
+                "BOOLEAN_FLAG_TYPE", "metadata": { "n": 1.5 }, "rollouts": [{ "threshold": { "percentage": 12.5,
+                "value": true } }] }, "revision": "ab12" },
+            { "action": "delete", "type": "flipt.core.Flag", "namespace": "shop", "key": "w" },
+            { "action": "create", "type": "namespace", "key": "n", "payload": { "name": "N", "description": "d" } },
+            { "action": "update", "type": "namespace", "key": "n" },
+            { "action": "delete", "type": "namespace", "namespace": "n" },
+        ]);
+        let read = of_text(&list.to_string()).unwrap();
+        assert_eq!(read.len(), 6);
+        assert_eq!(of_text(&text(&read)).unwrap(), read);
+        for nothing in ["", "[]", "{}", "[{\"action\":1,\"action\":2}]", "[1"] {
+            assert!(of_text(nothing).is_err(), "{nothing}");
+        }
     }
 
     #[test]

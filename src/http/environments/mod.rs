@@ -26,14 +26,17 @@ mod writing;
 use super::routes::{DELETE, GET, GET_AMONG, POST, POST_AMONG, PUT, Table};
 use crate::auth::Action;
 
-pub(super) use self::access::{allows as may, by, reaches, segment};
+pub(super) use self::access::{allows as may, by, decoded, reaches, segment};
+pub(super) use self::changes::{of_text as changes_of, text as changes_as_text};
 pub(super) use self::fields::Fields;
 pub(super) use self::list::providers;
 use self::options::Options;
+pub(super) use self::options::checked as options_checked;
 pub(super) use self::refusal::conflicts;
 pub(super) use self::resources::list as resources_of_nothing;
 pub(super) use self::schemas::SCHEMAS;
 pub(super) use self::tip::blocking;
+pub(super) use self::writing::{Done, done};
 
 /// The routes.
 pub(super) fn routes(table: &mut impl Table) {

@@ -105,11 +105,21 @@ fn reason(fields: &mut Fields) -> Result<Option<String>, Failure> {
         Some(_) => return Err(fields.wrong("breakGlass", "{\"reason\": \"…\"}")),
     };
     let reason = reason.trim().to_owned();
+    check_reason(&reason)?;
+    Ok(Some(reason))
+}
+
+fn check_reason(reason: &str) -> Result<(), Failure> {
     if reason.is_empty() {
         return Err(Failure::invalid("the field \"breakGlass.reason\" is to say why; everybody will read it"));
     }
-    check_text("breakGlass.reason", &reason, limits::REASON_BYTES)?;
-    Ok(Some(reason))
+    check_text("breakGlass.reason", reason, limits::REASON_BYTES)
+}
+
+/// Whether a message and a reason can be taken, of whoever reads them elsewhere.
+pub(in crate::http) fn checked(message: &str, reason: Option<&str>) -> Result<(), Failure> {
+    check_text("message", message, limits::COMMIT_MESSAGE_BYTES)?;
+    reason.map_or(Ok(()), check_reason)
 }
 
 fn check_text(name: &str, text: &str, most: usize) -> Result<(), Failure> {

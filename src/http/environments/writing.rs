@@ -19,9 +19,9 @@ use crate::write::{By, Change, Outcome, Request, What};
 
 /// What was done, and what was proposed for it.
 #[derive(Debug)]
-pub(super) struct Done {
-    outcome: Outcome,
-    proposal: Option<Value>,
+pub(in crate::http) struct Done {
+    pub(in crate::http) outcome: Outcome,
+    pub(in crate::http) proposal: Option<Value>,
 }
 
 impl std::ops::Deref for Done {
@@ -43,10 +43,20 @@ pub(super) async fn carried_out(
     asked: Asked<'_>,
 ) -> Result<Done, Failure> {
     let Options { message, co_authors, dry_run, branch: on_branch, break_glass } = options;
-    let proposes = on_branch.is_some() && !dry_run && state.tracker.proposes_by_itself(&environment);
-    let (base, author) = (environment.clone(), by.clone());
     let wish = Request { environment, changes, revision, message, co_authors, by, dry_run, on_branch, break_glass };
-    let outcome = state.writers.change(wish).await.map_err(|refusal| refusal::failure(refusal, asked))?;
+    done(state, wish, false).await.map_err(|refusal| refusal::failure(refusal, asked))
+}
+
+/// The same for whoever answers in a form of its own. What goes to a branch may be proposed wherever that is.
+pub(in crate::http) async fn done(
+    state: &Data<State>,
+    wish: Request,
+    proposes: bool,
+) -> Result<Done, crate::write::Refusal> {
+    let (base, author) = (wish.environment.clone(), wish.by.clone());
+    let to_branch = wish.on_branch.is_some() && !wish.dry_run;
+    let outcome = state.writers.change(wish).await?;
+    let proposes = to_branch && (proposes || state.tracker.proposes_by_itself(&base));
     let proposal = if proposes { proposed(state, &base, &outcome, &author).await } else { None };
     Ok(Done { outcome, proposal })
 }

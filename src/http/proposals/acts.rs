@@ -16,6 +16,7 @@ use crate::http::{State, body};
 use crate::proposal::Record;
 use crate::provider::api::MergeMethod;
 use crate::track::Act;
+use crate::view::proposal::Rights;
 use crate::write::writers::Strategy;
 
 /// `POST …/close`
@@ -86,14 +87,20 @@ async fn done(
     Ok(answered(&Shown::of(&done)))
 }
 
-fn permit(state: &State, pass: &Pass<'_>, record: &Record, act: &Act) -> Result<(), Failure> {
-    let environment = record.environment.as_deref().unwrap_or(ANY);
-    let own = record.opened_by.as_deref().is_some_and(|by| !by.is_empty() && *by == *pass.caller().name);
-    let merges = matches!(act, Act::Merge { .. });
-    if may(state, pass, Action::Write, environment, ANY)
-        || (own && !merges && may(state, pass, Action::Propose, environment, ANY))
-    {
+/// Whether a caller may do this with a proposal, as an error that says which scope is missing.
+pub(in crate::http) fn permit(state: &State, pass: &Pass<'_>, record: &Record, act: &Act) -> Result<(), Failure> {
+    let rights = rights(state, pass, record);
+    let allowed = if matches!(act, Act::Merge { .. }) { rights.merge } else { rights.change };
+    if allowed {
         return Ok(());
     }
-    pass.permit_to(Action::Write, environment, ANY)
+    pass.permit_to(Action::Write, record.environment.as_deref().unwrap_or(ANY), ANY)
+}
+
+/// What a caller may do with a proposal.
+pub(in crate::http) fn rights(state: &State, pass: &Pass<'_>, record: &Record) -> Rights {
+    let environment = record.environment.as_deref().unwrap_or(ANY);
+    let own = record.opened_by.as_deref().is_some_and(|by| !by.is_empty() && *by == *pass.caller().name);
+    let merge = may(state, pass, Action::Write, environment, ANY);
+    Rights { merge, change: merge || (own && may(state, pass, Action::Propose, environment, ANY)) }
 }

@@ -17,6 +17,7 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
+pub(super) use self::acts::{permit, rights};
 use self::asked::{Asked, cursor};
 pub(super) use self::schemas::SCHEMAS;
 pub(super) use self::shown::{Brief, Shown, refused};
@@ -92,7 +93,7 @@ async fn got(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse,
 }
 
 /// A proposal that the caller may see.
-fn known(state: &State, pass: &Pass<'_>, request: &HttpRequest) -> Result<Entry, Failure> {
+pub(super) fn known(state: &State, pass: &Pass<'_>, request: &HttpRequest) -> Result<Entry, Failure> {
     let id = segment(request, "proposal");
     let unknown = || Failure::not_found(format!("there is no proposal \"{id}\""));
     let entry = state.tracker.get(&id).ok_or_else(unknown)?;
@@ -106,18 +107,18 @@ fn answered(value: &impl Serialize) -> HttpResponse {
 }
 
 /// Which proposals a caller sees: asked once for each environment.
-struct Sight<'s> {
+pub(super) struct Sight<'s> {
     state: &'s State,
     pass: &'s Pass<'s>,
     known: HashMap<Option<Arc<str>>, bool>,
 }
 
 impl<'s> Sight<'s> {
-    fn new(state: &'s State, pass: &'s Pass<'s>) -> Self {
+    pub(super) fn new(state: &'s State, pass: &'s Pass<'s>) -> Self {
         Self { state, pass, known: HashMap::new() }
     }
 
-    fn sees(&mut self, record: &Record) -> bool {
+    pub(super) fn sees(&mut self, record: &Record) -> bool {
         if let Some(known) = self.known.get(&record.environment) {
             return *known;
         }

@@ -1,20 +1,33 @@
-//! `…/flags`: what there is.
+//! `…/flags`: what there is, what it does, and what can be done to several of them at once.
 
 use actix_web::http::header;
-use actix_web::web::Data;
+use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
+use super::listed::{Head, Pages, chosen, may_change, orders, place, query, redirect};
 use super::render::{segment, shown};
 use super::visit::first_namespace;
-use super::{Trouble, Visit, answered};
+use super::{Trouble, Visit, answered, copy, save};
 use crate::auth::Action;
+use crate::flags::resource::{Flag, Kind, Resource};
 use crate::flags::snapshot::FlagKind;
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
+use crate::limits;
+use crate::view::list::{By, Entry, Found, cut, find, offered};
+use crate::view::summary::{self, Summary};
+use crate::write::{Change, What};
+
+/// The routes.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config.service(
+        web::resource("/ui/e/{environment}/n/{namespace}/flags").route(web::get().to(list)).route(web::post().to(act)),
+    );
+}
 
 /// `GET /ui/`: the flags of the default environment.
 pub(super) async fn first(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -31,34 +44,107 @@ pub(super) async fn first(state: Data<State>, request: HttpRequest) -> HttpRespo
     answered(&state, &request, first())
 }
 
-/// A flag as it is listed.
-#[derive(Debug, Serialize)]
-struct Row {
-    key: String,
-    name: String,
-    enabled: bool,
-    boolean: bool,
-}
-
 /// `GET /ui/e/{environment}/n/{namespace}/flags`
 pub(super) async fn list(state: Data<State>, request: HttpRequest) -> HttpResponse {
     answered(&state, &request, listed(&state, &request).await)
 }
 
+/// `POST /ui/e/{environment}/n/{namespace}/flags`: switches, copies or deletes those that were chosen.
+pub(super) async fn act(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
+    answered(&state, &request, acted(&state, &request, sent).await)
+}
+
+/// A flag as it is listed.
+#[derive(Debug, Serialize)]
+struct Row {
+    key: String,
+    name: String,
+    description: String,
+    enabled: bool,
+    boolean: bool,
+    does: Summary,
+}
+
+impl Row {
+    fn of(flag: &Flag) -> Self {
+        Self {
+            key: flag.key.clone(),
+            name: cut(&flag.name, limits::UI_CELL_CHARACTERS),
+            description: cut(&flag.description, limits::UI_CELL_CHARACTERS),
+            enabled: flag.enabled,
+            boolean: flag.kind == FlagKind::Boolean,
+            does: summary::of_flag(flag),
+        }
+    }
+}
+
+/// What a list of flags is made of.
+struct List {
+    head: Head,
+    rows: Vec<Row>,
+    found: Found,
+    total: usize,
+    metadata: Vec<String>,
+}
+
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
-    let namespace = visit.named("namespace");
-    let rows: Vec<Row> = blocking(state, move |state| {
+    let (namespace, query) = (visit.named("namespace"), query(request));
+    let (asked, now) = (query.clone(), state.clock.now());
+    let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
-        let row = |flag: &crate::flags::resource::Flag| Row {
-            key: flag.key.clone(),
-            name: flag.name.clone(),
-            enabled: flag.enabled,
-            boolean: flag.kind == FlagKind::Boolean,
-        };
-        Ok(tip.view.flags(&namespace).into_iter().map(row).collect())
+        let flags = tip.view.flags(&namespace);
+        let entries: Vec<Entry<'_>> = flags.iter().map(|flag| Entry::of_flag(flag)).collect();
+        let found = find(&entries, &asked, now);
+        Ok(List {
+            head: Head::of(&environment, &tip, &namespace),
+            rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| Row::of(flag)).collect(),
+            total: flags.len(),
+            metadata: offered(&entries),
+            found,
+        })
     })
     .await?;
-    visit.page("flags/list.html", context! { rows => shown(rows) })
+    let page = context! {
+        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata,
+        query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
+        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed])),
+    };
+    visit.page("flags/list.html", page)
+}
+
+async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
+    let visit = Visit::admit(state, request, Need::CHANGE)?;
+    let environment = visit.environment(Action::Read)?;
+    let namespace = visit.named("namespace");
+    let form = visit.form(sent).await?;
+    let (wanted, keys) = chosen(&form);
+    if keys.is_empty() {
+        return Ok(redirect(&place(&environment.name, &namespace, "flags")));
+    }
+    if wanted == "copy" {
+        return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Flag, &keys)));
+    }
+    may_change(&visit, &environment.name, &namespace)?;
+    let (of, back) = (environment.clone(), place(&environment.name, &namespace, "flags"));
+    let changes = blocking(state, move |state| {
+        let tip = state.writers.tip(&of)?;
+        let what = |key: String| match (&*wanted, tip.view.get(&namespace, Kind::Flag, &key)) {
+            ("delete", _) => Some(What::Delete { kind: Kind::Flag, key }),
+            ("on" | "off", Some(Resource::Flag(flag))) => {
+                let enabled = wanted == "on";
+                (flag.enabled != enabled).then_some(What::Update(Resource::Flag(Flag { enabled, ..flag })))
+            }
+            _ => None,
+        };
+        let revision = Some(tip.commit.to_string());
+        let change = |what| Change { namespace: namespace.clone(), what, revision: revision.clone() };
+        Ok(keys.into_iter().filter_map(what).map(change).collect::<Vec<_>>())
+    })
+    .await?;
+    if changes.is_empty() {
+        return Ok(redirect(&back));
+    }
+    save::review(&visit, environment, changes).await
 }

@@ -12,13 +12,22 @@
 
 mod assets;
 mod audit;
+mod branches;
+mod colour;
+mod copy;
+mod edit;
 mod flags;
 mod form;
+mod listed;
 mod live;
+mod namespaces;
 mod playground;
+mod proposals;
 mod render;
 mod save;
+mod segments;
 mod session;
+mod shell;
 mod trouble;
 mod visit;
 
@@ -29,12 +38,15 @@ use actix_web::web::{self, ServiceConfig};
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
+use crate::view::colour::Colour;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
 pub struct Ui {
     pages: Pages,
     sessions: session::Sessions,
+    /// What the marks of this process begin with.
+    salt: live::Salt,
 }
 
 /// What the configuration says of the interface.
@@ -46,8 +58,8 @@ pub struct Look {
     pub theme: &'static str,
     /// A word at the top, to tell one installation from another.
     pub label: Option<String>,
-    /// The colour behind it: `#rrggbb`.
-    pub colour: Option<String>,
+    /// The colour behind it.
+    pub colour: Option<Colour>,
 }
 
 impl Default for Look {
@@ -57,7 +69,8 @@ impl Default for Look {
 }
 
 /// The routes.
-pub(super) fn routes(config: &mut ServiceConfig) {
+pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
+    live::connect(state);
     let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
         config.service(web::resource(path).route(handler));
     };
@@ -65,11 +78,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     get(config, "/ui", web::get().to(home));
     get(config, "/ui/", web::get().to(flags::first));
     get(config, "/ui/assets/{version}/{file:.*}", web::get().to(assets::serve));
+    get(config, "/ui/colour/{digits}.css", web::get().to(colour::style));
     get(config, "/ui/events", web::get().to(live::open));
     config.service(
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
+    edit::routes(config);
+    proposals::routes(config);
+    branches::routes(config);
+    save::routes(config);
+    flags::routes(config);
+    segments::routes(config);
+    copy::routes(config);
+    namespaces::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));

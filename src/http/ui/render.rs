@@ -13,11 +13,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rust_embed::Embed;
 use serde::Serialize;
 
 use crate::limits;
+pub(super) use crate::view::place::segment;
 
 #[derive(Embed)]
 #[folder = "ui/templates/"]
@@ -30,9 +30,6 @@ struct Texts;
 /// The whole of a page may come from here and nowhere else, nothing in it is a script or a style, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
-
-/// What a segment of a path may have as it is.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// All pages.
 #[derive(Debug, Default)]
@@ -72,11 +69,6 @@ fn environment() -> Result<Environment<'static>, Error> {
 /// A value as templates see it.
 pub(super) fn shown(value: impl Serialize) -> Value {
     Value::from(Serde(value))
-}
-
-/// A text as one segment of a path.
-pub(super) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// A text; with a count, the form that goes with it.

@@ -22,8 +22,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::form::{self, Form};
 use super::render::{html, shown};
+use super::shell::Shell;
 use super::trouble::{Trouble, answered, bug};
-use super::visit::shell_of_nobody;
 use crate::http::auth::{self, Credential, Need};
 use crate::http::error::{Code, Failure};
 use crate::http::{State, body};
@@ -172,7 +172,7 @@ fn asked(
         response.insert_header((header::SET_COOKIE, cookie));
     }
     let page = context! {
-        shell => shown(shell_of_nobody(state, request)),
+        shell => shown(Shell::of_nobody(state, request)),
         page => context! { next => own(next), wrong => wrong, proof => state.ui.sessions.proof(&seat) },
     };
     match state.ui.pages.render("login.html", page) {
@@ -233,7 +233,7 @@ async fn signed_out(state: &Data<State>, request: &HttpRequest, sent: Payload) -
 }
 
 /// Where one goes on: a page of ours, whatever a link says.
-fn own(next: &str) -> &str {
+pub(super) fn own(next: &str) -> &str {
     let inside = next.starts_with("/ui/") && !next.contains(['\\', '\r', '\n']);
     if inside { next } else { "/ui/" }
 }

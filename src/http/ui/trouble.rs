@@ -7,7 +7,8 @@ use minijinja::context;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::render::{html, shown};
-use super::visit::{here, is_partial, shell_of_nobody};
+use super::shell::Shell;
+use super::visit::{here, is_partial};
 use crate::http::State;
 use crate::http::error::{Code, Failure};
 
@@ -59,7 +60,7 @@ fn told(state: &Data<State>, request: &HttpRequest, failure: &Failure) -> HttpRe
         response.insert_header(("HX-Trigger", "yardarm:signed-out")).insert_header(("HX-Reswap", "none"));
     }
     let page = context! {
-        shell => shown(shell_of_nobody(state, request)),
+        shell => shown(Shell::of_nobody(state, request)),
         page => context! { status => failure.code.status().as_u16(), message => &*failure.message, meaning => failure.code.meaning() },
     };
     match state.ui.pages.render("error.html", page) {

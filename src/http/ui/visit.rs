@@ -7,17 +7,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::assets;
 use super::form::{self, Form, PROOF};
-use super::render::{html, segment as encoded, shown};
+use super::live::{Marks, Spot};
+use super::render::{html, shown};
 use super::session::Seat;
+use super::shell::Shell;
 use super::trouble::{Trouble, bug};
 use crate::auth::Action;
 use crate::http::auth::{self, Need, Pass};
 use crate::http::environments::{by, may, segment};
 use crate::http::error::{Code, Failure};
 use crate::http::{State, body};
-use crate::limits;
 use crate::serve::Environment;
 use crate::write::By;
 
@@ -27,7 +27,9 @@ pub(super) struct Visit<'s> {
     pub(super) state: &'s Data<State>,
     pub(super) request: &'s HttpRequest,
     pub(super) pass: Pass<'s>,
-    seat: Seat,
+    pub(super) seat: Seat,
+    /// How things stood before anything was looked at for the page.
+    pub(super) marks: Marks,
 }
 
 impl<'s> Visit<'s> {
@@ -38,7 +40,10 @@ impl<'s> Visit<'s> {
             Some(credential) => auth::admit_as(state, need, request, credential.borrowed())?,
             None => auth::admit(state, need, request)?,
         };
-        Ok(Self { state, request, pass, seat })
+        let named = |name| segment(request, name).into_owned();
+        let spot = Spot { environment: named("environment"), namespace: named("namespace") };
+        let marks = Marks::of(state, &spot, &|environment, namespace| pass.allows(environment, namespace));
+        Ok(Self { state, request, pass, seat, marks })
     }
 
     /// A segment of the path, decoded.
@@ -105,57 +110,9 @@ impl<'s> Visit<'s> {
         if let Some(cookie) = self.seat.cookie() {
             response.insert_header((actix_web::http::header::SET_COOKIE, cookie));
         }
-        let whole = context! { shell => shown(self.shell()), page => shown(&page) };
+        let whole = context! { shell => shown(Shell::of(self)), page => shown(&page) };
         let body = self.state.ui.pages.render(template, whole).map_err(|error| Trouble::Answered(bug(&error)))?;
         Ok(html(self.request, response, body))
-    }
-
-    fn shell(&self) -> Shell {
-        let (name, namespace) = (self.named("environment"), self.named("namespace"));
-        let all = self.state.environments.all();
-        let seen = |one: &&Arc<Environment>| self.reaches(Action::Read, &one.name);
-        let current = self.state.environments.get(&name);
-        let namespaces = current.as_ref().map(|current| self.namespaces(current)).unwrap_or_default();
-        let environments = all.iter().filter(seen).take(limits::UI_ENVIRONMENTS).map(|one| Place {
-            key: one.name.to_string(),
-            base: one.base.as_ref().map(ToString::to_string),
-            href: format!("/ui/e/{}/n/{}/flags", encoded(&one.name), encoded(&first_namespace(one, &namespace))),
-            current: *one.name == *name,
-        });
-        let caller = self.pass.caller();
-        Shell {
-            environments: environments.collect(),
-            base: current.as_ref().and_then(|current| current.base.as_ref()).map(ToString::to_string),
-            is_default: current.as_ref().is_some_and(|current| current.default),
-            who: (!caller.name.is_empty()).then(|| caller.name.to_string()),
-            signed_in: self.state.ui.sessions.is_signed_in(&self.seat),
-            proof: self.state.ui.sessions.proof(&self.seat),
-            namespaces,
-            may: May {
-                write: self.may(Action::Write, &name, &namespace),
-                propose: self.may(Action::Propose, &name, &namespace),
-            },
-            environment: name,
-            namespace,
-            ..shell_of_nobody(self.state, self.request)
-        }
-    }
-
-    fn namespaces(&self, environment: &Environment) -> Vec<Place> {
-        let named = self.named("namespace");
-        let served = environment.load();
-        let mut keys: Vec<&str> = served.flags.namespaces.keys().map(|key| &**key).collect();
-        if !named.is_empty() && !keys.contains(&&*named) {
-            keys.push(&named);
-        }
-        let seen = keys.into_iter().filter(|key| self.may(Action::Read, &environment.name, key));
-        let place = |key: &str| Place {
-            key: key.to_owned(),
-            base: None,
-            href: format!("/ui/e/{}/n/{}/flags", encoded(&environment.name), encoded(key)),
-            current: key == named,
-        };
-        seen.take(limits::UI_NAMESPACES).map(place).collect()
     }
 }
 
@@ -177,91 +134,4 @@ pub(super) fn here(request: &HttpRequest) -> String {
 /// Whether the script asks for the inside of a page.
 pub(super) fn is_partial(request: &HttpRequest) -> bool {
     request.headers().contains_key("hx-request")
-}
-
-/// Where one can go.
-#[derive(Debug, Serialize)]
-struct Place {
-    key: String,
-    base: Option<String>,
-    href: String,
-    current: bool,
-}
-
-/// What may be offered; what is done is decided when it is asked for.
-#[derive(Debug, Default, Serialize)]
-struct May {
-    write: bool,
-    propose: bool,
-}
-
-/// An environment that is served as the provider does not have it.
-#[derive(Debug, Serialize)]
-struct Glass {
-    environment: String,
-    until: String,
-    changes: usize,
-    by: String,
-    reason: String,
-}
-
-/// What is around every page.
-#[derive(Debug, Serialize)]
-pub(super) struct Shell {
-    /// The template that a page extends: the whole of it, or the inside alone.
-    layout: &'static str,
-    assets: String,
-    version: &'static str,
-    theme: &'static str,
-    label: Option<String>,
-    colour: Option<String>,
-    /// Path and query of the page.
-    here: String,
-    environments: Vec<Place>,
-    environment: String,
-    /// The environment that this one is a branch of.
-    base: Option<String>,
-    is_default: bool,
-    namespaces: Vec<Place>,
-    namespace: String,
-    who: Option<String>,
-    signed_in: bool,
-    proof: String,
-    may: May,
-    glass: Vec<Glass>,
-}
-
-/// The same around a page that is about nobody.
-pub(super) fn shell_of_nobody(state: &Data<State>, request: &HttpRequest) -> Shell {
-    let look = state.settings.load().look.clone();
-    let glass = state.writers.glass().map(|told| {
-        let broken = told.broken.iter().map(|one| Glass {
-            environment: one.environment.to_string(),
-            until: one.until.to_string(),
-            changes: one.changes,
-            by: one.by.to_string(),
-            reason: one.reason.clone(),
-        });
-        broken.collect()
-    });
-    Shell {
-        layout: if is_partial(request) { "partial.html" } else { "layout.html" },
-        assets: assets::base(),
-        version: env!("CARGO_PKG_VERSION"),
-        theme: look.theme,
-        label: look.label.clone(),
-        colour: look.colour.clone(),
-        here: here(request),
-        environments: Vec::new(),
-        environment: String::new(),
-        base: None,
-        is_default: false,
-        namespaces: Vec::new(),
-        namespace: String::new(),
-        who: None,
-        signed_in: false,
-        proof: String::new(),
-        may: May::default(),
-        glass: glass.unwrap_or_default(),
-    }
 }

@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::watch;
 
 use super::Waiting;
+use crate::bell::Bell;
 use crate::limits;
 
 /// An environment that is served as the provider does not have it.
@@ -34,6 +35,7 @@ pub struct Broken {
 pub struct Glass {
     told: ArcSwapOption<Told>,
     changed: watch::Sender<()>,
+    bell: Bell,
     reminded: Mutex<Option<Timestamp>>,
 }
 
@@ -48,7 +50,12 @@ pub struct Told {
 
 impl Default for Glass {
     fn default() -> Self {
-        Self { told: ArcSwapOption::empty(), changed: watch::Sender::new(()), reminded: Mutex::default() }
+        Self {
+            told: ArcSwapOption::empty(),
+            changed: watch::Sender::new(()),
+            bell: Bell::default(),
+            reminded: Mutex::default(),
+        }
     }
 }
 
@@ -57,6 +64,11 @@ impl Glass {
     #[must_use]
     pub fn told(&self) -> Option<Arc<Told>> {
         self.told.load_full()
+    }
+
+    /// Rings whenever something else is to be told.
+    pub(in crate::write) const fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// Whether anything of a storage waits.
@@ -89,6 +101,7 @@ impl Glass {
             let line = broken.iter().map(Broken::line).collect::<Vec<_>>().join(", ");
             self.told.store((!broken.is_empty()).then(|| Arc::new(Told { broken, line })));
             self.changed.send_replace(());
+            self.bell.ring();
         }
     }
 

@@ -1,0 +1,36 @@
+//! `…/saved?commit=`: what became of a change.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use minijinja::context;
+
+use crate::auth::Action;
+use crate::http::State;
+use crate::http::auth::Need;
+use crate::http::ui::{Trouble, Visit, answered};
+
+/// `GET /ui/e/{environment}/saved?commit=&made=&proposal=&next=`
+pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    answered(&state, &request, shown(&state, &request))
+}
+
+fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
+    let visit = Visit::admit(state, request, Need::READ)?;
+    let environment = visit.environment(Action::Read)?;
+    let (commit, proposal, next) = (visit.asked("commit"), visit.asked("proposal"), visit.asked("next"));
+    let served = environment.load();
+    let live = served.commit.as_deref() == Some(&*commit);
+    let standing = state.writers.standing(&environment);
+    let page = context! {
+        commit => commit,
+        made => visit.asked("made") != "no",
+        merged => visit.asked("merged") == "yes",
+        live => live.then(|| served.since.strftime("%H:%M:%S UTC").to_string()),
+        waiting => (standing.waiting > 0).then_some(standing.waiting),
+        branch => &*environment.branch,
+        proposal => Some(proposal).filter(|id| !id.is_empty()),
+        trouble => Some(visit.asked("trouble")).filter(|why| !why.is_empty()),
+        next => crate::http::ui::session::own(&next),
+    };
+    visit.page("save/saved.html", page)
+}

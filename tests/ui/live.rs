@@ -1,0 +1,44 @@
+//! What moves is seen to move, on every page that is open.
+
+use yardarm::demo::dialect::Sender;
+
+use crate::browser::Browser;
+use crate::world::{NAMESPACE, Plan, SHOP, features};
+
+const FLAGS: &str = "/ui/e/production/n/shop/flags";
+const CONNECTED: &str = "return 'connected' in document.documentElement.dataset";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
+    let mut world = Plan::of(Sender::Github).start().await;
+    let (ada, rosa) = (Browser::open(&world).await, Browser::open(&world).await);
+    for browser in [&ada, &rosa] {
+        browser.go(FLAGS).await;
+        browser.until("it listens", CONNECTED).await;
+    }
+    // Where it stays one can see that the page is the same one.
+    ada.script("window.same = true").await;
+    let text = features(NAMESPACE, "second").replace("Banner", "A banner that moved");
+    world.push(&[(SHOP, &text)]).await;
+    for browser in [&ada, &rosa] {
+        browser.see("A banner that moved").await;
+    }
+    assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
+    rosa.end().await;
+
+    // The server goes away and comes back; what was pushed meanwhile is seen, though nobody could tell.
+    let port = world.outside.base().rsplit(':').next().unwrap().to_owned();
+    world.text = world.text.replace("http_port: 0", &format!("http_port: {port}"));
+    ada.expect_error("net::ERR");
+    world.stop_daemon().await;
+    ada.see("The connection to the server is lost").await;
+    ada.see("A banner that moved").await;
+    world.commit("main", &[(SHOP, &features(NAMESPACE, "third").replace("Banner", "Pushed in the dark"))]);
+    world.start_daemon().await;
+    ada.see("Pushed in the dark").await;
+    ada.see_no("The connection to the server is lost").await;
+    assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
+    ada.accessible().await;
+    ada.end().await;
+    world.end().await;
+}
