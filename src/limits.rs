@@ -386,6 +386,12 @@ pub const RUNTIME_PAUSE: Duration = Duration::from_secs(1);
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// One answer of the daemon to the demo or a scenario; it takes milliseconds.
 pub const DEMO_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// How often the demo's forge is looked at for what moved there, which is announced then: a person does not notice it.
+pub const DEMO_HERALD: Duration = Duration::from_millis(150);
+/// How long somebody who watches the demo waits for the next thing to happen in it.
+pub const DEMO_PAUSE: Duration = Duration::from_secs(10);
+/// How often an application of the demo asks for its flags.
+pub const DEMO_QUESTION: Duration = Duration::from_millis(250);
 /// One frame of a stream that a demo's client takes; a snapshot of the demo is a few kilobytes.
 pub const DEMO_FRAME_BYTES: usize = 16 * 1024 * 1024;
 /// Frames that a demo's client keeps, the newest.
