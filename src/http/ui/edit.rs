@@ -89,6 +89,12 @@ impl About {
         Failure::not_found(format!("{} {namespace}/{key} not found{when}", kind.word()))
     }
 
+    /// Where one goes on when it is gone.
+    fn list(&self, environment: &str) -> String {
+        let Named { namespace, kind, .. } = &self.named;
+        format!("/ui/e/{}/n/{}/{}s", segment(environment), segment(namespace), kind.word())
+    }
+
     /// Its own address.
     fn href(&self, environment: &str) -> String {
         let Named { namespace, kind, key } = &self.named;
@@ -110,6 +116,8 @@ struct Seen {
     segments: Vec<String>,
     /// Flags that name the segment, with how often.
     uses: Vec<Use>,
+    /// How many flags more.
+    more_uses: usize,
     /// It stands in a file that is not written to.
     read_only: bool,
 }
@@ -164,7 +172,10 @@ impl Seen {
                 segments = all.take(limits::UI_SEGMENTS).map(|segment| segment.key.clone()).collect();
             }
         }
+        let more_uses = uses.len().saturating_sub(limits::UI_USES);
+        uses.truncate(limits::UI_USES);
         Self {
+            more_uses,
             commit: tip.commit.clone(),
             resource: tip.view.get(namespace, *kind, key),
             segments,
@@ -210,6 +221,7 @@ struct Page<'p> {
     fixed: bool,
     segments: &'p [String],
     uses: &'p [Use],
+    more_uses: usize,
 }
 
 fn show(
@@ -240,6 +252,7 @@ fn show(
         fixed: sheet.at.is_some() || !may || seen.read_only,
         segments: &seen.segments,
         uses: &seen.uses,
+        more_uses: seen.more_uses,
     };
     visit.page_as(response, &format!("edit/{}.html", kind.word()), page)
 }

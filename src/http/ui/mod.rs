@@ -10,11 +10,13 @@
 //!            Form: what was sent, if it comes from our page
 //! ```
 
+mod analytics;
 mod assets;
 mod audit;
 mod branches;
 mod colour;
 mod copy;
+mod deliveries;
 mod edit;
 mod flags;
 mod form;
@@ -29,6 +31,7 @@ mod save;
 mod segments;
 mod session;
 mod shell;
+mod sync;
 mod trouble;
 mod visit;
 
@@ -66,6 +69,9 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
     get(config, "/ui/palette", web::get().to(palette::find));
+    sync::routes(config);
+    deliveries::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     edit::routes(config);
     proposals::routes(config);
     branches::routes(config);
@@ -74,6 +80,8 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
+    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    analytics::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
 }

@@ -146,7 +146,7 @@ fn rule(with: &Shower<'_>, form: &FlagForm, at: &str, rule: &RuleForm) -> Value 
         "segments": with.segments(at, &rule.segments),
         "shares": shares,
         "bars": bars,
-        "sum": sum,
+        "sum": sum.map(|sum| sum.to_string()),
         "sums": match sum {
             _ if rule.distributions.is_empty() => "empty",
             None => "unclear",
