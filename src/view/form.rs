@@ -25,9 +25,7 @@ mod show;
 mod tests;
 
 pub use self::act::Act;
-pub use self::constraint::ConstraintForm;
-pub use self::flag::{FlagForm, RolloutForm, RuleForm, SegmentsForm, ShareForm, VariantForm};
-pub use self::metadata::EntryForm;
+pub use self::flag::FlagForm;
 pub use self::segment::SegmentForm;
 pub use self::sent::Sent;
 
