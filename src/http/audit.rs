@@ -29,13 +29,19 @@ pub(super) async fn list(state: Data<State>, request: HttpRequest) -> HttpRespon
 
 fn answer(state: &State, request: &HttpRequest) -> Result<HttpResponse, Failure> {
     let pass = auth::admit(state, Need::READ, request)?;
+    let (filter, limit) = asked(request)?;
+    let (events, next) = page(state, &pass, &filter, limit);
+    Ok(HttpResponse::Ok().json(json!({ "events": events, "nextCursor": next })))
+}
+
+/// What a query asks for, and how many at most.
+fn asked(request: &HttpRequest) -> Result<(Filter, usize), Failure> {
     let text = |name: &str| select::query(request, [name, name]).map(Cow::into_owned).filter(|t| !t.is_empty());
     let limit = match text("limit") {
         None => limits::AUDIT_PAGE,
         Some(text) => text.parse::<usize>().map_err(|_| Failure::invalid("limit is not a number"))?,
     };
-    let (events, next) = page(state, &pass, &filter(&text)?, limit.clamp(1, limits::AUDIT_PAGE_MAX));
-    Ok(HttpResponse::Ok().json(json!({ "events": events, "nextCursor": next })))
+    Ok((filter(&text)?, limit.clamp(1, limits::AUDIT_PAGE_MAX)))
 }
 
 /// What somebody may see of the records that are asked for, and the cursor of what is older.

@@ -5,15 +5,26 @@
 
 pub mod ago;
 pub mod branch;
+pub mod conflict;
+pub mod colour;
+pub mod branch;
+pub mod colour;
+pub mod commit;
+pub mod branch;
 pub mod colour;
 pub mod copy;
 pub mod diff;
 pub mod form;
 pub mod list;
 pub mod moment;
+pub mod palette;
 pub mod place;
 pub mod plot;
 pub mod proposal;
 pub mod question;
 pub mod snippet;
+pub mod place;
+pub mod proposal;
+pub mod summary;
+pub mod took;
 pub mod summary;

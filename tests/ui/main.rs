@@ -12,9 +12,11 @@
     clippy::string_slice
 )]
 
+mod analytics;
 mod browser;
 mod edit;
 mod first;
+mod lists;
 mod live;
 mod play;
 mod proposals;

@@ -10,6 +10,7 @@
 //! with the revision that its author had seen.
 
 mod commit;
+mod conflict;
 mod offer;
 mod review;
 mod saved;
@@ -29,6 +30,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let at = |path: &str| web::resource(format!("/ui/e/{{environment}}/{path}"));
     config.service(at("review").route(web::get().to(review::gathered)).route(web::post().to(review::asked)));
     config.service(at("commit").route(web::get().to(review::gathered)).route(web::post().to(commit::make)));
+    config.service(at("resolve").route(web::get().to(review::gathered)).route(web::post().to(conflict::decide)));
     config.service(at("saved").route(web::get().to(saved::page)));
 }
 
