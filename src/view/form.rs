@@ -18,11 +18,13 @@ mod act;
 mod constraint;
 mod flag;
 mod metadata;
+mod rollout;
 mod segment;
 mod sent;
 mod show;
 #[cfg(test)]
 mod tests;
+mod whom;
 
 pub use self::act::Act;
 pub use self::flag::FlagForm;
