@@ -5,13 +5,8 @@
 
 pub mod ago;
 pub mod branch;
-pub mod conflict;
-pub mod colour;
-pub mod branch;
-pub mod colour;
 pub mod commit;
-pub mod branch;
-pub mod colour;
+pub mod conflict;
 pub mod copy;
 pub mod diff;
 pub mod form;
@@ -23,8 +18,5 @@ pub mod plot;
 pub mod proposal;
 pub mod question;
 pub mod snippet;
-pub mod place;
-pub mod proposal;
 pub mod summary;
 pub mod took;
-pub mod summary;

@@ -275,7 +275,8 @@ impl Overlaps {
             };
             merged.extend(mine.iter().map(|item| (*item).clone()));
             if mine != other && !(overlaps && decided.is_none()) {
-                merged.extend(other.iter().filter(|item| T::ORDERED || !mine.contains(item)).map(|item| (*item).clone()));
+                merged
+                    .extend(other.iter().filter(|item| T::ORDERED || !mine.contains(item)).map(|item| (*item).clone()));
             }
             let (mine, other) = (ours.added(index), theirs.added(index));
             if !(mine.is_empty() && other.is_empty()) {
