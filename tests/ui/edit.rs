@@ -54,7 +54,7 @@ async fn resource(world: &World, kind: &str, key: &str) -> Value {
     let path = format!("/api/v2/environments/production/namespaces/shop/resources/flipt.core.{kind}/{key}");
     let answer = world.outside.get(&path).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
-    answer.json()["payload"].clone()
+    answer.json()["resource"]["payload"].clone()
 }
 
 fn text_of_file(world: &World) -> String {
@@ -95,6 +95,7 @@ async fn save(browser: &Browser) {
 async fn a_variant_flag_is_edited_to_its_last_field() {
     let world = shop().await;
     let browser = Browser::open(&world).await;
+    browser.size(1280, 2400).await;
     browser.go(FLAG).await;
     browser.see("100 % in all").await;
     browser.see("lines 5 to 17, branch main").await;
@@ -155,6 +156,7 @@ async fn a_variant_flag_is_edited_to_its_last_field() {
 async fn rollouts_are_ordered_by_keyboard_and_mouse() {
     let world = shop().await;
     let browser = Browser::open(&world).await;
+    browser.size(1280, 2400).await;
     browser.go(BOOLEAN).await;
     browser.see("<img src=x onerror=alert(1)>").await;
     assert_eq!(order(&browser, "rollouts").await, "0 1 2");
@@ -212,6 +214,7 @@ async fn rollouts_are_ordered_by_keyboard_and_mouse() {
 async fn a_segment_is_made_and_edited_by_what_its_constraints_compare() {
     let world = shop().await;
     let browser = Browser::open(&world).await;
+    browser.size(1280, 2400).await;
     browser.go(SEGMENT).await;
     browser.see("Flags that use it").await;
     browser.see("checkout").await;
@@ -262,6 +265,7 @@ async fn a_segment_is_made_and_edited_by_what_its_constraints_compare() {
 async fn others_are_not_overwritten_and_the_way_back_is_open() {
     let world = shop().await;
     let browser = Browser::open(&world).await;
+    browser.size(1280, 2400).await;
     browser.go(FLAG).await;
     browser.until("it listens", "return 'connected' in document.documentElement.dataset").await;
     browser.fill("#description", "Typed here.").await;

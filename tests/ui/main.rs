@@ -27,5 +27,7 @@ mod save;
 mod scm;
 #[path = "../world/scm_http.rs"]
 mod scm_http;
+mod shell;
+mod texts;
 #[path = "../world/mod.rs"]
 mod world;

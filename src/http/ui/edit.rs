@@ -25,6 +25,7 @@ use crate::http::error::Failure;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::form::{Form, Wrong};
+use crate::view::summary::{self, Summary, Who};
 use crate::write::Refusal;
 use crate::write::history::Named;
 use crate::write::writers::Tip;
@@ -63,7 +64,8 @@ async fn opened(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         }
         None => return Err(about.missing(at.as_deref()).into()),
     };
-    let sheet = Sheet { at, base: seen.commit.to_string(), ..Sheet::default() };
+    let does = seen.resource.as_ref().map(Does::of);
+    let sheet = Sheet { at, base: seen.commit.to_string(), does, ..Sheet::default() };
     show(&visit, HttpResponse::Ok(), &about, &seen, &form, &sheet)
 }
 
@@ -199,6 +201,26 @@ struct Sheet {
     moved: Option<&'static str>,
     /// The item that was touched last.
     focus: Option<String>,
+    /// What the form comes to, where it makes sense.
+    does: Option<Does>,
+}
+
+/// What somebody gets of it, in one line.
+#[derive(Debug, Clone, Serialize)]
+enum Does {
+    #[serde(rename = "flag")]
+    Flag(Summary),
+    #[serde(rename = "segment")]
+    Segment(Who),
+}
+
+impl Does {
+    fn of(resource: &Resource) -> Self {
+        match resource {
+            Resource::Flag(flag) => Self::Flag(summary::of_flag(flag)),
+            Resource::Segment(segment) => Self::Segment(summary::of_segment(segment)),
+        }
+    }
 }
 
 /// All of it, for the template.
@@ -222,6 +244,7 @@ struct Page<'p> {
     segments: &'p [String],
     uses: &'p [Use],
     more_uses: usize,
+    does: Option<&'p Does>,
 }
 
 fn show(
@@ -253,6 +276,7 @@ fn show(
         segments: &seen.segments,
         uses: &seen.uses,
         more_uses: seen.more_uses,
+        does: sheet.does.as_ref(),
     };
     visit.page_as(response, &format!("edit/{}.html", kind.word()), page)
 }

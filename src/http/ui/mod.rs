@@ -71,7 +71,6 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     get(config, "/ui/palette", web::get().to(palette::find));
     sync::routes(config);
     deliveries::routes(config);
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     edit::routes(config);
     proposals::routes(config);
     branches::routes(config);
@@ -80,7 +79,6 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
     analytics::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));

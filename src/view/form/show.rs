@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::constraint::{self, ConstraintForm, Typed};
-use super::flag::{FlagForm, RolloutForm, RuleForm, SegmentsForm};
+use super::flag::{FlagForm, RuleForm};
+use super::rollout::RolloutForm;
 use super::segment::SegmentForm;
 use super::sent::survives;
+use super::whom::SegmentsForm;
 use super::{Item, Wrong, share};
 use crate::flags::constraint::Subject;
 

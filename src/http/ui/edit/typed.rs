@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{About, Seen, Sheet, look, show};
+use super::{About, Does, Seen, Sheet, look, show};
 use crate::auth::Action;
 use crate::flags::resource::Resource;
 use crate::http::State;
@@ -53,7 +53,7 @@ async fn taken(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
             let next = about.href(&environment.name);
             return save::review_then(&visit, environment, vec![about.change(what, base)], next).await;
         }
-        Ok(_) => {}
+        Ok(resource) => sheet.does = Some(Does::of(&resource)),
         // Before somebody wants to save it, what is not there yet is no mistake.
         Err(wrongs) => {
             sheet.wrongs = wrongs.into_iter().filter(|wrong| sheet.tried || is_typed(&fields, wrong)).collect()
