@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
 use super::render::{segment, shown};
-use super::visit::{first_namespace, here};
+use super::visit::here;
 use super::{Trouble, Visit, answered, copy, save};
 use crate::auth::Action;
 use crate::flags::resource::{Flag, Kind, Resource};
@@ -39,7 +39,7 @@ pub(super) async fn first(state: Data<State>, request: HttpRequest) -> HttpRespo
         let default = state.environments.default_environment();
         let found = default.iter().find(seen).or_else(|| all.iter().find(seen));
         let found = found.ok_or_else(|| Failure::not_found("there is no environment that you may see"))?;
-        let place = format!("/ui/e/{}/n/{}/flags", segment(&found.name), segment(&first_namespace(found, "default")));
+        let place = format!("/ui/e/{}/n/{}/flags", segment(&found.name), segment(&visit.arrives_in(found, "default")));
         Ok(HttpResponse::Found().insert_header((header::LOCATION, place)).finish())
     };
     answered(&state, &request, first())

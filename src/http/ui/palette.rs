@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::render::shown;
 use super::shell::Shell;
-use super::visit::{first_namespace, is_partial};
+use super::visit::is_partial;
 use super::{Trouble, Visit, answered};
 use crate::auth::Action;
 use crate::http::State;
@@ -116,7 +116,7 @@ fn places(visit: &Visit<'_>, query: &Query) -> Vec<Found> {
             name: one.name.to_string(),
             key: None,
             place: one.base.as_ref().map(ToString::to_string).unwrap_or_default(),
-            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&first_namespace(one, "default"))),
+            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&visit.arrives_in(one, "default"))),
             rate: query.rate(&[&one.name])?,
         })
     };

@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use serde::Serialize;
 
 use super::assets;
-use super::visit::{Visit, first_namespace, here, is_partial};
+use super::visit::{Visit, here, is_partial};
 use crate::auth::Action;
 use crate::http::State;
 use crate::limits;
@@ -32,9 +32,6 @@ pub(super) struct Shell {
     environments: Vec<Place>,
     /// The environment of the path; empty on a page of the whole installation.
     environment: String,
-    /// The environment that this one is a branch of.
-    base: Option<String>,
-    is_default: bool,
     /// Whether it takes no direct changes.
     protected: bool,
     namespaces: Vec<Place>,
@@ -108,10 +105,10 @@ impl Shell {
         let place = if let Some((environment, namespace)) = from.filter(|_| name.is_empty()) {
             Some(Spoken { environment, namespace })
         } else if name.is_empty() {
-            known.map(|one| Spoken { environment: one.name.to_string(), namespace: first_namespace(one, "default") })
+            known.map(|one| Spoken { environment: one.name.to_string(), namespace: visit.arrives_in(one, "default") })
         } else {
             let inside = current.as_ref().filter(|_| namespace.is_empty());
-            let namespace = inside.map_or_else(|| namespace.clone(), |one| first_namespace(one, "default"));
+            let namespace = inside.map_or_else(|| namespace.clone(), |one| visit.arrives_in(one, "default"));
             Some(Spoken { environment: name.clone(), namespace })
         };
         let place = place.unwrap_or_default();
@@ -119,15 +116,13 @@ impl Shell {
             key: one.name.to_string(),
             base: one.base.as_ref().map(ToString::to_string),
             protected: state.writers.is_protected(one),
-            href: elsewhere(spot, one, &place.namespace),
+            href: elsewhere(spot, one, &visit.arrives_in(one, &place.namespace)),
             current: *one.name == *name,
         });
         let caller = visit.pass.caller();
         Self {
             section: spot.section,
             environments: environments.collect(),
-            base: current.as_ref().and_then(|current| current.base.as_ref()).map(ToString::to_string),
-            is_default: current.as_ref().is_some_and(|current| current.default),
             protected: current.as_ref().is_some_and(|current| state.writers.is_protected(current)),
             namespaces: current.as_ref().map(|current| namespaces(visit, current, spot)).unwrap_or_default(),
             who: (!caller.name.is_empty()).then(|| caller.name.to_string()),
@@ -183,8 +178,6 @@ impl Shell {
             section: "",
             environments: Vec::new(),
             environment: String::new(),
-            base: None,
-            is_default: false,
             protected: false,
             namespaces: Vec::new(),
             namespace: String::new(),
@@ -208,11 +201,10 @@ fn events(environment: &str, namespace: &str) -> String {
 
 /// The same page in another environment; of a flag or a segment that is not there, the list.
 fn elsewhere(spot: Spot<'_>, environment: &Environment, namespace: &str) -> String {
-    let namespace = first_namespace(environment, namespace);
-    let list = spot.elsewhere(&environment.name, &namespace);
+    let list = spot.elsewhere(&environment.name, namespace);
     let served = environment.load();
     let there = |key: &str| {
-        let namespace = served.flags.namespaces.get(&*namespace);
+        let namespace = served.flags.namespaces.get(namespace);
         namespace.is_some_and(|namespace| match spot.section {
             "flags" => namespace.flag(key).is_some(),
             "segments" => namespace.segments_by_key().any(|segment| *segment.key == *key),

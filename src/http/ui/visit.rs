@@ -74,6 +74,17 @@ impl<'s> Visit<'s> {
         may(self.state, &self.pass, action, environment, namespace)
     }
 
+    /// The namespace of an environment that they come to: the one that they want, or the first that they may read.
+    pub(super) fn arrives_in(&self, environment: &Environment, wanted: &str) -> String {
+        let readable = |key: &str| self.may(Action::Read, &environment.name, key);
+        let served = environment.load();
+        let namespaces = &served.flags.namespaces;
+        if namespaces.contains_key(wanted) && readable(wanted) {
+            return wanted.to_owned();
+        }
+        namespaces.keys().find(|key| readable(key)).map_or_else(|| "default".to_owned(), ToString::to_string)
+    }
+
     /// Whether they may do this with some of its namespaces.
     pub(super) fn reaches(&self, action: Action, environment: &str) -> bool {
         crate::http::environments::reaches(self.state, &self.pass, action, environment)
