@@ -68,7 +68,14 @@ pub fn rows(compared: &Compared) -> Vec<Row> {
 }
 
 fn row(field: &Field) -> Row {
-    let cut = |text: &Option<String>| text.as_deref().map(cut);
+    let is_match = field.path == "matchType";
+    let cut = |text: &Option<String>| {
+        text.as_deref().map(|text| match text {
+            "on" if is_match => "ALL".to_owned(),
+            "off" if is_match => "ANY".to_owned(),
+            text => cut(text),
+        })
+    };
     Row {
         name: format!("{PREFIX}{}", field.path),
         parts: parts(&field.path),
@@ -135,12 +142,17 @@ mod tests {
     #[test]
     fn what_overlaps_is_decided_and_what_does_not_is_taken() {
         let of = |enabled: bool, name: &str, percentage: f32, more: &str| {
-            flag(&json!({ "key": "f", "name": name, "description": more, "type": "BOOLEAN_FLAG_TYPE", "enabled": enabled,
-                "rollouts": [{ "type": "THRESHOLD_ROLLOUT_TYPE", "threshold": { "percentage": percentage, "value": true } }] }))
+            flag(
+                &json!({ "key": "f", "name": name, "description": more, "type": "BOOLEAN_FLAG_TYPE", "enabled": enabled,
+                "rollouts": [{ "type": "THRESHOLD_ROLLOUT_TYPE", "threshold": { "percentage": percentage, "value": true } }] }),
+            )
         };
         let (base, ours, theirs) = (of(false, "F", 10.0, ""), of(true, "F", 20.0, ""), of(false, "F", 30.0, "more"));
         let looked = compare(Some(&base), &ours, &theirs, &BTreeMap::new());
-        assert_eq!((looked.result.is_none(), &*looked.left), (true, &["rollouts[0].threshold.percentage".to_owned()][..]));
+        assert_eq!(
+            (looked.result.is_none(), &*looked.left),
+            (true, &["rollouts[0].threshold.percentage".to_owned()][..])
+        );
         let rows = rows(&looked);
         let told: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.overlaps, row.taken)).collect();
         assert_eq!(
@@ -163,8 +175,10 @@ mod tests {
     #[test]
     fn whole_entries_are_decided_too() {
         let of = |segments: &[&str]| {
-            let rollouts: Vec<_> =
-                segments.iter().map(|key| json!({ "type": "SEGMENT_ROLLOUT_TYPE", "segment": { "segments": [key], "value": true } })).collect();
+            let rollouts: Vec<_> = segments
+                .iter()
+                .map(|key| json!({ "type": "SEGMENT_ROLLOUT_TYPE", "segment": { "segments": [key], "value": true } }))
+                .collect();
             flag(&json!({ "key": "f", "name": "F", "type": "BOOLEAN_FLAG_TYPE", "rollouts": rollouts }))
         };
         let sides = |side: &str, path: &str| decided([(&*format!("{PREFIX}{path}"), side)].into_iter());

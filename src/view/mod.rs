@@ -5,8 +5,8 @@
 
 pub mod ago;
 pub mod branch;
-pub mod conflict;
 pub mod colour;
+pub mod conflict;
 pub mod copy;
 pub mod diff;
 pub mod form;
