@@ -54,4 +54,6 @@ pub mod telemetry;
 #[cfg(feature = "daemon")]
 pub mod track;
 #[cfg(feature = "daemon")]
+pub mod webhook;
+#[cfg(feature = "daemon")]
 pub mod write;

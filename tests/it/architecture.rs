@@ -90,10 +90,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "fault",
         ],
     ),
+    ("webhook", &["scm", "ingest", "config", "provider", "net", "clock", "limits", "fault"]),
     ("telemetry", &["audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
     (
         "http",
         &[
+            "webhook",
+            "bell",
             "auth",
             "json",
             "disk",
