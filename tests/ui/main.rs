@@ -13,6 +13,7 @@
 )]
 
 mod browser;
+mod deliveries;
 mod first;
 mod live;
 mod proposals;
