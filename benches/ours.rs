@@ -95,6 +95,7 @@ fn serving(text: &str, settings: Settings) -> Ours {
         audit: Arc::default(),
         clock,
         ui: yardarm::http::Ui::default(),
+        analytics: Arc::default(),
         draining: Arc::default(),
     });
     let server = config::Server { host: "127.0.0.1".to_owned(), port: 0, tls: None, webhook: None };

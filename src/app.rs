@@ -11,6 +11,7 @@
 //! yet. A remote that cannot be fetched from does not end the process, whatever `fetch_policy` says: see
 //! [`sync::workers`](crate::sync::workers).
 
+mod analytics;
 mod ledger;
 mod proposals;
 mod tokens;
@@ -30,10 +31,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
+use self::analytics::Booking;
 use self::ledger::{Counting, Ledger};
 use self::proposals::{Booked, Kept};
 use self::tokens::TokenFiles;
 use self::trust::Trust;
+use crate::analytics::Analytics;
 use crate::audit::lines::{self, Lines};
 use crate::audit::log::Log as Audit;
 use crate::clock::Clock;
@@ -104,6 +107,7 @@ pub struct Daemon {
     trust: Arc<Trust>,
     watch: JoinHandle<()>,
     token_files: (Arc<TokenFiles>, JoinHandle<()>),
+    booking: Booking,
     /// What cannot change while it runs.
     fixed: Mutex<Fixed>,
 }
@@ -135,7 +139,7 @@ impl Daemon {
         let ingest = Arc::new(Ingest::new(Endpoint::of(&config), deliveries.clone(), workers.clone(), clock.clone()));
         let counted = metrics.clone();
         ingest.observe(Box::new(move |storage, provider, outcome| counted.delivery(storage, provider, outcome)));
-        let Remembered { deliveries: known, events, intents, proposals: kept } = remembered;
+        let Remembered { deliveries: known, events, intents, proposals: kept, rows } = remembered;
         ingest.seed(&known);
         deliveries.restore(known);
         ledger.connect(&ingest);
@@ -175,6 +179,9 @@ impl Daemon {
         ));
         ingest.track(tracker.clone());
 
+        let analytics = Arc::new(Analytics::new(rows, Box::new(store.clone()), clock.now()));
+        let (counted, at) = (analytics.clone(), clock.clone());
+        metrics.flags(Box::new(move || counted.totals(at.now())));
         let trust = Arc::<Trust>::default();
         let http = Arc::new(State {
             environments,
@@ -186,6 +193,7 @@ impl Daemon {
             writers,
             tracker,
             audit,
+            analytics,
             settings: ArcSwap::from_pointee(trust.settings(&config)),
             ui: crate::http::Ui::default(),
             clock,
@@ -212,8 +220,22 @@ impl Daemon {
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
+        let booking = Booking::begin(http.analytics.clone(), http.clock.clone(), config.analytics);
         let fixed = Mutex::new(Fixed::of(&config));
-        Ok(Self { http, listening, workers, links, store, audit_file, writer, trust, watch, token_files, fixed })
+        Ok(Self {
+            http,
+            listening,
+            workers,
+            links,
+            store,
+            audit_file,
+            writer,
+            trust,
+            watch,
+            token_files,
+            booking,
+            fixed,
+        })
     }
 
     /// Who writes.
@@ -255,6 +277,7 @@ impl Daemon {
         self.token_files.0.adopt(&config, self.trust.settings(&config));
         self.http.ingest.set_endpoints(Endpoint::of(&config));
         self.http.writers.reload(&config);
+        self.booking.reload(config.analytics);
         self.audit_file.redirect(config.audit_file.clone());
         self.workers.apply(&config);
         self.http.writers.look_after();
@@ -279,6 +302,8 @@ impl Daemon {
         tokio::join!(self.listening.stop(), self.http.writers.stop(deadline));
         self.workers.stop(deadline.max(Instant::now() + limits::RUNTIME_PAUSE)).await;
         let (stop, writer) = self.writer;
+        self.booking.stop();
+        self.http.analytics.finish(self.http.clock.now());
         stop.send_replace(true);
         if timeout_at(deadline + limits::STORE_PAUSE, writer).await.is_err() {
             tracing::warn!("the last records could not be written in time");

@@ -4,6 +4,7 @@
 //! clock, runtime); the others are pure and compile without any of it (`--no-default-features`).
 //! `docs/ARCHITECTURE.md` is the map.
 
+pub mod analytics;
 pub mod auth;
 pub mod config;
 pub mod der;

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::check::Section;
 use super::credentials::readable;
+use super::duration::show;
 use super::report::Report;
-use super::{Cors, Files, Listener, Log, Server, Templates, Tls};
+use super::{Analytics, Cors, Files, Listener, Log, Server, Templates, Tls};
+use crate::limits;
 use crate::template::Template;
 use crate::template::context::{self, Context};
 
@@ -88,6 +90,26 @@ pub(super) fn log(section: Option<&Section>) -> Log {
         None => "info",
     };
     Log { level: level.to_owned(), json: text("encoding") == Some("json"), file: text("file").map(PathBuf::from) }
+}
+
+/// Reads `analytics`.
+pub(super) fn analytics(section: Option<&Section>, report: &mut Report) -> Analytics {
+    let enabled = section.is_none_or(|section| !section.says("enabled") || section.flag("enabled"));
+    let mut flush_period = limits::ANALYTICS_FLUSH;
+    let buffer = section.and_then(|section| section.section("buffer"));
+    if let Some((buffer, asked)) = buffer.and_then(|buffer| Some((buffer, buffer.duration("flush_period")?))) {
+        let (least, most) = (limits::ANALYTICS_FLUSH_MIN, limits::ANALYTICS_FLUSH_MAX);
+        if (least..=most).contains(&asked) {
+            flush_period = asked;
+        } else if asked > most {
+            // Flipt takes any; what was counted later than a minute ago would stand in the wrong slot.
+            report.warning(&buffer.spot("flush_period"), format!("counts are booked every {} at least", show(most)));
+            flush_period = most;
+        } else {
+            report.error(&buffer.spot("flush_period"), format!("at least {}", show(least)));
+        }
+    }
+    Analytics { enabled, flush_period }
 }
 
 /// Reads `cors`.

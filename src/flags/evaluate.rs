@@ -134,6 +134,22 @@ pub struct VariantAnswer<'f> {
     pub segments: Segments<'f>,
 }
 
+impl BooleanAnswer<'_> {
+    /// The answer in a word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        if self.enabled { "true" } else { "false" }
+    }
+}
+
+impl<'f> VariantAnswer<'f> {
+    /// The answer in a word: the key of the variant, or nothing.
+    #[must_use]
+    pub fn name(&self) -> &'f str {
+        self.variant.map_or("", |variant| &variant.key)
+    }
+}
+
 /// Evaluates a boolean flag. The caller has checked [`Flag::kind`]; for a variant flag the answer is its default.
 ///
 /// Rollouts are tried in order, also those of a disabled flag: `enabled` is only the value if none matches.

@@ -30,10 +30,25 @@ pub(super) async fn list(state: Data<State>, request: HttpRequest) -> HttpRespon
 fn answer(state: &State, request: &HttpRequest) -> Result<HttpResponse, Failure> {
     let pass = auth::admit(state, Need::READ, request)?;
     let (filter, limit) = asked(request)?;
-    let (events, more) = state.audit.list(&filter, &|event| sees(state, &pass, event), limit);
-    let next = events.last().filter(|_| more).map(|event| cursor(event));
-    let events: Vec<Arc<Event>> = events.into_iter().map(|event| shown(state, &pass, event)).collect();
+    let (events, next) = page(state, &pass, &filter, limit);
     Ok(HttpResponse::Ok().json(json!({ "events": events, "nextCursor": next })))
+}
+
+/// What a query asks for, and how many at most.
+fn asked(request: &HttpRequest) -> Result<(Filter, usize), Failure> {
+    let text = |name: &str| select::query(request, [name, name]).map(Cow::into_owned).filter(|t| !t.is_empty());
+    let limit = match text("limit") {
+        None => limits::AUDIT_PAGE,
+        Some(text) => text.parse::<usize>().map_err(|_| Failure::invalid("limit is not a number"))?,
+    };
+    Ok((filter(&text)?, limit.clamp(1, limits::AUDIT_PAGE_MAX)))
+}
+
+/// What somebody may see of the records that are asked for, and the cursor of what is older.
+pub(super) fn page(state: &State, pass: &Pass<'_>, filter: &Filter, limit: usize) -> (Vec<Arc<Event>>, Option<String>) {
+    let (events, more) = state.audit.list(filter, &|event| sees(state, pass, event), limit);
+    let next = events.last().filter(|_| more).map(|event| cursor(event));
+    (events.into_iter().map(|event| shown(state, pass, event)).collect(), next)
 }
 
 fn sees(state: &State, pass: &Pass<'_>, event: &Event) -> bool {
@@ -53,8 +68,8 @@ fn shown(state: &State, pass: &Pass<'_>, event: Arc<Event>) -> Arc<Event> {
     Arc::new(event)
 }
 
-fn asked(request: &HttpRequest) -> Result<(Filter, usize), Failure> {
-    let text = |name: &str| select::query(request, [name, name]).map(Cow::into_owned).filter(|t| !t.is_empty());
+/// Which records are asked for, by the names that the query has for it.
+pub(super) fn filter(text: &dyn Fn(&str) -> Option<String>) -> Result<Filter, Failure> {
     let time = |name: &'static str| {
         let read = |text: String| {
             let read = text.parse::<Timestamp>();
@@ -68,11 +83,7 @@ fn asked(request: &HttpRequest) -> Result<(Filter, usize), Failure> {
         found.ok_or_else(|| Failure::invalid(format!("outcome is one of {}", names())))
     };
     let before = |text: String| place(&text).ok_or_else(|| Failure::invalid("cursor is not one of an earlier answer"));
-    let limit = match text("limit") {
-        None => limits::AUDIT_PAGE,
-        Some(text) => text.parse::<usize>().map_err(|_| Failure::invalid("limit is not a number"))?,
-    };
-    let filter = Filter {
+    Ok(Filter {
         environment: text("environment"),
         namespace: text("namespace"),
         key: text("key"),
@@ -81,8 +92,7 @@ fn asked(request: &HttpRequest) -> Result<(Filter, usize), Failure> {
         from: time("from")?,
         to: time("to")?,
         before: text("cursor").map(before).transpose()?,
-    };
-    Ok((filter, limit.clamp(1, limits::AUDIT_PAGE_MAX)))
+    })
 }
 
 fn cursor(event: &Event) -> String {

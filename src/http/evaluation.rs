@@ -184,6 +184,7 @@ async fn one(state: &State, request: &HttpRequest, payload: Payload, kind: FlagK
     };
     let answer = Answer::of(flag, &asked);
     lane.answered(answer.reason(), 1);
+    state.analytics.lane(&environment.name, &namespace.key).count(&flag.key, answer.name());
     let mut out = Vec::with_capacity(ONE_ANSWER);
     let took = begun.elapsed();
     let request_id = RequestId { given: &asked.request_id, or_new: true };
@@ -228,6 +229,7 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
             Some((namespace, flag)) => {
                 let answer = Answer::of(flag, item);
                 state.metrics.lane(&environment.name, &namespace.key).answered(answer.reason(), 1);
+                state.analytics.lane(&environment.name, &namespace.key).count(&flag.key, answer.name());
                 out.extend_from_slice(match answer {
                     Answer::Boolean(_) => b"{\"type\":\"BOOLEAN_EVALUATION_RESPONSE_TYPE\",\"booleanResponse\":",
                     Answer::Variant(_) => b"{\"type\":\"VARIANT_EVALUATION_RESPONSE_TYPE\",\"variantResponse\":",
@@ -287,6 +289,14 @@ impl<'f> Answer<'f> {
         match flag.kind {
             FlagKind::Boolean => Self::Boolean(evaluate::boolean(flag, &asked.entity, &asked.context)),
             FlagKind::Variant => Self::Variant(evaluate::variant(flag, &asked.entity, &asked.context)),
+        }
+    }
+
+    /// The answer in a word: that of a boolean, or the key of the variant.
+    fn name(&self) -> &'f str {
+        match self {
+            Self::Boolean(answer) => answer.name(),
+            Self::Variant(answer) => answer.name(),
         }
     }
 

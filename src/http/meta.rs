@@ -2,11 +2,12 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::State;
 use super::auth::{self, Need};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
+use crate::config::Interface;
 
 /// `GET /meta/info`. The interface takes a refusal for the word that it has to sign in.
 pub(super) async fn info(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -16,10 +17,17 @@ pub(super) async fn info(state: Data<State>, request: HttpRequest) -> HttpRespon
     HttpResponse::Ok().json(json!({
         "build": { "version": env!("CARGO_PKG_VERSION"), "updateAvailable": false, "isRelease": true },
         "authentication": { "required": state.settings.load().authentication.required() },
-        "analytics": {},
-        "ui": { "theme": "system" },
+        "analytics": { "enabled": state.analytics.on() },
+        "ui": ui(&state.settings.load().look),
         "product": "oss",
     }))
+}
+
+/// The theme, and the colour of the bar where it has one.
+fn ui(look: &Interface) -> serde_json::Map<String, Value> {
+    let colour = look.colour.map(|colour| Value::from(format!("#{}", colour.digits())));
+    let theme = ("theme".to_owned(), Value::from(look.theme.name()));
+    std::iter::once(theme).chain(colour.map(|colour| ("topbarColor".to_owned(), colour))).collect()
 }
 
 pub(super) fn about_info() -> Operation {
@@ -41,8 +49,16 @@ pub(super) const SCHEMAS: Schemas = &[
                     "required": ["required"],
                     "properties": { "required": { "type": "boolean", "description": "Everybody has to show a credential." } },
                 },
-                "analytics": { "type": "object", "description": "There are none." },
-                "ui": { "type": "object", "required": ["theme"], "properties": { "theme": { "const": "system" } } },
+                "analytics": {
+                    "type": "object",
+                    "required": ["enabled"],
+                    "properties": { "enabled": { "type": "boolean", "description": "Evaluations are counted." } },
+                },
+                "ui": {
+                    "type": "object",
+                    "required": ["theme"],
+                    "properties": { "theme": { "enum": ["system", "light", "dark"] }, "topbarColor": { "type": "string" } },
+                },
                 "product": { "const": "oss", "description": "The word by which the interface knows what to show." },
             },
         })

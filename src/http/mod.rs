@@ -8,6 +8,7 @@
 //! A known path with a wrong method is 501, an unknown one 404, each in the shape of its protocol, as Flipt's clients
 //! know it. One slash at the end of a path is passed over. `?pretty` is accepted and ignored.
 
+mod analytics;
 mod audit;
 mod auth;
 mod body;
@@ -53,9 +54,10 @@ use self::error::{Code, Failure};
 pub use self::rate::Rates;
 pub use self::request::context;
 use self::routes::Listener;
-pub use self::ui::{Look, Ui};
+pub use self::ui::Ui;
+use crate::analytics::Analytics;
 use crate::clock::Clock;
-use crate::config::{Config, Cors};
+use crate::config::{Config, Cors, Interface};
 use crate::ingest::Ingest;
 use crate::ingest::deliveries::Log;
 use crate::serve::Environments;
@@ -89,6 +91,8 @@ pub struct State {
     pub tracker: Arc<Tracker>,
     /// What became of writes.
     pub audit: Arc<crate::audit::log::Log>,
+    /// How often which flag was answered what.
+    pub analytics: Arc<Analytics>,
     /// The web interface.
     pub ui: Ui,
     /// The time.
@@ -125,7 +129,7 @@ pub struct Settings {
     /// The provider of configured environments that have one, in Flipt's words.
     pub scm: Arc<BTreeMap<Arc<str>, &'static str>>,
     /// What the web interface looks like.
-    pub look: Arc<Look>,
+    pub look: Arc<Interface>,
 }
 
 impl From<&Config> for Settings {
@@ -136,7 +140,7 @@ impl From<&Config> for Settings {
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
             scm: Arc::new(environments::providers(config)),
-            look: Arc::default(),
+            look: Arc::new(config.interface.clone()),
         }
     }
 }
@@ -160,7 +164,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             let list = web::get().to(environments::resources_of_nothing);
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
         }
-        if state.settings.load().look.enabled {
+        if !state.settings.load().look.disabled {
             ui::routes(config, &state);
         }
         config.default_service(web::to(unknown_path));

@@ -18,6 +18,7 @@ use super::error::{Code, Failure};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
 use super::request::{self, Ofrep};
 use super::{State, body, json, select};
+use crate::analytics;
 use crate::flags::evaluate::{self, Context, Reason};
 use crate::flags::snapshot::{Flag, FlagKind, Namespace};
 use crate::limits;
@@ -66,10 +67,11 @@ async fn one(state: &State, request: &HttpRequest, payload: Payload, key: &str) 
         return Failure::not_found(format!("flag was not found {key}")).ofrep(Some(key));
     };
     let mut out = Vec::with_capacity(ONE_ANSWER);
-    let reason = write_answer(&mut out, flag, entity(&context), &context);
-    if let Some(lane) = lane {
+    let (reason, answer) = write_answer(&mut out, flag, entity(&context), &context);
+    if let Some((lane, namespace)) = lane.zip(namespace) {
         lane.answered(reason, 1);
         lane.took(begun.elapsed());
+        state.analytics.lane(&environment.name, &namespace.key).count(&flag.key, answer);
     }
     json::ok(out)
 }
@@ -203,6 +205,7 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
     let mut answers = Answers {
         out: Vec::with_capacity(ONE_ANSWER * wanted.as_ref().map_or(namespace.flags_by_key().len(), Vec::len) + 256),
         counts: [Reason::Unknown, Reason::Disabled, Reason::Match, Reason::Default].map(|reason| (reason, 0)),
+        analytics: state.analytics.lane(&environment.name, &namespace.key),
         first: true,
     };
     answers.out.extend_from_slice(b"{\"flags\":[");
@@ -263,13 +266,14 @@ fn named_flags(flags: &str) -> Result<Vec<String>, Failure> {
 }
 
 /// The list of a bulk answer while it is written.
-struct Answers {
+struct Answers<'s> {
     out: Vec<u8>,
     counts: [(Reason, u64); 4],
+    analytics: analytics::Lane<'s>,
     first: bool,
 }
 
-impl Answers {
+impl Answers<'_> {
     fn separate(&mut self) {
         if !std::mem::take(&mut self.first) {
             self.out.push(b',');
@@ -278,7 +282,8 @@ impl Answers {
 
     fn one(&mut self, flag: &Flag, context: &Context) {
         self.separate();
-        let reason = write_answer(&mut self.out, flag, entity(context), context);
+        let (reason, answer) = write_answer(&mut self.out, flag, entity(context), context);
+        self.analytics.count(&flag.key, answer);
         if let Some((_, count)) = self.counts.iter_mut().find(|(of, _)| *of == reason) {
             *count += 1;
         }
@@ -299,8 +304,8 @@ impl Answers {
     }
 }
 
-/// Writes the answer of one flag and says why it is so.
-fn write_answer(out: &mut Vec<u8>, flag: &Flag, entity: &str, context: &Context) -> Reason {
+/// Writes the answer of one flag; why it is so, and the answer in a word.
+fn write_answer<'f>(out: &mut Vec<u8>, flag: &'f Flag, entity: &str, context: &Context) -> (Reason, &'f str) {
     out.extend_from_slice(b"{\"key\":");
     json::string(out, &flag.key);
     out.extend_from_slice(b",\"reason\":\"");
@@ -308,16 +313,16 @@ fn write_answer(out: &mut Vec<u8>, flag: &Flag, entity: &str, context: &Context)
         FlagKind::Boolean => {
             let answer = evaluate::boolean(flag, entity, context);
             out.extend_from_slice(reason_name(answer.reason).as_bytes());
-            let (variant, value) = if answer.enabled { ("true", "true") } else { ("false", "false") };
-            for part in ["\",\"variant\":\"", variant, "\",\"value\":", value, "}"] {
+            let value = answer.name();
+            for part in ["\",\"variant\":\"", value, "\",\"value\":", value, "}"] {
                 out.extend_from_slice(part.as_bytes());
             }
-            answer.reason
+            (answer.reason, value)
         }
         FlagKind::Variant => {
             let answer = evaluate::variant(flag, entity, context);
             out.extend_from_slice(reason_name(answer.reason).as_bytes());
-            let key = answer.variant.map_or("", |variant| &variant.key);
+            let key = answer.name();
             out.extend_from_slice(b"\",\"variant\":");
             json::string(out, key);
             out.extend_from_slice(b",\"metadata\":{");
@@ -332,7 +337,7 @@ fn write_answer(out: &mut Vec<u8>, flag: &Flag, entity: &str, context: &Context)
             out.extend_from_slice(b"},\"value\":");
             json::string(out, key);
             out.push(b'}');
-            answer.reason
+            (answer.reason, key)
         }
     }
 }

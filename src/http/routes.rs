@@ -10,8 +10,8 @@ use actix_web::{FromRequest, Responder};
 
 use super::openapi::{self, Operation};
 use super::{
-    audit, environments, evaluation, explain, health, list, meta, ofrep, proposals, session, snapshot, status, stream,
-    webhooks as deliveries, wrong_method,
+    analytics, audit, environments, evaluation, explain, health, list, meta, ofrep, proposals, session, snapshot,
+    status, stream, webhooks as deliveries, wrong_method,
 };
 
 /// Whatever takes routes.
@@ -79,6 +79,10 @@ pub(super) fn api(table: &mut impl Table) {
     table.route(GET, "/api/v2/storages/{storage}", status::storage, status::about_storage);
     table.route(GET, "/api/v2/storages/{storage}/deliveries", status::deliveries, status::about_deliveries);
     table.route(GET, "/api/v2/audit", audit::list, audit::about_list);
+    let counts = "/internal/v2/analytics/environments/{environment}/namespaces/{namespace}/flags/{key}";
+    table.route(GET, counts, analytics::one, analytics::about_one);
+    let counts = "/internal/v2/analytics/environments/{environment}/namespaces/{namespace}/batch";
+    table.route(POST, counts, analytics::batch, analytics::about_batch);
     environments::routes(table);
     proposals::routes(table);
     table.route(GET, "/meta/info", meta::info, meta::about_info);

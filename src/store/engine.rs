@@ -23,6 +23,7 @@ use std::sync::{Arc, mpsc};
 use super::record::{self, Kind};
 use super::seal::{self, Seal};
 use super::{Fetch, Manifest, Opened, Pending, Place, quarantine};
+use crate::analytics::row::Place as RowPlace;
 use crate::disk::lock_within;
 use crate::ingest::Delivery;
 use crate::{audit, limits};
@@ -67,6 +68,7 @@ pub(super) struct Content {
     pub(super) events: Vec<audit::Event>,
     pub(super) intents: Vec<audit::Pending>,
     pub(super) proposals: Vec<crate::proposal::Record>,
+    pub(super) rows: Vec<(RowPlace, Vec<u8>)>,
 }
 
 #[derive(Debug, Clone)]
@@ -184,6 +186,7 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
     let mut sum = 0_u64;
     let mut content = Content::default();
     let mut manifests: Vec<(Place, Vec<u8>)> = Vec::new();
+    let mut rows: Vec<(RowPlace, Vec<u8>)> = Vec::new();
     for pair in db.iter() {
         let (key, value) = pair.map_err(|e| e.to_string())?;
         let payload = seal::unwrap(&key, &value).ok_or("a value is damaged")?;
@@ -200,6 +203,10 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
             Kind::Manifest(place) => match manifests.last_mut() {
                 Some((last, whole)) if *last == place => whole.extend_from_slice(payload),
                 _ => manifests.push((place, payload.to_vec())),
+            },
+            Kind::Row(place) => match rows.last_mut() {
+                Some((last, whole)) if *last == place => whole.extend_from_slice(payload),
+                _ => rows.push((place, payload.to_vec())),
             },
         }
         let hash = seal::hash(&key, &value);
@@ -219,6 +226,7 @@ fn check(db: &sled::Db, files: &Files) -> Result<Checked, String> {
     // A manifest that cannot be read is one that is not there: whatever it was good for, Git has it.
     content.manifests =
         manifests.into_iter().filter_map(|(place, whole)| Some((place, record::manifest(&whole)?))).collect();
+    content.rows = rows.into_iter().filter_map(|(place, whole)| Some((place, record::row(&whole)?))).collect();
     content.deliveries.sort_by_key(|delivery| delivery.received);
     Ok((inside, index, content))
 }
@@ -254,14 +262,11 @@ impl Engine {
         self.write_proposals(&mut batch, pending);
         for (place, manifest) in &pending.manifests {
             let parts = manifest.as_ref().map(|m| record::manifest_parts(place, m)).unwrap_or_default();
-            let prefix = record::manifest_prefix(place);
-            let keep = parts.len();
-            for (key, payload) in parts {
-                self.insert(&mut batch, key, &payload);
-            }
-            for key in self.keys(&prefix).skip(keep).collect::<Vec<_>>() {
-                self.remove(&mut batch, &key);
-            }
+            self.write_parts(&mut batch, &record::manifest_prefix(place), parts);
+        }
+        for (place, row) in &pending.rows {
+            let parts = row.as_ref().map(|row| record::row_parts(*place, row)).unwrap_or_default();
+            self.write_parts(&mut batch, &record::row_prefix(*place), parts);
         }
         self.seal.sequence = self.seal.sequence.wrapping_add(1);
         self.seal.entries = self.index.len() as u64;
@@ -269,6 +274,17 @@ impl Engine {
         self.db.apply_batch(batch)?;
         self.db.flush()?;
         Ok(write_seal(&self.files, self.seal)?)
+    }
+
+    /// Writes the parts of something long over those that are there.
+    fn write_parts(&mut self, batch: &mut sled::Batch, prefix: &[u8], parts: Vec<(Vec<u8>, Vec<u8>)>) {
+        let keep = parts.len();
+        for (key, payload) in parts {
+            self.insert(batch, key, &payload);
+        }
+        for key in self.keys(prefix).skip(keep).collect::<Vec<_>>() {
+            self.remove(batch, &key);
+        }
     }
 
     fn insert(&mut self, batch: &mut sled::Batch, key: Vec<u8>, payload: &[u8]) {

@@ -1,8 +1,8 @@
 //! What makes a restart fast and a history visible; never the truth (I1).
 //!
 //! The store keeps the record of the last deliveries and of the last writes; of each environment, where its last good
-//! state stands in the mirror; and of each storage, when its remote was last reached and what was known of its merge
-//! proposals. All of it is written behind:
+//! state stands in the mirror; of each storage, when its remote was last reached and what was known of its merge
+//! proposals; and how often flags were evaluated. All of it is written behind:
 //! whoever hands something in never waits for a disk, but who is about to push a write, which has to be found again
 //! after a crash ([`Store::put_pending`]). All of it is read once, when the store is opened. Deleting or damaging the directory costs history and time: flags come from Git.
 //!
@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use self::engine::Engine;
+use crate::analytics::row::{Place as RowPlace, Row};
 use crate::ingest::Delivery;
 use crate::proposal::{self, Record};
 use crate::{audit, limits};
@@ -122,6 +123,8 @@ struct Pending {
     events: HashMap<Arc<str>, (Arc<audit::Event>, bool)>,
     /// By storage and id; nothing for one that is forgotten.
     proposals: HashMap<(Arc<str>, proposal::Id), Option<Arc<Record>>>,
+    /// Counts of evaluations; nothing for those that are not kept any more.
+    rows: BTreeMap<RowPlace, Option<Arc<[u8]>>>,
     /// Records that were not taken because too many waited.
     dropped: u64,
 }
@@ -134,6 +137,7 @@ impl Pending {
             && self.intents.is_empty()
             && self.events.is_empty()
             && self.proposals.is_empty()
+            && self.rows.is_empty()
     }
 }
 
@@ -148,6 +152,8 @@ pub struct Remembered {
     pub intents: Vec<audit::Pending>,
     /// Proposals of all storages as they were last known, in no order. The provider knows them better.
     pub proposals: Vec<Record>,
+    /// Counts of evaluations.
+    pub rows: Vec<(RowPlace, Vec<u8>)>,
 }
 
 impl Store {
@@ -163,6 +169,7 @@ impl Store {
             events: content.events,
             intents: content.intents,
             proposals: content.proposals,
+            rows: content.rows,
         };
         (store, remembered, opened)
     }
@@ -288,6 +295,12 @@ impl Store {
         self.inner.bell.notify_one();
     }
 
+    /// Hands in counts of evaluations, or that they are not kept any more. There are four a minute at most.
+    pub fn put_row(&self, (place, row): Row) {
+        lock(&self.inner.pending).rows.insert(place, row);
+        self.inner.bell.notify_one();
+    }
+
     /// Ends when something was handed in.
     pub async fn rung(&self) {
         self.inner.bell.notified().await;
@@ -334,6 +347,12 @@ impl audit::log::Keep for Store {
 
     fn put_event(&self, event: Arc<audit::Event>, done: bool) {
         Self::put_event(self, event, done);
+    }
+}
+
+impl crate::analytics::Keep for Store {
+    fn keep(&self, row: Row) {
+        self.put_row(row);
     }
 }
 

@@ -7,11 +7,12 @@
 //! a <storage> 00 <w or r> <at, microseconds, big endian> <id>  JSON of the record of a write; r: it was refused
 //! p <storage> 00 <at, microseconds, big endian> <id>         JSON of a write whose end is not known
 //! o <storage> 00 <id>                                        JSON of the record of a proposal
+//! c <span> <slot, big endian> <part, big endian>             a part of the counts of evaluations of a slot
 //! s                                                          the seal
 //! ```
 //!
 //! sled never gives back the space of large values, so a value is at most [`limits::STORE_VALUE_BYTES`] long and a
-//! longer manifest is cut into parts.
+//! longer manifest, or longer counts, are cut into parts.
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Fetch, Manifest, Place};
+use crate::analytics::row::{self, Place as RowPlace};
 use crate::audit::{self, Event};
 use crate::ingest::{Delivery, Outcome, Steps};
 use crate::limits;
@@ -42,6 +44,8 @@ pub(super) enum Kind {
     Pending,
     /// The record of a proposal.
     Proposal,
+    /// A part of the counts of this slot.
+    Row(RowPlace),
     /// The seal.
     Seal,
 }
@@ -60,6 +64,11 @@ pub(super) fn kind(key: &[u8]) -> Option<Kind> {
         b'a' => Some(Kind::Event),
         b'p' => Some(Kind::Pending),
         b'o' => Some(Kind::Proposal),
+        b'c' => {
+            let (span, rest) = rest.split_first()?;
+            let (slot, part) = rest.split_first_chunk::<4>()?;
+            (part.len() == 4).then_some(Kind::Row((row::span(*span)?, u32::from_be_bytes(*slot))))
+        }
         b's' if rest.is_empty() => Some(Kind::Seal),
         _ => None,
     }
@@ -134,16 +143,40 @@ pub(super) fn manifest_prefix((storage, environment): &Place) -> Vec<u8> {
 /// The parts of a manifest: (key, payload), in order. The first one begins with the length of the whole.
 pub(super) fn manifest_parts(place: &Place, manifest: &Manifest) -> Vec<(Vec<u8>, Vec<u8>)> {
     let prefix = manifest_prefix(place);
-    let Ok(json) = serde_json::to_vec(manifest) else { return Vec::new() };
-    let whole = [&(json.len() as u64).to_be_bytes()[..], &json].concat();
-    let parts = whole.chunks(limits::STORE_VALUE_BYTES).zip(0_u32..);
-    parts.map(|(part, index)| ([&prefix[..], &index.to_be_bytes()].concat(), part.to_vec())).collect()
+    serde_json::to_vec(manifest).map(|json| parts(&prefix, &json)).unwrap_or_default()
 }
 
 /// What [`manifest_parts`] made, joined again.
 pub(super) fn manifest(whole: &[u8]) -> Option<Manifest> {
-    let (length, json) = whole.split_first_chunk::<8>()?;
-    (u64::from_be_bytes(*length) == json.len() as u64).then(|| serde_json::from_slice(json).ok())?
+    serde_json::from_slice(joined(whole)?).ok()
+}
+
+/// The parts of something long: (key, payload), in order. The first one begins with the length of the whole.
+fn parts(prefix: &[u8], text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let whole = [&(text.len() as u64).to_be_bytes()[..], text].concat();
+    let parts = whole.chunks(limits::STORE_VALUE_BYTES).zip(0_u32..);
+    parts.map(|(part, index)| ([prefix, &index.to_be_bytes()].concat(), part.to_vec())).collect()
+}
+
+/// What [`parts`] made, if all of it is there.
+fn joined(whole: &[u8]) -> Option<&[u8]> {
+    let (length, text) = whole.split_first_chunk::<8>()?;
+    (u64::from_be_bytes(*length) == text.len() as u64).then_some(text)
+}
+
+/// What the keys of all parts of the counts of a slot begin with.
+pub(super) fn row_prefix((span, slot): RowPlace) -> Vec<u8> {
+    [&[b'c', row::number(span)][..], &slot.to_be_bytes()].concat()
+}
+
+/// The parts of the counts of a slot: (key, payload), in order.
+pub(super) fn row_parts(place: RowPlace, row: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    parts(&row_prefix(place), row)
+}
+
+/// What [`row_parts`] made, joined again.
+pub(super) fn row(whole: &[u8]) -> Option<Vec<u8>> {
+    joined(whole).map(<[u8]>::to_vec)
 }
 
 /// Key of the last fetch of a storage.

@@ -2,12 +2,12 @@
 //!
 //! The names of evaluation metrics are Flipt's, so that dashboards keep working; what is Yardarm's own begins with
 //! `yardarm_`. No label takes a value that a caller can choose: environments and namespaces are those that exist
-//! (counted together past [`limits::METRIC_NAMESPACES`]), storages those of the configuration. There is no label for
-//! a flag: 100,000 flags would be 100,000 series.
+//! (counted together past [`limits::METRIC_NAMESPACES`]), storages those of the configuration. Flags have labels in one
+//! metric, and no more than [`limits::METRIC_FLAGS`] of them: 100,000 flags would be 100,000 series.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,12 +15,13 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::analytics::Series;
 use crate::audit::{self, Event};
 use crate::flags::evaluate::Reason;
 use crate::flags::problem::Severity;
@@ -151,6 +152,7 @@ pub struct Metrics {
     provider_time: Family<OfProvider, Histogram, fn() -> Histogram>,
     provider_left: Family<OfProvider, Gauge>,
     lanes: Arc<Lanes>,
+    flags: Arc<Flags>,
     trust: Mutex<Trust>,
 }
 
@@ -229,6 +231,8 @@ impl Metrics {
         registry.register("yardarm_build_info", "The version that runs", build);
         let lanes = Arc::new(Lanes::default());
         registry.register_collector(Box::new(lanes.clone()));
+        let flags = Arc::new(Flags::default());
+        registry.register_collector(Box::new(flags.clone()));
         Self {
             registry,
             deliveries,
@@ -250,6 +254,7 @@ impl Metrics {
             provider_time,
             provider_left,
             lanes,
+            flags,
             trust: Mutex::default(),
         }
     }
@@ -351,6 +356,12 @@ impl Metrics {
     /// many seconds ago the last good one was.
     pub fn issuer(&self, keys: Option<(usize, bool, Option<u64>)>) {
         self.trust.lock().unwrap_or_else(PoisonError::into_inner).issuer = keys;
+    }
+
+    /// Names who knows how often each flag was answered what: some of them, and all others together. Only the first
+    /// call counts.
+    pub fn flags(&self, of: Box<CountsOfFlags>) {
+        let _ = self.flags.0.set(of);
     }
 
     /// The counters of one namespace that exists.
@@ -542,6 +553,40 @@ impl Lane {
     /// A stream told its client of a state.
     pub fn message(&self) {
         self.messages.inc();
+    }
+}
+
+/// What was counted of flags since the start: some of them, and all others together.
+pub type CountsOfFlags = dyn Fn() -> (Vec<(Series, u64)>, u64) + Send + Sync;
+
+/// Evaluations by flag.
+#[derive(Default)]
+struct Flags(OnceLock<Box<CountsOfFlags>>);
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Flags")
+    }
+}
+
+impl Collector for Flags {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(counts) = self.0.get() else { return Ok(()) };
+        let (named, others) = counts();
+        if named.is_empty() && others == 0 {
+            return Ok(());
+        }
+        let help = "Evaluations by flag and answer; those past a bound have no flag";
+        let mut metric = encoder.encode_descriptor("yardarm_flag_evaluations", help, None, MetricType::Counter)?;
+        let mut one = |of: [&str; 4], count: u64| {
+            let [environment, namespace, flag, variant] = of;
+            let labels = [("environment", environment), ("namespace", namespace), ("flag", flag), ("variant", variant)];
+            ConstCounter::new(count).encode(metric.encode_family(&labels)?)
+        };
+        for (series, count) in &named {
+            one([&series.environment, &series.namespace, &series.flag, &series.answer], *count)?;
+        }
+        if others > 0 { one(["", "", "", ""], others) } else { Ok(()) }
     }
 }
 

@@ -191,6 +191,8 @@ mod tests {
             written: vec![written(Some("b1")), written(None)],
             rewritten: Vec::new(),
             text_diff: String::new(),
+            message: String::new(),
+            warnings: Vec::new(),
             changes: Changes::default(),
             live: None,
             break_glass: false,

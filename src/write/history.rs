@@ -184,7 +184,7 @@ impl Writers {
         Ok((Change { namespace: named.namespace.clone(), what, revision }, tip))
     }
 
-    fn place(&self, environment: &serve::Environment) -> Result<(Storage, String), Refusal> {
+    pub(super) fn place(&self, environment: &serve::Environment) -> Result<(Storage, String), Refusal> {
         let storage = self.inner()?.storage(&environment.storage)?;
         let tip = storage.tip(&environment.branch)?;
         Ok((storage, tip.to_string()))

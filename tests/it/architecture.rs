@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("der", &[]),
     ("json", &[]),
     ("yaml", &["limits"]),
+    ("analytics", &["limits"]),
     ("auth", &["der", "json", "limits", "fault"]),
     ("flags", &["yaml", "limits", "fault"]),
     ("provider", &["limits", "fault"]),
@@ -26,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("issuer", &["auth", "net", "provider", "limits", "fault"]),
     ("git", &["config", "provider", "net", "clock", "limits", "fault"]),
     ("audit", &["disk", "bell", "limits", "fault"]),
-    ("store", &["audit", "proposal", "disk", "ingest", "provider", "limits", "fault", "clock"]),
+    ("store", &["analytics", "audit", "proposal", "disk", "ingest", "provider", "limits", "fault", "clock"]),
     ("serve", &["flags", "bell", "limits", "clock"]),
     ("ingest", &["config", "provider", "bell", "limits", "fault", "clock"]),
     (
@@ -91,10 +92,14 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("webhook", &["scm", "ingest", "config", "provider", "net", "clock", "limits", "fault"]),
-    ("telemetry", &["audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"]),
+    (
+        "telemetry",
+        &["analytics", "audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"],
+    ),
     (
         "http",
         &[
+            "analytics",
             "webhook",
             "bell",
             "auth",
@@ -137,6 +142,9 @@ const HOMES: &[(&str, &[&str])] = &[
 
 /// Files and directories of `src/` that are pure, and what none of them may name.
 const PURE: &[&str] = &[
+    "analytics/book",
+    "analytics/row",
+    "analytics/span",
     "auth",
     "der",
     "json",

@@ -12,10 +12,14 @@
     clippy::string_slice
 )]
 
+mod analytics;
 mod browser;
 mod deliveries;
+mod edit;
 mod first;
+mod lists;
 mod live;
+mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
@@ -24,5 +28,7 @@ mod save;
 mod scm;
 #[path = "../world/scm_http.rs"]
 mod scm_http;
+mod shell;
+mod texts;
 #[path = "../world/mod.rs"]
 mod world;

@@ -20,14 +20,15 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(super) use self::operation::{EVENTS, JSON, Operation, Shape, TEXT, Tag, schema};
 use super::routes::{self, Methods, Table};
 use super::{
-    audit, environments, error, evaluation, explain, health, json as written, list, meta, ofrep, proposals, select,
-    session, snapshot, status, stream,
+    analytics, audit, environments, error, evaluation, explain, health, json as written, list, meta, ofrep, proposals,
+    select, session, snapshot, status, stream,
 };
 
 /// Schemas by name, as the files of the handlers list theirs.
 pub(super) type Schemas = &'static [(&'static str, fn() -> Value)];
 
 const SCHEMAS: &[Schemas] = &[
+    analytics::SCHEMAS,
     audit::SCHEMAS,
     environments::SCHEMAS,
     error::SCHEMAS,

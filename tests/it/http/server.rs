@@ -100,6 +100,7 @@ pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> 
         audit: Arc::default(),
         clock,
         ui: yardarm::http::Ui::default(),
+        analytics: Arc::default(),
         draining: Arc::default(),
     })
 }

@@ -6,3 +6,4 @@ import "./keys.js";
 import "./live.js";
 import "./lists.js";
 import "./edit.js";
+import "./copy.js";
