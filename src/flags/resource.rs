@@ -14,7 +14,7 @@ mod revision;
 mod value;
 pub mod view;
 
-pub use merge::merge;
+pub use merge::{Compared, Field, Side, compare, merge};
 pub use mistakes::{mistakes, new_mistake};
 pub use read::read;
 pub use revision::revision;

@@ -68,3 +68,50 @@ async fn what_is_changed_is_seen_before_it_is_saved() {
     browser.end().await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_else_was_faster_and_nothing_is_lost() {
+    let world = Plan::of(Sender::Github).start().await;
+    let browser = Browser::open(&world).await;
+    let mine = |text: &str| {
+        let mut change = banner(text);
+        change["payload"]["description"] = json!("For everybody");
+        json!([change])
+    };
+    reviewed(&browser, "production", &mine("mine")).await;
+    browser.fill("#message", "Mine").await;
+    let file = crate::world::features("shop", "theirs").replace("name: Banner", "name: Their banner");
+    world.push(&[(crate::world::SHOP, &file)]).await;
+    browser.press("Save").await;
+    browser.see("Somebody else was faster").await;
+    let versions = browser.text("table.versions").await;
+    for version in ["first", "mine", "theirs", "Their banner", "For everybody"] {
+        assert!(versions.contains(version), "{version}: {versions}");
+    }
+    browser.see("2 changes of only one of you are merged by themselves.").await;
+    browser.accessible().await;
+    browser.click("tr.overlap input[value=ours]").await;
+    browser.press("Review this").await;
+    browser.find("form.review").await;
+    assert_eq!(browser.value("#message").await, "Mine");
+    // It happens again, to another part: it is joined, and told.
+    let file = file.replace("enabled: true", "enabled: false");
+    world.push(&[(crate::world::SHOP, &file)]).await;
+    browser.press("Save").await;
+    browser.see("Saved.").await;
+    browser.see("Somebody else has changed other parts").await;
+    let file = world.forge.repository().read("main", crate::world::SHOP);
+    for part in ["mine", "Their banner", "For everybody", "enabled: false"] {
+        assert!(file.contains(part), "{part}: {file}");
+    }
+    // What is to be deleted was changed; what is to be changed was deleted.
+    let gone = json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": "shop", "key": "banner" }]);
+    reviewed(&browser, "production", &gone).await;
+    world.push(&[(crate::world::SHOP, &crate::world::features("shop", "again"))]).await;
+    browser.press("Save").await;
+    browser.see("look at it before it is deleted").await;
+    browser.press("Leave it as it is now").await;
+    browser.see("again").await;
+    browser.end().await;
+    world.end().await;
+}

@@ -6,14 +6,71 @@
 //! would not hold together, such as a share of a variant that the other one has removed.
 
 mod align;
+mod said;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
 
 use serde_json::{Map, Value};
 
 use super::super::snapshot::FlagKind;
 use super::{Constraint, Flag, Resource, Rollout, RolloutTo, Rule, Segment, Variant};
 use align::{Change, aligned};
+use said::Said;
+
+/// Which of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The caller's.
+    Ours,
+    /// What is there.
+    Theirs,
+}
+
+/// A field that somebody has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Field {
+    /// Its name, as an overlap is named.
+    pub path: String,
+    /// In words, as it was; nothing where it was not there.
+    pub base: Option<String>,
+    /// As the caller wants it.
+    pub ours: Option<String>,
+    /// As it is.
+    pub theirs: Option<String>,
+    /// Both have changed it, in different ways.
+    pub overlaps: bool,
+    /// Which one is taken; nothing of an overlap that nobody has decided.
+    pub taken: Option<Side>,
+}
+
+/// Three versions beside each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// What comes of them; nothing as long as something is to be decided.
+    pub result: Option<Resource>,
+    /// Every field that somebody has changed.
+    pub fields: Vec<Field>,
+    /// What is still to be decided, and what does not hold together.
+    pub left: Vec<String>,
+}
+
+/// As [`merge`], for somebody who decides overlaps by their names, and looks at what has been changed.
+#[must_use]
+pub fn compare(
+    base: Option<&Resource>,
+    ours: &Resource,
+    theirs: &Resource,
+    decided: &BTreeMap<String, Side>,
+) -> Compared {
+    let mut overlaps = Overlaps { found: Vec::new(), decided: decided.clone(), fields: Some(Vec::new()) };
+    let result = overlaps.resource(base, ours, theirs);
+    let Overlaps { found: left, fields, .. } = overlaps;
+    let result = result.filter(|_| left.is_empty());
+    Compared { result, fields: fields.unwrap_or_default(), left }
+}
 
 /// Makes one resource of two, or names the fields that both have changed: `enabled`, `rules[1].distributions` (counted
 /// in `base`), `variants[blue].attachment`, `metadata.team`. Without a base every field that differs is an overlap.
@@ -28,40 +85,78 @@ pub fn merge(base: Option<&Resource>, ours: &Resource, theirs: &Resource) -> Res
         return Ok(ours.clone());
     }
     let mut overlaps = Overlaps::default();
-    let merged = match (base, ours, theirs) {
-        (Some(Resource::Flag(base)), Resource::Flag(ours), Resource::Flag(theirs)) => {
-            Resource::Flag(overlaps.flag(Some(base), ours, theirs))
-        }
-        (Some(Resource::Segment(base)), Resource::Segment(ours), Resource::Segment(theirs)) => {
-            Resource::Segment(overlaps.segment(Some(base), ours, theirs))
-        }
-        (_, Resource::Flag(ours), Resource::Flag(theirs)) => Resource::Flag(overlaps.flag(None, ours, theirs)),
-        (_, Resource::Segment(ours), Resource::Segment(theirs)) => {
-            Resource::Segment(overlaps.segment(None, ours, theirs))
-        }
-        _ => return Err(vec!["@type".to_owned()]),
-    };
-    if overlaps.0.is_empty() { Ok(merged) } else { Err(overlaps.0) }
+    match overlaps.resource(base, ours, theirs) {
+        Some(merged) if overlaps.found.is_empty() => Ok(merged),
+        _ => Err(overlaps.found),
+    }
 }
 
 /// What both have changed.
 #[derive(Default)]
-struct Overlaps(Vec<String>);
+struct Overlaps {
+    /// Those that nobody has decided.
+    found: Vec<String>,
+    /// What somebody has.
+    decided: BTreeMap<String, Side>,
+    /// What was changed by whom, for somebody who looks at it.
+    fields: Option<Vec<Field>>,
+}
 
 impl Overlaps {
+    fn resource(&mut self, base: Option<&Resource>, ours: &Resource, theirs: &Resource) -> Option<Resource> {
+        Some(match (base, ours, theirs) {
+            (Some(Resource::Flag(base)), Resource::Flag(ours), Resource::Flag(theirs)) => {
+                Resource::Flag(self.flag(Some(base), ours, theirs))
+            }
+            (Some(Resource::Segment(base)), Resource::Segment(ours), Resource::Segment(theirs)) => {
+                Resource::Segment(self.segment(Some(base), ours, theirs))
+            }
+            (_, Resource::Flag(ours), Resource::Flag(theirs)) => Resource::Flag(self.flag(None, ours, theirs)),
+            (_, Resource::Segment(ours), Resource::Segment(theirs)) => {
+                Resource::Segment(self.segment(None, ours, theirs))
+            }
+            _ => {
+                self.at("@type");
+                return None;
+            }
+        })
+    }
+
     fn at(&mut self, path: impl Into<String>) {
         let path = path.into();
-        if !self.0.contains(&path) {
-            self.0.push(path);
+        if !self.found.contains(&path) {
+            self.found.push(path);
         }
     }
 
-    /// One field. Of an overlap the value is of no use.
-    fn one<T: PartialEq + Clone>(&mut self, path: &str, base: Option<&T>, ours: &T, theirs: &T) -> T {
-        if ours != theirs && base != Some(ours) && base != Some(theirs) {
+    /// What somebody has decided of an overlap; nothing where nobody has.
+    fn decide(&mut self, path: &str) -> Option<Side> {
+        let side = self.decided.get(path).copied();
+        if side.is_none() {
             self.at(path);
         }
-        if base == Some(ours) { theirs.clone() } else { ours.clone() }
+        side
+    }
+
+    fn seen(&mut self, path: &str, said: impl FnOnce() -> [Option<String>; 3], overlaps: bool, taken: Option<Side>) {
+        let Some(fields) = &mut self.fields else { return };
+        let [base, ours, theirs] = said();
+        fields.push(Field { path: path.to_owned(), base, ours, theirs, overlaps, taken });
+    }
+
+    /// One field. Of an overlap that nobody has decided the value is of no use.
+    fn one<T: PartialEq + Clone + Said>(&mut self, path: &str, base: Option<&T>, ours: &T, theirs: &T) -> T {
+        if ours == theirs && base.is_none_or(|base| base == ours) {
+            return ours.clone();
+        }
+        let overlaps = ours != theirs && base != Some(ours) && base != Some(theirs);
+        let taken = match overlaps {
+            true => self.decide(path),
+            false if base == Some(ours) => Some(Side::Theirs),
+            false => Some(Side::Ours),
+        };
+        self.seen(path, || [base.and_then(Said::said), ours.said(), theirs.said()], overlaps, taken);
+        if taken == Some(Side::Theirs) { theirs.clone() } else { ours.clone() }
     }
 
     fn flag(&mut self, base: Option<&Flag>, ours: &Flag, theirs: &Flag) -> Flag {
@@ -171,23 +266,42 @@ impl Overlaps {
         let mut merged = Vec::new();
         for (index, before) in base.iter().map(Some).chain([None]).enumerate() {
             let (mine, other) = (ours.added(index), theirs.added(index));
+            let overlaps = T::ORDERED && mine != other && !mine.is_empty() && !other.is_empty();
+            let decided = if overlaps { self.decide(path) } else { None };
+            let (mine, other) = match decided {
+                Some(Side::Ours) => (mine, &[][..]),
+                Some(Side::Theirs) => (&[][..], other),
+                None => (mine, other),
+            };
             merged.extend(mine.iter().map(|item| (*item).clone()));
-            if mine != other {
-                if !T::ORDERED {
-                    merged.extend(other.iter().filter(|item| !mine.contains(item)).map(|item| (*item).clone()));
-                } else if mine.is_empty() {
-                    merged.extend(other.iter().map(|item| (*item).clone()));
-                } else if !other.is_empty() {
-                    self.at(path);
-                }
+            if mine != other && !(overlaps && decided.is_none()) {
+                merged
+                    .extend(other.iter().filter(|item| T::ORDERED || !mine.contains(item)).map(|item| (*item).clone()));
+            }
+            let (mine, other) = (ours.added(index), theirs.added(index));
+            if !(mine.is_empty() && other.is_empty()) {
+                let taken = match (mine.is_empty(), overlaps) {
+                    (_, true) => decided,
+                    (true, _) => Some(Side::Theirs),
+                    (false, _) => Some(Side::Ours),
+                };
+                let said = |items: &[&T]| Some(items.to_vec()).filter(|items| !items.is_empty()).said();
+                self.seen(path, || [None, said(mine), said(other)], overlaps, taken);
             }
             let Some(before) = before else { continue };
             let place = format!("{path}[{index}]");
             match (ours.change(index), theirs.change(index)) {
                 (Change::Removed, Change::Removed) => {}
-                (Change::Removed, Change::Became(item)) | (Change::Became(item), Change::Removed) => {
-                    if item != before {
-                        self.at(place);
+                (mine @ Change::Removed, Change::Became(item)) | (mine @ Change::Became(item), Change::Removed) => {
+                    let ours_is_gone = matches!(mine, Change::Removed);
+                    let overlaps = item != before;
+                    let gone = if ours_is_gone { Side::Ours } else { Side::Theirs };
+                    let taken = if overlaps { self.decide(&place) } else { Some(gone) };
+                    let (was, is) = (before.said(), item.said());
+                    let sides = if ours_is_gone { [was, None, is] } else { [was, is, None] };
+                    self.seen(&place, || sides, overlaps, taken);
+                    if taken.is_some_and(|taken| taken != gone) {
+                        merged.push(item.clone());
                     }
                 }
                 (Change::Became(mine), Change::Became(other)) => {
@@ -200,7 +314,7 @@ impl Overlaps {
 }
 
 /// An entry of a list.
-trait Entry: PartialEq + Clone {
+trait Entry: PartialEq + Clone + Said {
     /// Whether the order of the list means anything.
     const ORDERED: bool;
     /// Whether two states are of one entry, even if nothing else stayed.

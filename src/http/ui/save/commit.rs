@@ -5,6 +5,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use url::form_urlencoded::Serializer;
 
+use super::conflict::{self, Met};
 use super::review::{self, Wish, Wrong};
 use crate::auth::Action;
 use crate::http::State;
@@ -12,7 +13,7 @@ use crate::http::auth::Need;
 use crate::http::environments::{Done, changes_of, done, options_checked};
 use crate::http::ui::render::segment;
 use crate::http::ui::{Trouble, Visit, answered};
-use crate::write::Request;
+use crate::write::{Refusal, Request};
 
 /// `POST /ui/e/{environment}/commit`
 pub(super) async fn make(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
@@ -50,6 +51,7 @@ async fn made(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Resu
     };
     match done(state, asked, wish.propose).await {
         Ok(done) => Ok(led_on(&done, &wish.next)),
+        Err(Refusal::Conflict(met)) => conflict::page(&visit, &changes, &wish, &Met::of(*met)),
         Err(refusal) => review::page(&visit, environment, changes, wish, Some(refusal.into())).await,
     }
 }

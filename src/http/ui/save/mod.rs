@@ -10,6 +10,7 @@
 //! with the revision that its author had seen.
 
 mod commit;
+mod conflict;
 mod offer;
 mod review;
 mod saved;
@@ -29,6 +30,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     let at = |path: &str| web::resource(format!("/ui/e/{{environment}}/{path}"));
     config.service(at("review").route(web::get().to(review::gathered)).route(web::post().to(review::asked)));
     config.service(at("commit").route(web::get().to(review::gathered)).route(web::post().to(commit::make)));
+    config.service(at("resolve").route(web::get().to(review::gathered)).route(web::post().to(conflict::decide)));
     config.service(at("saved").route(web::get().to(saved::page)));
 }
 
@@ -39,6 +41,16 @@ pub(super) async fn review(
     environment: Arc<Environment>,
     changes: Vec<Change>,
 ) -> Result<HttpResponse, Trouble> {
-    let wish = Wish { next: super::visit::here(visit.request), ..Wish::default() };
+    review_then(visit, environment, changes, super::visit::here(visit.request)).await
+}
+
+/// The same, with another page to go on to than the one that asked.
+pub(super) async fn review_then(
+    visit: &Visit<'_>,
+    environment: Arc<Environment>,
+    changes: Vec<Change>,
+    next: String,
+) -> Result<HttpResponse, Trouble> {
+    let wish = Wish { next, ..Wish::default() };
     review::page(visit, environment, changes, wish, None).await
 }

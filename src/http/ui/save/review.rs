@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
+use super::conflict;
 use super::offer::{Offer, named};
 use crate::auth::Action;
 use crate::flags::change::told::told;
@@ -163,6 +164,7 @@ pub(super) async fn page(
     };
     let (outcome, wrong) = match visit.state.writers.change(request).await {
         Ok(outcome) => (Some(outcome), wrong),
+        Err(Refusal::Conflict(met)) => return conflict::page(visit, &changes, &wish, &conflict::Met::of(*met)),
         Err(refusal) => (None, Some(Wrong::from(refusal))),
     };
     let page = context! {
