@@ -713,6 +713,8 @@ pub const UI_ANALYTICS_FLAGS: usize = 100;
 /// Flags that the playground answers in one table, and that it names for the one that is asked; the others are found by
 /// their key.
 pub const UI_PLAYGROUND_FLAGS: usize = 200;
+/// Properties of the context that it names of one flag.
+pub const UI_PLAYGROUND_PROPERTIES: usize = 30;
 /// Commits that it offers to look back to.
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.

@@ -25,7 +25,7 @@ let worry = 0;
 
 // --- what is said ---------------------------------------------------------------------------------------------------
 
-function say(what) {
+export function say(what) {
   const words = document.querySelector(`template[data-say="${what}"]`);
   const notices = document.getElementById("notices");
   if (!words || !notices || notices.querySelector(`[data-said="${what}"]`)) return;
@@ -38,7 +38,7 @@ function say(what) {
   notices.append(notice);
 }
 
-function unsay(what) {
+export function unsay(what) {
   document.querySelector(`#notices [data-said="${what}"]`)?.remove();
 }
 
