@@ -1,7 +1,8 @@
 //! `cargo bench --bench core`: the pure core in process. One evaluation, beside the slow evaluator of the tests; and a
-//! snapshot of 100,000 flags, from text to flags that answer; and the edit of one flag in a file of 5 MB.
+//! snapshot of 100,000 flags, from text to flags that answer; the edit of one flag in a file of 5 MB; and what it costs
+//! to count an evaluation, beside the evaluation.
 //!
-//! `-- evaluate`, `-- compile` and `-- edit` run one of them; `YARDARM_BENCH=quick` only shows that they work.
+//! `-- evaluate`, `-- compile`, `-- edit` and `-- count` run one of them; `YARDARM_BENCH=quick` only shows that they work.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
+use yardarm::analytics::Analytics;
 use yardarm::flags::document::{Format, SourceFile, read, read_after};
 use yardarm::flags::evaluate::{self, Context};
 use yardarm::flags::problem::HazardPolicy;
@@ -46,6 +48,9 @@ fn main() {
     }
     if wanted("edit") {
         edit();
+    }
+    if wanted("count") {
+        count();
     }
 }
 
@@ -87,6 +92,48 @@ fn evaluate() {
             "{name}: {ours:.0} ns (aim under 1000: {}); the reference takes {:.0} times as long",
             if ours < 1000.0 { "reached" } else { "not reached" },
             theirs / ours
+        );
+    }
+}
+
+/// A flag that is evaluated and counted, by one thread and by all at once, beside the same without the count.
+fn count() {
+    let file = read(Format::Yaml, targeting::FLAGS.as_bytes());
+    let environment = assemble(&[input("a", file)], &Environment::default(), HazardPolicy::Refuse);
+    let namespace = &environment.namespaces["default"];
+    let banner = namespace.flag("banner").unwrap();
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let context: Context = targeting::MATCHING.iter().map(owned).collect();
+    let analytics = Analytics::default();
+    let name: Arc<str> = "production".into();
+    // Ten thousand other series, so that the table is as large as it gets.
+    (0..10_000).for_each(|n| analytics.lane(&name, &namespace.key).count(&n.to_string(), "true"));
+    let off = Analytics::default();
+    off.set_on(false);
+    let one = |analytics: &Analytics| {
+        let answer = evaluate::variant(black_box(banner), "user-1", black_box(&context));
+        analytics.lane(&name, &namespace.key).count(&banner.key, answer.name());
+        drop(black_box(answer));
+    };
+    one(&analytics);
+    analytics.collect(jiff::Timestamp::now());
+    for threads in [1, std::thread::available_parallelism().map_or(2, usize::from)] {
+        let all = |analytics: &Analytics| {
+            let run = || nanoseconds(10_000, || one(analytics));
+            std::thread::scope(|scope| {
+                let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+                running.into_iter().map(|thread| thread.join().expect("it counts")).fold(0.0, f64::max)
+            })
+        };
+        let (mut with, mut without) = (f64::MAX, f64::MAX);
+        for _ in 0..if quick() { 3 } else { 40 } {
+            with = with.min(all(&analytics));
+            without = without.min(all(&off));
+        }
+        let ratio = with / without;
+        println!(
+            "{threads} threads: {without:.0} ns an evaluation, {with:.0} ns counted: ratio {ratio:.2} (aim under 1.25: {})",
+            if ratio < 1.25 { "reached" } else { "not reached" }
         );
     }
 }

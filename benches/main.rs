@@ -15,6 +15,7 @@
 mod fan_out;
 mod flag_file;
 mod floor;
+mod lists;
 mod load;
 mod ours;
 mod process;
@@ -77,6 +78,9 @@ fn main() {
     }
     if wanted("size") {
         runtime.block_on(size::run());
+    }
+    if wanted("lists") {
+        runtime.block_on(lists::run());
     }
     if wanted("process") {
         runtime.block_on(process::run());

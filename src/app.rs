@@ -128,7 +128,7 @@ impl Daemon {
         let (store, remembered) = open_store(&config).await?;
         let (environments, board) = (Arc::<Environments>::default(), Arc::<Board>::default());
         let (metrics, deliveries) = (Arc::new(Metrics::new()), Arc::new(Log::new()));
-        let ledger = Arc::new(Ledger::new(deliveries.clone(), metrics.clone()));
+        let ledger = Arc::new(Ledger::new(deliveries.clone(), metrics.clone(), clock.clone()));
         let workers = Arc::new(Workers::new(Seams {
             environments: environments.clone(),
             board: board.clone(),

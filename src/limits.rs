@@ -386,6 +386,12 @@ pub const RUNTIME_PAUSE: Duration = Duration::from_secs(1);
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// One answer of the daemon to the demo or a scenario; it takes milliseconds.
 pub const DEMO_ANSWER_DEADLINE: Duration = Duration::from_secs(20);
+/// How often the demo's forge is looked at for what moved there, which is announced then: a person does not notice it.
+pub const DEMO_HERALD: Duration = Duration::from_millis(150);
+/// How long somebody who watches the demo waits for the next thing to happen in it.
+pub const DEMO_PAUSE: Duration = Duration::from_secs(10);
+/// How often an application of the demo asks for its flags.
+pub const DEMO_QUESTION: Duration = Duration::from_millis(250);
 /// One frame of a stream that a demo's client takes; a snapshot of the demo is a few kilobytes.
 pub const DEMO_FRAME_BYTES: usize = 16 * 1024 * 1024;
 /// Frames that a demo's client keeps, the newest.
@@ -597,7 +603,15 @@ pub const REPORT_REFUSED: Duration = Duration::from_secs(3_600);
 /// Bytes of a page or a script below which it is not compressed: it fits into one packet anyway.
 pub const UI_SMALL_BYTES: usize = 1_000;
 /// How long somebody stays signed in; a token that ends sooner ends it sooner.
-pub const UI_SESSION: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+pub const UI_SESSION: Duration = Duration::from_secs(24 * 3_600);
+/// The longest that a configuration may say.
+pub const UI_SESSION_MAX: Duration = Duration::from_secs(31 * 24 * 3_600);
+/// Letters of the label at the top: it stands beside where one is.
+pub const UI_LABEL: usize = 40;
+/// What the palette shows of each kind: more is read by nobody.
+pub const UI_FOUND: usize = 12;
+/// Flags and segments that the palette looks at: some milliseconds.
+pub const UI_FIND: usize = 50_000;
 /// Sessions at a time. Only who shows a credential that is taken gets one; 200 bytes each.
 pub const UI_SESSIONS: usize = 10_000;
 /// Environments in the list at the top of a page, which is sent with each; the palette finds the others.
@@ -605,6 +619,14 @@ pub const UI_ENVIRONMENTS: usize = 100;
 /// Namespaces in it.
 pub const UI_NAMESPACES: usize = 200;
 
+/// Commits kept that polling found and no webhook had announced, a storage: a week of a broken webhook, for a person.
+pub const MISSED_KEPT: usize = 64;
+/// Deliveries on one page.
+pub const DELIVERIES_SHOWN: usize = 100;
+/// Names of clients that are told apart where streams are counted: a dozen SDKs in a few versions each.
+pub const CLIENT_NAMES: usize = 64;
+/// Characters of one of them.
+pub const CLIENT_NAME_CHARACTERS: usize = 64;
 /// Fields of the form of a flag or segment: some 1,500 constraints. What has more is edited in Git.
 pub const FORM_FIELDS: usize = 10_000;
 /// Parts of a field's name; the longest has five.
@@ -627,8 +649,6 @@ pub const UI_TEXT_CHARACTERS: usize = 8_000;
 pub const UI_URL_BYTES: usize = 2_000;
 /// Proposals on a page of their list.
 pub const UI_PROPOSALS: usize = 50;
-/// Lines of what is different on a page: more is read in the provider's own view.
-pub const UI_CHANGE_LINES: usize = 400;
 /// Commits of a branch on its page.
 pub const UI_COMMITS: usize = 30;
 /// Branches on a page; an environment has a handful.
@@ -645,6 +665,8 @@ pub const UI_DIFF_LINES: usize = 2_000;
 pub const UI_DIFF_CHARACTERS: usize = 1_000;
 /// Changes on a page of which each can be taken away by itself: each carries all the others.
 pub const UI_GATHERED: usize = 50;
+/// Flags that a segment's page names as those that use it.
+pub const UI_USES: usize = 100;
 /// Characters of one of three versions of a field beside each other.
 pub const UI_VERSION_CHARACTERS: usize = 4_000;
 /// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
@@ -655,6 +677,16 @@ pub const UI_SEARCH_CHARACTERS: usize = 200;
 pub const UI_OFFERED: usize = 60;
 /// Characters of a name or description in a row of a list; the page of the flag has all of it.
 pub const UI_CELL_CHARACTERS: usize = 120;
+/// Commits that are looked at for the last change of every flag: each costs the reading of one state of its file.
+pub const RECENT_COMMITS: usize = 200;
+/// Environments of which that is remembered; some 100 bytes a flag.
+pub const RECENT_PLACES: usize = 64;
+/// How often whoever waits for it is told, while it is being found out.
+pub const RECENT_TELL: Duration = Duration::from_millis(200);
+/// How long a list waits for it: a push is one commit more, which takes less …
+pub const RECENT_WAIT: Duration = Duration::from_millis(30);
+/// … and one that is asked for by it.
+pub const RECENT_WAIT_LONG: Duration = Duration::from_secs(5);
 /// Answers of flags that are counted by name: 5,000 flags with four answers each, and room for branches. Each takes 8
 /// bytes a slot in which it was given, 2.4 kB at most.
 pub const ANALYTICS_SERIES: usize = 40_000;
@@ -683,3 +715,5 @@ pub const UI_PLAYGROUND_FLAGS: usize = 200;
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.
 pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;
+/// Bytes of text differences between a branch and its base that are made, and of a file that is compared at all.
+pub const COMPARED_BYTES: usize = 1_000_000;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::audit;
+use crate::clock::Clock;
 use crate::ingest::Ingest;
 use crate::ingest::deliveries::Log;
 use crate::provider::Provider;
@@ -19,13 +20,14 @@ use crate::telemetry::metrics::Metrics;
 pub(super) struct Ledger {
     deliveries: Arc<Log>,
     metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
     /// Ingest hints to the workers, and these tell the ledger: the circle is closed here, without owning.
     ingest: OnceLock<Weak<Ingest>>,
 }
 
 impl Ledger {
-    pub(super) fn new(deliveries: Arc<Log>, metrics: Arc<Metrics>) -> Self {
-        Self { deliveries, metrics, ingest: OnceLock::new() }
+    pub(super) fn new(deliveries: Arc<Log>, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
+        Self { deliveries, metrics, clock, ingest: OnceLock::new() }
     }
 
     /// Names who has to know whether a delivery may run again. Only the first call counts.
@@ -49,6 +51,7 @@ impl Observer for Ledger {
         for _ in commits {
             self.metrics.missed_delivery(storage);
         }
+        self.deliveries.missed(storage, commits, self.clock.now());
     }
 
     fn delivery_done(

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::table::FILE;
 use super::{
-    Config, Files, Finding, Severity, access, check, credentials, environments, report, server, storages, substitute,
-    tree,
+    Config, Files, Finding, Severity, access, check, credentials, environments, interface, report, server, storages,
+    substitute, tree,
 };
 use crate::{limits, yaml};
 
@@ -132,10 +132,14 @@ fn build(root: &check::Section, host: &str, sources: &substitute::Sources<'_>, r
     }
     credentials.tell_unused(report);
     refuse_what_protects(root, report);
+    let server = server::server(root.section("server"), host, files, report);
+    let session = root.section("authentication").and_then(|s| s.section("session"));
+    let interface = interface::interface(root.section("ui"), session, server.tls.is_some(), report);
     Config {
         storages,
         environments,
-        server: server::server(root.section("server"), host, files, report),
+        server,
+        interface,
         log: server::log(root.section("log")),
         cors: server::cors(root.section("cors")),
         authentication: access::authentication(root.section("authentication"), sources, report),

@@ -26,16 +26,19 @@ use crate::auth::peer::Network;
 use crate::auth::rate::Rate;
 use crate::auth::tokens::Token;
 use crate::flags::problem::HazardPolicy;
+use crate::limits;
 use crate::provider::Provider;
 use crate::provider::api::MergeMethod;
 use crate::provider::remote::Repository;
 
 mod access;
 mod check;
+mod colour;
 mod credentials;
 mod duration;
 mod environments;
 mod excerpt;
+mod interface;
 mod jwt;
 mod keys;
 mod load;
@@ -53,6 +56,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use colour::Colour;
 pub use excerpt::Excerpts;
 pub use load::{load, load_without_file, load_without_secrets};
 pub use reference::reference;
@@ -78,6 +82,8 @@ pub struct Config {
     pub authentication: Authentication,
     /// How often a caller may ask.
     pub rates: Rates,
+    /// The web interface.
+    pub interface: Interface,
     /// Server-wide texts of commits and proposals.
     pub templates: Templates,
     /// Whether evaluations are counted, and how (`analytics`).
@@ -437,6 +443,62 @@ pub struct Log {
     pub json: bool,
     /// File instead of standard output.
     pub file: Option<PathBuf>,
+}
+
+/// `ui`, and `authentication.session`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Whether there is none.
+    pub disabled: bool,
+    /// Light or dark, where a person has chosen nothing.
+    pub theme: Theme,
+    /// A word at the top, to tell one installation from another.
+    pub label: Option<String>,
+    /// The colour behind it.
+    pub colour: Option<Colour>,
+    /// Who is signed in, for how long.
+    pub session: Session,
+}
+
+/// `ui.default_theme`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the person's system.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// The word of the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// `authentication.session`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// How long it lasts; a credential that ends sooner ends it sooner.
+    pub lifetime: Duration,
+    /// Whether its cookie is sent over TLS alone.
+    pub secure: bool,
+    /// Hosts that get its cookie beside the one that set it.
+    pub domain: Option<String>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { lifetime: limits::UI_SESSION, secure: false, domain: None }
+    }
 }
 
 /// `cors`.

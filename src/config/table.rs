@@ -47,7 +47,7 @@ pub(super) static FILE: &[Key] = &[
     unused("authorization", Shape::Section(AUTHORIZATION), "policies are not evaluated yet"),
     unused("metrics", Shape::Section(METRICS), "`/metrics` always serves Prometheus' format"),
     unused("tracing", Shape::Section(TRACING), "traces are not exported"),
-    unused("ui", Shape::Section(UI), "there is no setting of the web interface"),
+    key("ui", Shape::Section(UI), "", "The web interface, at `/ui/`."),
     unused("meta", Shape::Section(META), "Yardarm neither looks for updates nor reports its use"),
     unused("diagnostics", Shape::Section(DIAGNOSTICS), "there is no profiling endpoint"),
     key(
@@ -418,7 +418,26 @@ static AUTHENTICATION: &[Key] = &[
     ),
     key("exclude", Shape::Section(EXCLUDE), "", "Routes that need none."),
     key("methods", Shape::Section(METHODS), "", "Ways to authenticate."),
-    unused("session", Shape::Any, "there are no sessions"),
+    key("session", Shape::Section(SESSION), "", "Who signed in to the web interface, and for how long."),
+];
+
+static SESSION: &[Key] = &[
+    key(
+        "token_lifetime",
+        Shape::Duration,
+        "24h",
+        "How long somebody stays signed in; a token that ends sooner ends it sooner, and so does a restart. `1m` to `744h`.",
+    ),
+    key(
+        "secure",
+        Shape::Bool,
+        "true where `server.protocol` is `https`",
+        "The cookie is sent over TLS alone. Set it where a proxy speaks TLS.",
+    ),
+    key("domain", Shape::Text, "the host of the page alone", "Hosts that get the cookie: this one and those below it."),
+    unused("storage", Shape::Any, "sessions are kept in memory and end with the process"),
+    unused("state_lifetime", Shape::Duration, "there is no sign-in by way of another site"),
+    unused("csrf", Shape::Any, "every form carries a proof of its own, and forms of other origins are refused"),
 ];
 
 static EXCLUDE: &[Key] = &[
@@ -548,9 +567,24 @@ static TRACING: &[Key] = &[
 ];
 
 static UI: &[Key] = &[
-    unused("enabled", Shape::Bool, ""),
-    unused("default_theme", Shape::Word(&["system", "light", "dark"]), ""),
-    unused("topbar", Shape::Any, ""),
+    key(
+        "enabled",
+        Shape::Bool,
+        "true",
+        "Serve it. Where it is `false` it has no route. Counts at the start, not at a reload.",
+    ),
+    key(
+        "default_theme",
+        Shape::Word(&["system", "light", "dark"]),
+        "system",
+        "Light or dark, for whoever has chosen neither.",
+    ),
+    key("topbar", Shape::Section(TOPBAR), "", "The bar at the top of every page."),
+];
+
+static TOPBAR: &[Key] = &[
+    key("color", Shape::Text, "none", "Its colour, `\"#8a1c1c\"`, to tell one installation from another."),
+    own("label", Shape::Text, "none", "A word in it, for the same."),
 ];
 
 static META: &[Key] = &[

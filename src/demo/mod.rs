@@ -8,13 +8,19 @@
 //!
 //! A row is only right if every client got the very bytes that were pushed (the digest of a snapshot is the SHA-1 of
 //! its file, which is computed here, apart from the daemon), and if an evaluation answers with the new text.
+//!
+//! Beside them stands a shop with two environments and a forge that has proposals, for whoever opens the pages: as long as
+//! the demonstration is up, applications ask there and people push, propose, approve and merge.
 
 pub mod dialect;
 pub mod forge;
 pub mod outside;
 
 mod acts;
+mod desk;
 mod flags;
+mod herald;
+mod life;
 mod stage;
 mod table;
 
@@ -109,7 +115,10 @@ async fn play(stage: &Stage, options: Options, out: &mut dyn Write) -> Result<Ve
     table::write(out, &rows, stage.listeners())?;
     if !options.once {
         table::addresses(out, stage)?;
-        until_told().await?;
+        tokio::select! {
+            told = until_told() => told?,
+            ended = life::go_on(stage) => ended?,
+        }
     }
     Ok(rows)
 }

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sha1::{Digest as _, Sha1};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
+use super::desk::{Book, Desk};
 use super::dialect::{Commit, Person, Sender};
 use super::forge::{self, Forge};
+use super::herald::Herald;
 use super::outside::{Form, Listener, Outside};
-use super::{Error, flags};
+use super::{Error, flags, life};
 use crate::app::Daemon;
 use crate::git::program;
 use crate::{clock, config, limits};
@@ -24,11 +27,16 @@ pub(super) const QUIET: &str = "quiet";
 /// The clients of each environment.
 const FORMS: [Form; 5] = [Form::Lines, Form::Lines, Form::Events, Form::Events, Form::Ofrep];
 
+/// Storage of the shop that people look at.
+const SHOP: &str = "shop";
+
 /// The whole stage.
 pub(super) struct Stage {
     pub(super) forge: Forge,
     pub(super) outside: Outside,
     pub(super) pusher: Person,
+    desk: Desk,
+    herald: JoinHandle<()>,
     work: program::Repository,
     daemon: Daemon,
     secrets: BTreeMap<&'static str, String>,
@@ -60,7 +68,13 @@ impl Stage {
         let work = program::Repository::init(&directory.path().join("work.git"), program::Format::Sha1)?;
         let secrets: BTreeMap<_, _> = environments().map(|(name, sender)| (name, sender.secret(&random()))).collect();
         seed(&forge, &work).await?;
-        let text = configuration(&forge, &secrets, port, &directory.path().join("state").display().to_string());
+        let desk = Desk::start(&forge, hex::encode(random()))?;
+        let (repository, book) = (forge.repository().clone(), Arc::clone(desk.book()));
+        let prepared = tokio::task::spawn_blocking(move || life::prepare(&repository, &book)).await;
+        prepared.unwrap_or(Ok(()))?;
+        let secret = Sender::Gitea.secret(&random());
+        let state = directory.path().join("state").display().to_string();
+        let text = configuration(&forge, &secrets, (&desk, &secret), port, &state);
         let read = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
         let config = config::load(&text, "demo.yml", &BTreeMap::new(), &read).map_err(|findings| {
             let told = findings.iter().map(|finding| format!("{}: {}", finding.key, finding.message));
@@ -70,8 +84,28 @@ impl Stage {
         let outside = Outside::new(format!("http://{}", daemon.address()))?;
         let pusher =
             Person { name: "Ada Lovelace".to_owned(), email: "ada@example.com".to_owned(), login: "ada".to_owned() };
-        let mut stage =
-            Self { forge, outside, pusher, work, daemon, secrets, listeners: BTreeMap::new(), _directory: directory };
+        let herald = Herald {
+            book: Arc::clone(desk.book()),
+            repository: forge.repository().clone(),
+            place: forge.place().clone(),
+            outside: outside.clone(),
+            endpoint: format!("/webhooks/{SHOP}"),
+            secret,
+            pusher: pusher.clone(),
+        };
+        let herald = herald.begin();
+        let mut stage = Self {
+            forge,
+            outside,
+            pusher,
+            desk,
+            herald,
+            work,
+            daemon,
+            secrets,
+            listeners: BTreeMap::new(),
+            _directory: directory,
+        };
         match stage.seat().await {
             Ok(()) => Ok(stage),
             Err(error) => {
@@ -97,9 +131,16 @@ impl Stage {
     }
 
     pub(super) async fn tear_down(self) {
+        self.herald.abort();
         drop(self.listeners);
         self.daemon.stop().await;
+        self.desk.stop().await;
         self.forge.stop().await;
+    }
+
+    /// The proposals.
+    pub(super) fn book(&self) -> Arc<Book> {
+        Arc::clone(self.desk.book())
     }
 
     /// Commits what the shop's banner says now, and pushes it with Git to the branch.
@@ -158,7 +199,7 @@ impl Stage {
 /// What the banner says before the first push of the table.
 const FIRST_NEWS: &str = "Welcome to the shop";
 
-/// The first commit, on every branch.
+/// The first commits: one on the branch of every provider, and the shop's.
 async fn seed(forge: &Forge, work: &program::Repository) -> Result<(), Error> {
     let (work, url) = (work.clone(), forge.url(Sender::Github));
     blocking(move || {
@@ -166,17 +207,20 @@ async fn seed(forge: &Forge, work: &program::Repository) -> Result<(), Error> {
         let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(text.as_bytes()))).collect();
         let seconds = Timestamp::now().as_second();
         let commit =
-            work.commit(&program::Commit { branch: "main", files: &files, message: "Open the shop", seconds })?;
+            work.commit(&program::Commit { branch: QUIET, files: &files, message: "Open the shop", seconds })?;
         for (name, _) in environments() {
             work.set_branch(name, &commit)?;
         }
+        let files = life::files();
+        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), Some(text.as_bytes()))).collect();
+        work.commit(&program::Commit { branch: life::MAIN, files: &files, message: "Open the shop", seconds })?;
         work.push(&url, &["refs/heads/*:refs/heads/*"])
     })
     .await
 }
 
 /// Git's program blocks.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, crate::git::Error> + Send + 'static,
 ) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -184,7 +228,13 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// One storage and one environment a sender, as an operator would write them.
-fn configuration(forge: &Forge, secrets: &BTreeMap<&str, String>, port: u16, state: &str) -> String {
+fn configuration(
+    forge: &Forge,
+    secrets: &BTreeMap<&str, String>,
+    (desk, secret_of_shop): (&Desk, &str),
+    port: u16,
+    state: &str,
+) -> String {
     let mut storages = String::new();
     let mut environments_text = String::new();
     for (name, sender) in environments() {
@@ -199,13 +249,23 @@ fn configuration(forge: &Forge, secrets: &BTreeMap<&str, String>, port: u16, sta
             forge.url(sender),
             sender.provider().name(),
         );
-        let default = name == Sender::Github.name();
-        let _ =
-            write!(environments_text, "  {name}:\n    storage: {name}\n    default: {default}\n    hazards: refuse\n");
+        let _ = write!(environments_text, "  {name}:\n    storage: {name}\n    hazards: refuse\n");
     }
+    let state = serde_json::Value::from(state);
+    let (remote, main, api, token) = (forge.url(Sender::Gitea), life::MAIN, desk.root(), desk.token());
+    let of_shop = |name: &str, more: &str| {
+        format!(
+            "  {name}:\n    storage: {SHOP}\n    directory: {name}\n{more}    scm: {{type: gitea, api_url: \"{api}\", \
+             credentials: {SHOP}, delete_merged_branches: true}}\n"
+        )
+    };
     format!(
-        "server:\n  host: 127.0.0.1\n  http_port: {port}\nstate:\n  directory: {}\nstorage:\n{storages}environments:\n{environments_text}",
-        serde_json::Value::from(state)
+        "server:\n  host: 127.0.0.1\n  http_port: {port}\nstate:\n  directory: {state}\ncredentials:\n  {SHOP}: {{type: \
+         access_token, access_token: \"{token}\"}}\nstorage:\n{storages}  {SHOP}:\n    remote: \"{remote}\"\n    branch: \
+         {main}\n    poll_interval: 30s\n    webhook:\n      provider: gitea\n      secrets: [\"{secret_of_shop}\"]\n\
+         environments:\n{environments_text}{}{}",
+        of_shop(life::PRODUCTION, "    default: true\n"),
+        of_shop(life::STAGING, ""),
     )
 }
 

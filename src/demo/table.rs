@@ -7,14 +7,17 @@ use super::acts::Row;
 use super::dialect::Sender;
 use super::flags;
 use super::stage::Stage;
+use crate::limits;
 
 const HEAD: [&str; 7] =
     ["provider", "verified", "push → hook", "hook → fetched", "→ live", "→ last client", "push → last client"];
 
 /// What is set up.
 pub(super) fn introduce(out: &mut dyn Write, stage: &Stage) -> io::Result<()> {
-    writeln!(out, "git server   {}", stage.forge.place().web_url())?;
+    // First of all what one came for: a page to open.
+    writeln!(out, "open         {}/ui/", stage.outside.base())?;
     writeln!(out, "daemon       {}", stage.outside.base())?;
+    writeln!(out, "git server   {}", stage.forge.place().web_url())?;
     writeln!(out, "clients      {} streams (JSON lines, server-sent events, OFREP)", stage.listeners())?;
     writeln!(out)?;
     out.flush()
@@ -60,7 +63,8 @@ pub(super) fn addresses(out: &mut dyn Write, stage: &Stage) -> io::Result<()> {
     let git = stage.forge.url(Sender::Github);
     writeln!(
         out,
-        "\nIt stays up until Ctrl-C. To try:\n\
+        "\nIt stays up until Ctrl-C; every {} seconds somebody pushes, proposes, approves or merges. To try:\n\
+         \n  pages      {base}/ui/   (proposals: {base}/ui/proposals, deliveries: {base}/ui/deliveries)\
          \n  evaluate   curl -s {base}/evaluate/v1/variant -d '{{\"environmentKey\":\"{environment}\",\"namespaceKey\":\"{namespace}\",\"flagKey\":\"{flag}\",\"entityId\":\"you\"}}'\
          \n  OFREP      curl -s {base}/ofrep/v1/evaluate/flags/{flag} -H 'X-Flipt-Environment: {environment}' -H 'X-Flipt-Namespace: {namespace}' -d '{{\"context\":{{\"targetingKey\":\"you\"}}}}'\
          \n  stream     curl -sN {base}/client/v2/environments/{environment}/namespaces/{namespace}/stream\
@@ -71,7 +75,9 @@ pub(super) fn addresses(out: &mut dyn Write, stage: &Stage) -> io::Result<()> {
          \n  ready      curl -s {base}/ready\
          \n  flag       curl -s {base}/api/v2/environments/{environment}/namespaces/{namespace}/resources/flipt.core.Flag/{flag}\
          \n  edit       curl -s {base}/api/v2/environments/{environment}/changes -d '{{\"dryRun\":true,\"changes\":[{{\"action\":\"delete\",\"type\":\"flipt.core.Flag\",\"namespace\":\"support\",\"key\":\"chat\"}}]}}'   (without dryRun it is done)\
-         \n  git        git clone -b {environment} {git}   (a push to it is found by polling, within 33 s)"
+         \n  git        git clone -b {environment} {git}   (a push to it is found by polling, within 33 s)\
+         \n  shop       git clone {git}   (branch main; a push to it is announced by a webhook)",
+        limits::DEMO_PAUSE.as_secs(),
     )?;
     out.flush()
 }

@@ -2,11 +2,12 @@
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::State;
 use super::auth::{self, Need};
 use super::openapi::{Operation, Schemas, Shape, Tag, schema};
+use crate::config::Interface;
 
 /// `GET /meta/info`. The interface takes a refusal for the word that it has to sign in.
 pub(super) async fn info(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -17,9 +18,16 @@ pub(super) async fn info(state: Data<State>, request: HttpRequest) -> HttpRespon
         "build": { "version": env!("CARGO_PKG_VERSION"), "updateAvailable": false, "isRelease": true },
         "authentication": { "required": state.settings.load().authentication.required() },
         "analytics": { "enabled": state.analytics.on() },
-        "ui": { "theme": "system" },
+        "ui": ui(&state.settings.load().look),
         "product": "oss",
     }))
+}
+
+/// The theme, and the colour of the bar where it has one.
+fn ui(look: &Interface) -> serde_json::Map<String, Value> {
+    let colour = look.colour.map(|colour| Value::from(format!("#{}", colour.digits())));
+    let theme = ("theme".to_owned(), Value::from(look.theme.name()));
+    std::iter::once(theme).chain(colour.map(|colour| ("topbarColor".to_owned(), colour))).collect()
 }
 
 pub(super) fn about_info() -> Operation {
@@ -46,7 +54,11 @@ pub(super) const SCHEMAS: Schemas = &[
                     "required": ["enabled"],
                     "properties": { "enabled": { "type": "boolean", "description": "Evaluations are counted." } },
                 },
-                "ui": { "type": "object", "required": ["theme"], "properties": { "theme": { "const": "system" } } },
+                "ui": {
+                    "type": "object",
+                    "required": ["theme"],
+                    "properties": { "theme": { "enum": ["system", "light", "dark"] }, "topbarColor": { "type": "string" } },
+                },
                 "product": { "const": "oss", "description": "The word by which the interface knows what to show." },
             },
         })

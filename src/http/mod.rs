@@ -54,10 +54,10 @@ use self::error::{Code, Failure};
 pub use self::rate::Rates;
 pub use self::request::context;
 use self::routes::Listener;
-pub use self::ui::{Look, Ui};
+pub use self::ui::Ui;
 use crate::analytics::Analytics;
 use crate::clock::Clock;
-use crate::config::{Config, Cors};
+use crate::config::{Config, Cors, Interface};
 use crate::ingest::Ingest;
 use crate::ingest::deliveries::Log;
 use crate::serve::Environments;
@@ -127,7 +127,7 @@ pub struct Settings {
     /// The provider of configured environments that have one, in Flipt's words.
     pub scm: Arc<BTreeMap<Arc<str>, &'static str>>,
     /// What the web interface looks like.
-    pub look: Arc<Look>,
+    pub look: Arc<Interface>,
 }
 
 impl From<&Config> for Settings {
@@ -138,7 +138,7 @@ impl From<&Config> for Settings {
             cors: config.cors.enabled.then(|| Arc::new(config.cors.clone())),
             include_flag_metadata: config.include_flag_metadata,
             scm: Arc::new(environments::providers(config)),
-            look: Arc::default(),
+            look: Arc::new(config.interface.clone()),
         }
     }
 }
@@ -162,7 +162,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             let list = web::get().to(environments::resources_of_nothing);
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
         }
-        if state.settings.load().look.enabled {
+        if !state.settings.load().look.disabled {
             ui::routes(config, &state);
         }
         config.default_service(web::to(unknown_path));

@@ -335,7 +335,12 @@ fn of_given_up(event: &Event) -> Value {
     })
 }
 
-/// The same as a problem of the environment.
+/// The same as problems of the environment.
+pub(super) fn given_up_problems(state: &State, storage: &str, environment: &str) -> Vec<Problem> {
+    given_up(state, storage, environment).iter().map(|event| problem(event)).collect()
+}
+
+/// One of them.
 fn problem(event: &Event) -> Problem {
     let one = |c: &crate::audit::Changed| format!("{} {} {}/{}", c.verb, c.kind, c.namespace, c.key);
     let changes = event.changes.iter().map(one).collect::<Vec<_>>().join(", ");

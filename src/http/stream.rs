@@ -145,6 +145,8 @@ fn begin(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> 
         state.metrics.stream_refused();
         return Err(Failure::new(Code::Unavailable, "no more streams at the moment"));
     };
+    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let ticket = ticket.of(agent.unwrap_or_default());
     let digest = select::query(request, ["digest", "digest"]).filter(|digest| !digest.is_empty());
     let place = environment.sit(&namespace, &ticket);
     // Only a namespace that exists has counters: a caller could otherwise make them without end.

@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::Delivery;
@@ -22,11 +23,23 @@ pub struct Log {
     bell: Bell,
 }
 
+/// A commit that polling found and no delivery had announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missed {
+    /// Storage.
+    pub storage: Arc<str>,
+    /// The commit, hex.
+    pub commit: String,
+    /// When it was clear that nothing would announce it.
+    pub at: Timestamp,
+}
+
 /// Newest last.
 #[derive(Debug, Default)]
 struct Rings {
     authentic: VecDeque<Arc<Delivery>>,
     refused: VecDeque<Arc<Delivery>>,
+    missed: VecDeque<Missed>,
 }
 
 impl Log {
@@ -81,6 +94,25 @@ impl Log {
         self.bell.ring();
         self.write(changed);
         true
+    }
+
+    /// Notes commits that nothing announced.
+    pub fn missed(&self, storage: &str, commits: &[String], at: Timestamp) {
+        let storage: Arc<str> = storage.into();
+        let mut rings = self.lock();
+        let ring = &mut rings.entry(storage.clone()).or_default().missed;
+        ring.extend(commits.iter().map(|commit| Missed { storage: storage.clone(), commit: commit.clone(), at }));
+        while ring.len() > limits::MISSED_KEPT {
+            ring.pop_front();
+        }
+        drop(rings);
+        self.bell.ring();
+    }
+
+    /// Those of a storage, newest first, since this process has begun.
+    #[must_use]
+    pub fn missed_of(&self, storage: &str) -> Vec<Missed> {
+        self.lock().get(storage).map(|ring| ring.missed.iter().rev().cloned().collect()).unwrap_or_default()
     }
 
     /// The newest records of a storage, newest first, at most `limit`.

@@ -4,6 +4,7 @@
 //! wakes the streams of the namespaces that changed, so whoever wakes up reads the new state or a newer one (I5).
 //! Readers never take a lock.
 
+pub mod clients;
 mod seen;
 pub mod streams;
 

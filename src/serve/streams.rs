@@ -15,6 +15,7 @@ use futures_util::task::AtomicWaker;
 use jiff::Timestamp;
 
 use super::Seen;
+use super::clients::Clients;
 use crate::flags::snapshot::Namespace;
 use crate::limits;
 
@@ -114,6 +115,7 @@ pub struct Streams {
     /// The row of the next tick.
     ticking: AtomicUsize,
     draining: AtomicBool,
+    clients: Clients,
     /// Those that tell people's pages of anything at all.
     pages: Place,
     /// When the first right to a stream ends, in milliseconds; see [`Self::wake_at`].
@@ -128,6 +130,7 @@ impl Default for Streams {
             seating: AtomicUsize::default(),
             ticking: AtomicUsize::default(),
             draining: AtomicBool::default(),
+            clients: Clients::default(),
             pages: Place::new("".into()),
             first_end: AtomicI64::new(i64::MAX),
         }
@@ -145,7 +148,7 @@ impl Streams {
             .open
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < limits::STREAMS).then_some(open + 1));
         taken.ok()?;
-        let ticket = Ticket { seat: Arc::default(), streams: self.clone() };
+        let ticket = Ticket { seat: Arc::default(), streams: self.clone(), client: None };
         let row = self.seating.fetch_add(1, Ordering::Relaxed) % ROWS;
         if let Some(row) = self.rows.get(row) {
             row.add(&ticket.seat);
@@ -170,6 +173,12 @@ impl Streams {
                 quiet
             });
         }
+    }
+
+    /// Who streams.
+    #[must_use]
+    pub const fn clients(&self) -> &Clients {
+        &self.clients
     }
 
     /// Where the streams of pages sit, which are woken by every change of anything.
@@ -217,9 +226,18 @@ impl Streams {
 pub struct Ticket {
     seat: Arc<Seat>,
     streams: Arc<Streams>,
+    /// What whoever streams is counted as.
+    client: Option<Arc<str>>,
 }
 
 impl Ticket {
+    /// The same, counted among the clients that call themselves so.
+    #[must_use]
+    pub fn of(mut self, agent: &str) -> Self {
+        self.client.get_or_insert_with(|| self.streams.clients.came(agent));
+        self
+    }
+
     /// Its seat.
     #[must_use]
     pub fn seat(&self) -> &Arc<Seat> {
@@ -235,6 +253,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        if let Some(client) = &self.client {
+            self.streams.clients.left(client);
+        }
         self.streams.open.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -102,6 +102,27 @@ fn a_manifest_of_any_size_is_kept_replaced_and_removed() {
 }
 
 #[test]
+fn counts_of_any_size_are_kept_replaced_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = (crate::analytics::Span::Day, 1_000_000);
+    let other = (crate::analytics::Span::Hour, 1_000_000);
+    let row = |length: usize| vec![7_u8; length];
+    let mut before = 0;
+    for length in [3 * limits::STORE_VALUE_BYTES + 5, 0, 10, limits::STORE_VALUE_BYTES, 1] {
+        let (store, remembered, _) = Store::open(directory.path());
+        let kept = remembered.rows.iter().find(|(of, _)| *of == place);
+        assert_eq!(kept.map_or(0, |(_, row)| row.len()), before);
+        store.put_row((other, Some(row(9).into())));
+        store.put_row((place, (length > 0).then(|| row(length).into())));
+        store.flush();
+        before = length;
+    }
+    let (_, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(remembered.rows, [(other, row(9)), (place, row(1))]);
+}
+
+#[test]
 fn a_directory_that_another_process_uses_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let (_first, ..) = Store::open(directory.path());

@@ -9,10 +9,12 @@ use super::{Inner, Refusal, Tracker};
 use crate::flags::change::{self, Changes};
 use crate::flags::snapshot;
 use crate::git;
+use crate::limits;
 use crate::proposal::{Record, State};
 use crate::serve::Environment;
 use crate::sync::Repository;
 use crate::sync::share::Share;
+use crate::write::text_diff;
 
 /// What it changes of one environment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,6 +35,15 @@ pub struct Range {
     pub to: String,
 }
 
+/// What a branch has that its base has not: as those see it who own flags, and as Git does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Environment by environment.
+    pub changes: Vec<Changed>,
+    /// As `git diff` shows it, up to [`limits::COMPARED_BYTES`] and one file more.
+    pub text: String,
+}
+
 impl Tracker {
     /// What a proposal changes, environment by environment; those that it leaves alone are not named. Blocks; the
     /// provider is not asked.
@@ -40,32 +51,67 @@ impl Tracker {
     /// # Errors
     /// [`Refusal::State`] if its commits are not here (yet).
     pub fn changes(&self, record: &Record) -> Result<Vec<Changed>, Refusal> {
-        let inner = self.inner.as_ref().ok_or_else(|| not_here(record))?;
-        let share = inner.seams.workers.share(&record.storage).ok_or_else(|| not_here(record))?;
-        let repository = share.repository().ok_or_else(|| not_here(record))?;
-        let changes = range(record, &share, &*repository)
-            .and_then(|range| range.map(|range| inner.changes(&record.base, &range, &share, &*repository)).transpose());
-        changes.map_err(|error| {
-            tracing::warn!(storage = &*record.storage, proposal = &*record.id, %error, "what a proposal changes cannot be read");
-            Refusal::State(format!("what it changes cannot be read: {error}"))
-        })?
-        .ok_or_else(|| not_here(record))
+        self.between(record, |inner, range, share, repository| inner.changes(&record.base, range, share, repository))
     }
-}
 
-impl Tracker {
-    /// The same of a branch that nobody has proposed (yet): what it has that `base` has not.
+    /// The same, and the texts.
     ///
     /// # Errors
     /// As [`Self::changes`].
-    pub fn changes_of_branch(
-        &self,
-        storage: &Arc<str>,
-        head: &Arc<str>,
-        base: &Arc<str>,
-    ) -> Result<Vec<Changed>, Refusal> {
-        self.changes(&Record::planned(storage, head, base, &"".into(), Timestamp::UNIX_EPOCH))
+    pub fn compare(&self, record: &Record) -> Result<Comparison, Refusal> {
+        self.between(record, |inner, range, share, repository| {
+            let changes = inner.changes(&record.base, range, share, repository)?;
+            Ok(Comparison { changes, text: text(range, repository)? })
+        })
     }
+
+    /// The same of a branch that nobody has proposed (yet).
+    ///
+    /// # Errors
+    /// As [`Self::changes`].
+    pub fn compare_branch(&self, storage: &Arc<str>, head: &Arc<str>, base: &Arc<str>) -> Result<Comparison, Refusal> {
+        self.compare(&Record::planned(storage, head, base, &"".into(), Timestamp::UNIX_EPOCH))
+    }
+
+    fn between<T>(
+        &self,
+        record: &Record,
+        read: impl FnOnce(&Inner, &Range, &Share, &dyn Repository) -> Result<T, git::Error>,
+    ) -> Result<T, Refusal> {
+        let inner = self.inner.as_ref().ok_or_else(|| not_here(record))?;
+        let share = inner.seams.workers.share(&record.storage).ok_or_else(|| not_here(record))?;
+        let repository = share.repository().ok_or_else(|| not_here(record))?;
+        let found = range(record, &share, &*repository)
+            .and_then(|range| range.map(|range| read(inner, &range, &share, &*repository)).transpose());
+        found
+            .map_err(|error| {
+                tracing::warn!(storage = &*record.storage, proposal = &*record.id, %error, "what a proposal changes cannot be read");
+                Refusal::State(format!("what it changes cannot be read: {error}"))
+            })?
+            .ok_or_else(|| not_here(record))
+    }
+}
+
+/// The texts that differ.
+fn text(range: &Range, repository: &dyn Repository) -> Result<String, git::Error> {
+    let mut text = String::new();
+    for file in repository.changed_paths(Some(&range.from), &range.to)? {
+        if text.len() > limits::COMPARED_BYTES {
+            break;
+        }
+        let bytes = |id: &Option<String>| id.as_ref().map(|id| repository.blob(id, limits::COMPARED_BYTES)).transpose();
+        match (bytes(&file.before), bytes(&file.after)) {
+            (Ok(before), Ok(after)) => {
+                text.push_str(&text_diff::of_file(&file.path, before.as_deref(), after.as_deref()));
+            }
+            (Err(git::Error::TooLarge(_)), _) | (_, Err(git::Error::TooLarge(_))) => {
+                let path = &file.path;
+                text.push_str(&format!("diff --git a/{path} b/{path}\ntoo large to be compared here\n"));
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        }
+    }
+    Ok(text)
 }
 
 fn not_here(record: &Record) -> Refusal {

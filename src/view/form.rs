@@ -18,16 +18,16 @@ mod act;
 mod constraint;
 mod flag;
 mod metadata;
+mod rollout;
 mod segment;
 mod sent;
 mod show;
 #[cfg(test)]
 mod tests;
+mod whom;
 
 pub use self::act::Act;
-pub use self::constraint::ConstraintForm;
-pub use self::flag::{FlagForm, RolloutForm, RuleForm, SegmentsForm, ShareForm, VariantForm};
-pub use self::metadata::EntryForm;
+pub use self::flag::FlagForm;
 pub use self::segment::SegmentForm;
 pub use self::sent::Sent;
 

@@ -5,16 +5,18 @@
 
 pub mod ago;
 pub mod branch;
-pub mod colour;
+pub mod commit;
 pub mod conflict;
 pub mod copy;
 pub mod diff;
 pub mod form;
 pub mod list;
 pub mod moment;
+pub mod palette;
 pub mod place;
 pub mod plot;
 pub mod proposal;
 pub mod question;
 pub mod snippet;
 pub mod summary;
+pub mod took;

@@ -58,6 +58,8 @@ pub struct Layer {
     pub path: String,
     /// All of it.
     pub total: u64,
+    /// The same for people.
+    pub count: String,
     /// Its part of everything, in per cent.
     pub share: String,
 }
@@ -99,7 +101,7 @@ pub struct Spark {
     pub tall: u64,
 }
 
-/// A plot of columns of `seconds` that begin at `begins`. Kinds beyond [`limits::PLOT_LAYERS`] share one layer.
+/// A plot of columns of `seconds` that begin at `begins`, of kinds of which the most frequent stand first. Those beyond [`limits::PLOT_LAYERS`] share one layer.
 #[must_use]
 pub fn plot(begins: &[Timestamp], seconds: u32, kinds: &[Kind]) -> Plot {
     let kinds = gathered(kinds);
@@ -115,6 +117,7 @@ pub fn plot(begins: &[Timestamp], seconds: u32, kinds: &[Kind]) -> Plot {
             colour,
             path: bars(&kind.counts, &mut below, top),
             total: sum,
+            count: grouped(sum),
             share: share(sum, total),
         }
     });
@@ -190,6 +193,8 @@ fn gathered(kinds: &[Kind]) -> Vec<(Kind, bool)> {
     let own = if kinds.len() > limits::PLOT_LAYERS { limits::PLOT_LAYERS - 1 } else { kinds.len() };
     let (own, rest) = kinds.split_at(own);
     let mut all: Vec<_> = own.iter().map(|kind| (kind.clone(), false)).collect();
+    // By name, so that none changes its colour when another becomes more frequent.
+    all.sort_by(|(one, _), (other, _)| (one.name != "true", &one.name).cmp(&(other.name != "true", &other.name)));
     if !rest.is_empty() {
         let columns = rest.iter().map(|kind| kind.counts.len()).max().unwrap_or(0);
         all.push((Kind { name: String::new(), counts: summed(columns, rest.iter()) }, true));
@@ -303,7 +308,7 @@ mod tests {
 
     #[test]
     fn bars_stand_upon_each_other() {
-        let made = plot(&minutes(3), 60, &[kind("on", &[4, 0, 2]), kind("off", &[4, 1, 0])]);
+        let made = plot(&minutes(3), 60, &[kind("false", &[4, 1, 0]), kind("true", &[4, 0, 2])]);
         assert_eq!((made.wide, made.tall, made.total), (3, 1_000, 11));
         assert_eq!(made.layers[0].path, "M0.1 1000v-500h.8v500zM2.1 1000v-250h.8v250z");
         assert_eq!(made.layers[1].path, "M0.1 500v-500h.8v500zM1.1 1000v-125h.8v125z");

@@ -20,13 +20,14 @@ pub mod message;
 pub mod plan;
 mod queue;
 mod rebase;
+pub mod recent;
 mod round;
 mod settings;
 pub mod source;
 pub mod standing;
 #[cfg(test)]
 mod tests;
-mod text_diff;
+pub(crate) mod text_diff;
 mod update;
 mod views;
 mod wording;

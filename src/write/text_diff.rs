@@ -13,7 +13,7 @@ use crate::limits;
 const CONTEXT: usize = 3;
 
 /// One file's difference; nothing if both are the same. `None`: there is no such file.
-pub(super) fn of_file(path: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> String {
+pub(crate) fn of_file(path: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> String {
     if old == new {
         return String::new();
     }

@@ -48,6 +48,8 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: ArcSwap<Settings>,
     pub(super) views: Views,
+    /// Which commit was the last to change each flag and segment.
+    pub(super) recents: super::recent::Recents,
     /// What everybody is told of changes that wait for the provider.
     pub(super) glass: Arc<Glass>,
     pub(super) planner: Planner,

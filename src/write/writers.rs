@@ -154,6 +154,7 @@ impl Writers {
             clock,
             settings: ArcSwap::from_pointee(Settings::of(config)),
             views: super::views::Views::default(),
+            recents: super::recent::Recents::default(),
             glass: Arc::default(),
             planner,
             patience,

@@ -40,13 +40,13 @@ fn file(directory: &Path, text: &str) -> String {
 #[test]
 fn a_file_that_can_be_used_ends_with_0_and_its_warnings() {
     let directory = tempfile::tempdir().unwrap();
-    let path = file(directory.path(), "ui: {enabled: false}\n");
+    let path = file(directory.path(), "meta: {telemetry_enabled: false}\n");
     let run = yardarm(&["config", "check", &path], &[]);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
     let expected = format!(
-        "{path}:1:1: warning: ui: Yardarm has no use for this key of Flipt: there is no setting of the web interface\n\
-         \u{20} 1 | ui: {{enabled: false}}\n\
-         \u{20}   | ^^\n\
+        "{path}:1:1: warning: meta: Yardarm has no use for this key of Flipt: Yardarm neither looks for updates nor reports its use\n\
+         \u{20} 1 | meta: {{telemetry_enabled: false}}\n\
+         \u{20}   | ^^^^\n\
          {path}: can be used, 1 warning\n"
     );
     assert_eq!(run.out, expected);

@@ -12,8 +12,11 @@
     clippy::string_slice
 )]
 
+mod analytics;
 mod browser;
+mod edit;
 mod first;
+mod lists;
 mod live;
 mod play;
 mod proposals;
@@ -24,5 +27,7 @@ mod save;
 mod scm;
 #[path = "../world/scm_http.rs"]
 mod scm_http;
+mod shell;
+mod texts;
 #[path = "../world/mod.rs"]
 mod world;

@@ -47,12 +47,12 @@ fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
 
 #[test]
 fn keys_of_flipt_without_use_are_warnings_that_say_why() {
-    let text = "ui: {default_theme: dark}\nmeta: {check_for_updates: false, telemetry_enabled: false}\n\
+    let text = "meta: {check_for_updates: false, telemetry_enabled: false}\n\
                 log: {grpc_level: ERROR, keys: {time: T}}\nserver: {grpc_port: 9000}\nanalytics: {storage: {clickhouse: {enabled: true}}}\n\
                 license: {key: '${secret:vault:x}'}\n";
     let warnings = warnings(&load_text(text).unwrap());
     let keys: Vec<&str> = warnings.iter().map(|w| w.split([' ', ':']).nth(2).unwrap()).collect();
-    assert_eq!(keys, ["ui", "meta", "log.grpc_level", "log.keys", "server.grpc_port", "analytics.storage", "license"]);
+    assert_eq!(keys, ["meta", "log.grpc_level", "log.keys", "server.grpc_port", "analytics.storage", "license"]);
     assert!(warnings.iter().all(|w| w.contains("Yardarm has no use for this key of Flipt: ")), "{warnings:#?}");
     assert!(one_error("ui: {colour: red}").contains("ui.colour: there is no such key here"));
 }

@@ -66,6 +66,7 @@ fn one_error(text: &str) -> String {
 mod differences;
 mod environments;
 mod files;
+mod interface;
 mod jwt;
 mod keys;
 mod references;

@@ -169,6 +169,12 @@ impl Sender {
         Some(self.seal(hook, 0, &message))
     }
 
+    /// Any other event of this provider, by its name there, with a payload that is made elsewhere.
+    #[must_use]
+    pub fn event(self, hook: &Hook<'_>, event: &'static str, payload: Value) -> Delivery {
+        self.seal(hook, 0, &Message::new(event, payload))
+    }
+
     /// Puts headers and signature around a payload.
     fn seal(self, hook: &Hook<'_>, nth: usize, message: &Message) -> Delivery {
         let id = if nth == 0 { hook.id.to_owned() } else { format!("{}-{nth}", hook.id) };

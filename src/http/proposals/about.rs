@@ -71,6 +71,11 @@ pub(super) fn draft() -> Operation {
     act("draftProposal", "Makes a proposal a draft")
 }
 
+pub(super) fn edit() -> Operation {
+    with("editProposal", "Gives a proposal another title or description", "EditProposalRequest")
+        .describe("The marker, by which it is found again, stays in the description.")
+}
+
 pub(super) fn merge() -> Operation {
     with("mergeProposal", "Merges a proposal", "MergeProposalRequest").describe(
         "At the provider, whose rules hold: approvals, checks, protected branches. Exactly the head that is shown is \

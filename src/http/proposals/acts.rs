@@ -39,6 +39,19 @@ pub(super) async fn draft(state: Data<State>, request: HttpRequest, sent: Payloa
     plain(&state, &request, sent, Act::Draft).await
 }
 
+/// `POST …/edit`
+pub(super) async fn edit(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
+    let read = |fields: &mut Fields| {
+        let mut text = |name: &str| match fields.value(name) {
+            None => Ok(None),
+            Some(serde_json::Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(fields.wrong(name, "a text")),
+        };
+        Ok(Act::Edit { title: text("title")?, body: text("body")? })
+    };
+    done(&state, &request, sent, &["title", "body"], read).await.unwrap_or_else(|failure| failure.json())
+}
+
 /// `POST …/merge`
 pub(super) async fn merge(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
     let read = |fields: &mut Fields| {

@@ -40,6 +40,7 @@ pub(super) fn routes(table: &mut impl Table) {
     table.route(POST, "/api/v2/proposals/{proposal}/reopen", acts::reopen, about::reopen);
     table.route(POST, "/api/v2/proposals/{proposal}/ready", acts::ready, about::ready);
     table.route(POST, "/api/v2/proposals/{proposal}/draft", acts::draft, about::draft);
+    table.route(POST, "/api/v2/proposals/{proposal}/edit", acts::edit, about::edit);
     table.route(POST, "/api/v2/proposals/{proposal}/merge", acts::merge, about::merge);
     table.route(POST, "/api/v2/proposals/{proposal}/update", acts::update, about::update);
 }

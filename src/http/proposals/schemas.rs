@@ -205,6 +205,16 @@ pub(in crate::http) const SCHEMAS: Schemas = &[
             "additionalProperties": false,
         })
     }),
+    ("EditProposalRequest", || {
+        json!({
+            "type": "object",
+            "properties": {
+                "title": maybe("Another title; the one that it has, where none is given."),
+                "body": maybe("Another description, likewise."),
+            },
+            "additionalProperties": false,
+        })
+    }),
     ("MergeProposalRequest", || {
         json!({
             "type": "object",

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::render::{secured, squeezed};
-use crate::view::colour::Colour;
+use crate::config::Colour;
 
 /// `GET /ui/colour/{digits}.css`. The path says all of it, so it is kept for good.
 pub(super) async fn style(request: HttpRequest) -> HttpResponse {

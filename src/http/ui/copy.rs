@@ -209,5 +209,7 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     });
     let change = |what| Change { namespace: chosen.into.clone(), what, revision: Some(commit.clone()) };
     let changes: Vec<Change> = fresh.map(What::CreateNamespace).into_iter().chain(resources).map(change).collect();
-    save::review(&visit, there, changes).await
+    let list = if chosen.wish.flags.is_empty() { "segments" } else { "flags" };
+    let next = place(&there.name, &chosen.into, list);
+    save::review_then(&visit, there, changes, next).await
 }

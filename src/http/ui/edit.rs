@@ -25,6 +25,7 @@ use crate::http::error::Failure;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::form::{Form, Wrong};
+use crate::view::summary::{self, Summary, Who};
 use crate::write::Refusal;
 use crate::write::history::Named;
 use crate::write::writers::Tip;
@@ -63,7 +64,8 @@ async fn opened(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         }
         None => return Err(about.missing(at.as_deref()).into()),
     };
-    let sheet = Sheet { at, base: seen.commit.to_string(), ..Sheet::default() };
+    let does = seen.resource.as_ref().map(Does::of);
+    let sheet = Sheet { at, base: seen.commit.to_string(), does, ..Sheet::default() };
     show(&visit, HttpResponse::Ok(), &about, &seen, &form, &sheet)
 }
 
@@ -89,6 +91,12 @@ impl About {
         Failure::not_found(format!("{} {namespace}/{key} not found{when}", kind.word()))
     }
 
+    /// Where one goes on when it is gone.
+    fn list(&self, environment: &str) -> String {
+        let Named { namespace, kind, .. } = &self.named;
+        format!("/ui/e/{}/n/{}/{}s", segment(environment), segment(namespace), kind.word())
+    }
+
     /// Its own address.
     fn href(&self, environment: &str) -> String {
         let Named { namespace, kind, key } = &self.named;
@@ -110,6 +118,8 @@ struct Seen {
     segments: Vec<String>,
     /// Flags that name the segment, with how often.
     uses: Vec<Use>,
+    /// How many flags more.
+    more_uses: usize,
     /// It stands in a file that is not written to.
     read_only: bool,
 }
@@ -164,7 +174,10 @@ impl Seen {
                 segments = all.take(limits::UI_SEGMENTS).map(|segment| segment.key.clone()).collect();
             }
         }
+        let more_uses = uses.len().saturating_sub(limits::UI_USES);
+        uses.truncate(limits::UI_USES);
         Self {
+            more_uses,
             commit: tip.commit.clone(),
             resource: tip.view.get(namespace, *kind, key),
             segments,
@@ -188,6 +201,26 @@ struct Sheet {
     moved: Option<&'static str>,
     /// The item that was touched last.
     focus: Option<String>,
+    /// What the form comes to, where it makes sense.
+    does: Option<Does>,
+}
+
+/// What somebody gets of it, in one line.
+#[derive(Debug, Clone, Serialize)]
+enum Does {
+    #[serde(rename = "flag")]
+    Flag(Summary),
+    #[serde(rename = "segment")]
+    Segment(Who),
+}
+
+impl Does {
+    fn of(resource: &Resource) -> Self {
+        match resource {
+            Resource::Flag(flag) => Self::Flag(summary::of_flag(flag)),
+            Resource::Segment(segment) => Self::Segment(summary::of_segment(segment)),
+        }
+    }
 }
 
 /// All of it, for the template.
@@ -210,6 +243,8 @@ struct Page<'p> {
     fixed: bool,
     segments: &'p [String],
     uses: &'p [Use],
+    more_uses: usize,
+    does: Option<&'p Does>,
 }
 
 fn show(
@@ -240,6 +275,8 @@ fn show(
         fixed: sheet.at.is_some() || !may || seen.read_only,
         segments: &seen.segments,
         uses: &seen.uses,
+        more_uses: seen.more_uses,
+        does: sheet.does.as_ref(),
     };
     visit.page_as(response, &format!("edit/{}.html", kind.word()), page)
 }

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Head, Pages, chosen, may_change, orders, place, query, redirect};
+use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
 use super::render::{segment, shown};
-use super::visit::first_namespace;
+use super::visit::{first_namespace, here};
 use super::{Trouble, Visit, answered, copy, save};
 use crate::auth::Action;
 use crate::flags::resource::{Flag, Kind, Resource};
@@ -19,6 +19,7 @@ use crate::http::environments::blocking;
 use crate::http::error::Failure;
 use crate::limits;
 use crate::view::list::{By, Entry, Found, cut, find, offered};
+use crate::view::plot::{Spark, spark};
 use crate::view::summary::{self, Summary};
 use crate::write::{Change, What};
 
@@ -63,10 +64,13 @@ struct Row {
     enabled: bool,
     boolean: bool,
     does: Summary,
+    changed: Option<Changed>,
+    /// How often it was asked for in the last day, where that is counted.
+    spark: Option<Spark>,
 }
 
 impl Row {
-    fn of(flag: &Flag) -> Self {
+    fn of(flag: &Flag, changed: Option<Changed>, spark: Option<Spark>) -> Self {
         Self {
             key: flag.key.clone(),
             name: cut(&flag.name, limits::UI_CELL_CHARACTERS),
@@ -74,6 +78,8 @@ impl Row {
             enabled: flag.enabled,
             boolean: flag.kind == FlagKind::Boolean,
             does: summary::of_flag(flag),
+            changed,
+            spark,
         }
     }
 }
@@ -85,6 +91,8 @@ struct List {
     found: Found,
     total: usize,
     metadata: Vec<String>,
+    /// Which changes were the last is not wholly known yet.
+    waits: bool,
 }
 
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
@@ -95,11 +103,30 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
-        let entries: Vec<Entry<'_>> = flags.iter().map(|flag| Entry::of_flag(flag)).collect();
+        let used = state.analytics.on().then(|| state.analytics.used(&environment.name, &namespace, now));
+        let recent = state.writers.recent(&environment, patience(&asked))?;
+        let last = |flag: &Flag| recent.of(&namespace, Kind::Flag, &flag.key);
+        // What was evaluated in the last month was, however seldom.
+        let times = |flag: &Flag| {
+            let used = used.as_ref()?;
+            Some(used.get(&*flag.key).map_or(0, |used| used.hours.iter().sum::<u64>().saturating_add(1)))
+        };
+        let at = |flag: &Flag| last(flag).map(|change| change.at);
+        let entries: Vec<_> =
+            flags.iter().map(|flag| Entry::of_flag(flag).changed(at(flag)).evaluated(times(flag))).collect();
+        let hours = |flag: &Flag| used.as_ref().map(|used| used.get(&*flag.key).map_or([0; 24], |used| used.hours));
         let found = find(&entries, &asked, now);
+        let row = |flag: &Flag| {
+            Row::of(
+                flag,
+                last(flag).map(|change| Changed::of(change, now)),
+                hours(flag).as_ref().map(|hours| spark(hours)),
+            )
+        };
         Ok(List {
             head: Head::of(&environment, &tip, &namespace),
-            rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| Row::of(flag)).collect(),
+            rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
+            waits: !recent.whole,
             total: flags.len(),
             metadata: offered(&entries),
             found,
@@ -107,9 +134,9 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     })
     .await?;
     let page = context! {
-        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata,
+        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits, counts => state.analytics.on(),
         query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
-        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed])),
+        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated])),
     };
     visit.page("flags/list.html", page)
 }
@@ -121,13 +148,13 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     let form = visit.form(sent).await?;
     let (wanted, keys) = chosen(&form);
     if keys.is_empty() {
-        return Ok(redirect(&place(&environment.name, &namespace, "flags")));
+        return Ok(redirect(&here(request)));
     }
     if wanted == "copy" {
         return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Flag, &keys)));
     }
     may_change(&visit, &environment.name, &namespace)?;
-    let (of, back) = (environment.clone(), place(&environment.name, &namespace, "flags"));
+    let of = environment.clone();
     let changes = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;
         let what = |key: String| match (&*wanted, tip.view.get(&namespace, Kind::Flag, &key)) {
@@ -144,7 +171,7 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     })
     .await?;
     if changes.is_empty() {
-        return Ok(redirect(&back));
+        return Ok(redirect(&here(request)));
     }
     save::review(&visit, environment, changes).await
 }

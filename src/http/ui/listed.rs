@@ -1,7 +1,10 @@
 //! What every list has: where it was read, its pages, its orders, and what was chosen in it.
 
+use std::time::Duration;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::form::Form;
@@ -11,6 +14,8 @@ use crate::auth::Action;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::list::{By, Found, Query, cut};
+use crate::view::moment::Moment;
+use crate::write::recent::Change;
 use crate::write::writers::Tip;
 
 /// Files in error that a list tells of; the page about the state of all has the others.
@@ -67,6 +72,25 @@ impl Head {
     }
 }
 
+/// The last change of something, as a row tells of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Changed {
+    at: Moment,
+    by: String,
+}
+
+impl Changed {
+    pub(super) fn of(change: &Change, now: Timestamp) -> Self {
+        Self { at: Moment::of(change.at, now), by: cut(&change.author, limits::UI_CELL_CHARACTERS / 4) }
+    }
+}
+
+/// How long a list waits for the last changes: longer where it is asked for by them.
+pub(super) fn patience(query: &Query) -> Duration {
+    let by_change = query.changed.is_some() || query.sort.by == By::Changed;
+    if by_change { limits::RECENT_WAIT_LONG } else { limits::RECENT_WAIT }
+}
+
 /// What the address asks for.
 pub(super) fn query(request: &HttpRequest) -> Query {
     let pairs: Vec<_> = url::form_urlencoded::parse(request.query_string().as_bytes()).collect();
@@ -85,6 +109,7 @@ pub(super) struct Pages {
     /// Queries of the pages beside this one.
     before: Option<String>,
     after: Option<String>,
+    here: String,
     first: String,
     last: String,
     /// Without anything that leaves something out.
@@ -103,6 +128,7 @@ impl Pages {
             count: found.pages,
             before: (found.page > 1).then(|| query.at(found.page - 1).address()),
             after: (found.page < found.pages).then(|| query.at(found.page + 1).address()),
+            here: query.at(found.page).address(),
             first: query.at(1).address(),
             last: query.at(found.pages).address(),
             all: all.address(),

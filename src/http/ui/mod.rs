@@ -10,17 +10,20 @@
 //!            Form: what was sent, if it comes from our page
 //! ```
 
+mod analytics;
 mod assets;
 mod audit;
 mod branches;
 mod colour;
 mod copy;
+mod deliveries;
 mod edit;
 mod flags;
 mod form;
 mod listed;
 mod live;
 mod namespaces;
+mod palette;
 mod playground;
 mod proposals;
 mod render;
@@ -28,6 +31,7 @@ mod save;
 mod segments;
 mod session;
 mod shell;
+mod sync;
 mod trouble;
 mod visit;
 
@@ -38,7 +42,6 @@ use actix_web::web::{self, ServiceConfig};
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
-use crate::view::colour::Colour;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
@@ -47,25 +50,6 @@ pub struct Ui {
     sessions: session::Sessions,
     /// What the marks of this process begin with.
     salt: live::Salt,
-}
-
-/// What the configuration says of the interface.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// `system`, `light` or `dark`, where a person has chosen nothing.
-    pub theme: &'static str,
-    /// A word at the top, to tell one installation from another.
-    pub label: Option<String>,
-    /// The colour behind it.
-    pub colour: Option<Colour>,
-}
-
-impl Default for Look {
-    fn default() -> Self {
-        Self { enabled: true, theme: "system", label: None, colour: None }
-    }
 }
 
 /// The routes.
@@ -84,6 +68,9 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
     get(config, "/ui/logout", web::post().to(session::sign_out));
+    get(config, "/ui/palette", web::get().to(palette::find));
+    sync::routes(config);
+    deliveries::routes(config);
     edit::routes(config);
     proposals::routes(config);
     branches::routes(config);
@@ -92,7 +79,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     segments::routes(config);
     copy::routes(config);
     namespaces::routes(config);
-    get(config, "/ui/e/{environment}/n/{namespace}/flags", web::get().to(flags::list));
+    analytics::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
 }

@@ -130,7 +130,8 @@ async fn removed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let of = environment.clone();
     let commit = blocking(state, move |state| Ok(state.writers.tip(&of)?.commit.to_string())).await?;
     let change = Change { namespace: key, what: What::DeleteNamespace, revision: Some(commit) };
-    save::review(&visit, environment, vec![change]).await
+    let next = place(&environment.name);
+    save::review_then(&visit, environment, vec![change], next).await
 }
 
 /// A namespace as a form has it.
@@ -196,5 +197,6 @@ async fn written(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
         what: if fresh { What::CreateNamespace(namespace) } else { What::UpdateNamespace(namespace) },
         revision: Some(asked.revision).filter(|revision| !revision.is_empty()),
     };
-    save::review(&visit, environment, vec![change]).await
+    let next = place(&environment.name);
+    save::review_then(&visit, environment, vec![change], next).await
 }

@@ -25,15 +25,20 @@ struct Templates;
 
 #[derive(Embed)]
 #[folder = "ui/text/"]
-struct Texts;
+struct TextFiles;
+
+type Texts = BTreeMap<String, Text>;
 
 /// The whole of a page may come from here and nowhere else, nothing in it is a script or a style, and nobody frames it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-/// All pages.
+/// All pages, and what they say.
 #[derive(Debug, Default)]
-pub(super) struct Pages(OnceLock<Environment<'static>>);
+pub(super) struct Pages {
+    environment: OnceLock<Environment<'static>>,
+    texts: OnceLock<Texts>,
+}
 
 impl Pages {
     /// A page as HTML.
@@ -41,14 +46,24 @@ impl Pages {
         if cfg!(debug_assertions) {
             return environment()?.get_template(template)?.render(shown(&page));
         }
-        let environment = match self.0.get() {
+        let environment = match self.environment.get() {
             Some(environment) => environment,
             None => {
                 let made = environment()?;
-                self.0.get_or_init(|| made)
+                self.environment.get_or_init(|| made)
             }
         };
         environment.get_template(template)?.render(shown(&page))
+    }
+
+    /// A text that asks for no values, for whoever looks for something in it; where there is none, its name.
+    pub(super) fn text(&self, key: &str) -> String {
+        let read = || texts().unwrap_or_default();
+        let fresh = cfg!(debug_assertions).then(read);
+        match fresh.as_ref().unwrap_or_else(|| self.texts.get_or_init(read)).get(key) {
+            Some(Text::One(text)) => text.clone(),
+            _ => key.to_owned(),
+        }
     }
 }
 
@@ -80,10 +95,10 @@ enum Text {
 }
 
 /// Every text of the pages, by the name of its file and its own.
-fn texts() -> Result<BTreeMap<String, Text>, Error> {
-    let mut texts = BTreeMap::new();
-    for name in Texts::iter() {
-        let Some((stem, file)) = name.strip_suffix(".yaml").zip(Texts::get(&name)) else { continue };
+fn texts() -> Result<Texts, Error> {
+    let mut texts = Texts::new();
+    for name in TextFiles::iter() {
+        let Some((stem, file)) = name.strip_suffix(".yaml").zip(TextFiles::get(&name)) else { continue };
         let read: BTreeMap<String, Text> = serde_yaml::from_slice(&file.data)
             .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("ui/text/{name}: {error}")))?;
         texts.extend(read.into_iter().map(|(key, text)| (format!("{stem}.{key}"), text)));
@@ -91,7 +106,7 @@ fn texts() -> Result<BTreeMap<String, Text>, Error> {
     Ok(texts)
 }
 
-fn said(texts: &BTreeMap<String, Text>, key: &str, with: &Kwargs) -> Result<String, Error> {
+fn said(texts: &Texts, key: &str, with: &Kwargs) -> Result<String, Error> {
     let unknown = || Error::new(ErrorKind::UndefinedError, format!("there is no text \"{key}\" in ui/text"));
     let text = match texts.get(key).ok_or_else(unknown)? {
         Text::One(text) => text,

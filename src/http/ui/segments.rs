@@ -7,8 +7,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Head, Pages, chosen, may_change, orders, place, query, redirect};
+use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
 use super::render::shown;
+use super::visit::here;
 use super::{Trouble, Visit, answered, copy, save};
 use crate::auth::Action;
 use crate::flags::resource::view::named;
@@ -51,10 +52,11 @@ struct Row {
     flags: Vec<String>,
     /// Further ones.
     more: usize,
+    changed: Option<Changed>,
 }
 
 impl Row {
-    fn of(segment: &Segment, flags: &[&str]) -> Self {
+    fn of(segment: &Segment, flags: &[&str], changed: Option<Changed>) -> Self {
         Self {
             key: segment.key.clone(),
             name: cut(&segment.name, limits::UI_CELL_CHARACTERS),
@@ -62,8 +64,19 @@ impl Row {
             who: summary::of_segment(segment),
             flags: flags.iter().take(NAMED).map(ToString::to_string).collect(),
             more: flags.len().saturating_sub(NAMED),
+            changed,
         }
     }
+}
+
+/// What a list of segments is made of.
+struct List {
+    head: Head,
+    rows: Vec<Row>,
+    found: Found,
+    total: usize,
+    /// Which changes were the last is not wholly known yet.
+    waits: bool,
 }
 
 /// The flags that name a segment, each once.
@@ -85,22 +98,34 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
     let (asked, now) = (query.clone(), state.clock.now());
-    let (head, rows, found, total): (Head, Vec<Row>, Found, usize) = blocking(state, move |state| {
+    let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
+        let recent = state.writers.recent(&environment, patience(&asked))?;
         let (flags, segments) = (tip.view.flags(&namespace), tip.view.segments(&namespace));
         let uses = uses(&flags);
         let of = |key: &str| uses.get(key).map(Vec::as_slice).unwrap_or_default();
-        let entries: Vec<_> =
-            segments.iter().map(|segment| Entry::of_segment(segment, of(&segment.key).len())).collect();
+        let last = |segment: &Segment| recent.of(&namespace, Kind::Segment, &segment.key);
+        let mut entries = Vec::with_capacity(segments.len());
+        for segment in &segments {
+            let changed = last(segment).map(|change| change.at);
+            entries.push(Entry::of_segment(segment, of(&segment.key).len()).changed(changed));
+        }
         let found = find(&entries, &asked, now);
-        let rows = found.rows.iter().filter_map(|at| segments.get(*at));
-        let rows = rows.map(|segment| Row::of(segment, of(&segment.key))).collect();
-        Ok((Head::of(&environment, &tip, &namespace), rows, found, segments.len()))
+        let row = |segment: &Segment| {
+            Row::of(segment, of(&segment.key), last(segment).map(|change| Changed::of(change, now)))
+        };
+        Ok(List {
+            head: Head::of(&environment, &tip, &namespace),
+            rows: found.rows.iter().filter_map(|at| segments.get(*at)).map(|segment| row(segment)).collect(),
+            total: segments.len(),
+            waits: !recent.whole,
+            found,
+        })
     })
     .await?;
     let page = context! {
-        head => shown(head), rows => shown(rows), total => total,
-        query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &found)),
+        head => shown(list.head), rows => shown(list.rows), total => list.total, waits => list.waits,
+        query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
         by => shown(orders(&query, &[By::Key, By::Name, By::Used, By::Changed])),
     };
     visit.page("segments/list.html", page)
@@ -113,7 +138,7 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     let form = visit.form(sent).await?;
     let (wanted, keys) = chosen(&form);
     if keys.is_empty() || !matches!(&*wanted, "copy" | "delete") {
-        return Ok(redirect(&place(&environment.name, &namespace, "segments")));
+        return Ok(redirect(&here(request)));
     }
     if wanted == "copy" {
         return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Segment, &keys)));

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
@@ -29,7 +30,8 @@ use crate::http::error::{Code, Failure};
 use crate::http::{State, body};
 use crate::limits;
 
-/// The cookie.
+/// The cookie's name; where the address has a port, that follows. A browser sends the cookies of a host to every port of
+/// it, and whoever looks at two installations through two tunnels is signed in to both.
 const COOKIE: &str = "yardarm_session";
 
 /// Everybody who is signed in.
@@ -73,13 +75,32 @@ pub(super) struct Seat {
 
 impl Seat {
     /// The cookie, where the browser has none yet.
-    pub(super) fn cookie(&self) -> Option<String> {
-        self.fresh.then(|| cookie(&self.id).to_string())
+    pub(super) fn cookie(&self, state: &State, request: &HttpRequest) -> Option<String> {
+        self.fresh.then(|| cookie(state, request, &self.id).to_string())
     }
 }
 
-fn cookie(id: &str) -> Cookie<'_> {
-    Cookie::build(COOKIE, id).path("/ui").http_only(true).same_site(SameSite::Lax).finish()
+fn cookie<'c>(state: &State, request: &HttpRequest, id: &'c str) -> Cookie<'c> {
+    let rules = &state.settings.load().look.session;
+    let mut cookie = Cookie::build(name(request), id)
+        .path("/ui")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(rules.secure)
+        .finish();
+    if let Some(domain) = &rules.domain {
+        cookie.set_domain(domain.clone());
+    }
+    cookie
+}
+
+fn name(request: &HttpRequest) -> String {
+    let host = request.connection_info().host().to_owned();
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    match port.filter(|port| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some(port) => format!("{COOKIE}_{port}"),
+        None => COOKIE.to_owned(),
+    }
 }
 
 fn random() -> [u8; 32] {
@@ -93,7 +114,7 @@ fn random() -> [u8; 32] {
 impl Sessions {
     /// What this browser is known by.
     pub(super) fn seat(&self, request: &HttpRequest) -> Seat {
-        let known = request.cookie(COOKIE).map(|cookie| cookie.value().to_owned());
+        let known = request.cookie(&name(request)).map(|cookie| cookie.value().to_owned());
         match known.filter(|id| id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())) {
             Some(id) => Seat { id, fresh: false },
             None => Seat { id: hex::encode(random()), fresh: true },
@@ -116,14 +137,17 @@ impl Sessions {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&seat.id)
     }
 
-    fn begin(&self, credential: &str, now: Timestamp) -> Seat {
+    /// A new session for a credential that is good. Where there are too many, the one that would end first ends.
+    fn begin(&self, credential: &str, now: Timestamp, lifetime: Duration) -> Seat {
         let seat = Seat { id: hex::encode(random()), fresh: true };
-        let until = now.checked_add(limits::UI_SESSION).unwrap_or(now);
+        let until = now.checked_add(lifetime).unwrap_or(now);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.retain(|_, session| session.until > now);
-        if table.len() < limits::UI_SESSIONS {
-            table.insert(seat.id.clone(), Session { credential: credential.into(), until });
+        if table.len() >= limits::UI_SESSIONS {
+            let first = table.iter().min_by_key(|(_, session)| session.until).map(|(id, _)| id.clone());
+            first.and_then(|id| table.remove(&id));
         }
+        table.insert(seat.id.clone(), Session { credential: credential.into(), until });
         seat
     }
 
@@ -168,7 +192,7 @@ fn asked(
     wrong: &str,
 ) -> HttpResponse {
     let seat = state.ui.sessions.seat(request);
-    if let Some(cookie) = seat.cookie() {
+    if let Some(cookie) = seat.cookie(state, request) {
         response.insert_header((header::SET_COOKIE, cookie));
     }
     let page = context! {
@@ -203,13 +227,15 @@ async fn signed_in(state: &Data<State>, request: &HttpRequest, sent: Payload) ->
         Err(failure) => return Err(failure.into()),
     }
     state.ui.sessions.end(&seat);
-    let seat = state.ui.sessions.begin(token, state.clock.now());
-    let mut response = HttpResponse::SeeOther();
-    response.insert_header((header::LOCATION, own(next))).insert_header((header::CACHE_CONTROL, "no-store"));
-    if let Some(cookie) = seat.cookie() {
-        response.insert_header((header::SET_COOKIE, cookie));
-    }
-    Ok(response.finish())
+    let lifetime = state.settings.load().look.session.lifetime;
+    let seat = state.ui.sessions.begin(token, state.clock.now(), lifetime);
+    let mut cookie = cookie(state, request, &seat.id);
+    cookie.set_max_age(actix_web::cookie::time::Duration::try_from(lifetime).ok());
+    Ok(HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, own(next)))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .insert_header((header::SET_COOKIE, cookie.to_string()))
+        .finish())
 }
 
 /// `POST /ui/logout`
@@ -224,7 +250,7 @@ async fn signed_out(state: &Data<State>, request: &HttpRequest, sent: Payload) -
     if state.ui.sessions.is_proof(&seat, form.text(form::PROOF)) {
         state.ui.sessions.end(&seat);
     }
-    let mut gone = cookie("");
+    let mut gone = cookie(state, request, "");
     gone.make_removal();
     Ok(HttpResponse::SeeOther()
         .insert_header((header::LOCATION, "/ui/login"))
@@ -236,4 +262,58 @@ async fn signed_out(state: &Data<State>, request: &HttpRequest, sent: Payload) -
 pub(super) fn own(next: &str) -> &str {
     let inside = next.starts_with("/ui/") && !next.contains(['\\', '\r', '\n']);
     if inside { next } else { "/ui/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(id: char) -> Seat {
+        Seat { id: id.to_string().repeat(64), fresh: false }
+    }
+
+    #[test]
+    fn a_proof_is_of_one_browser_and_one_process() {
+        let (sessions, others) = (Sessions::default(), Sessions::default());
+        let proof = sessions.proof(&seat('a'));
+        assert!(sessions.is_proof(&seat('a'), &proof));
+        assert!(!sessions.is_proof(&seat('b'), &proof), "another browser's");
+        assert!(!others.is_proof(&seat('a'), &proof), "another process's");
+        assert!(!sessions.is_proof(&Seat { fresh: true, ..seat('a') }, &proof), "a browser that sent no cookie");
+        assert_ne!(sessions.proof(&seat('a')), proof, "none is made twice");
+        let changed = proof.replace(|c: char| c.is_ascii_digit(), "f");
+        for wrong in ["", "f", &proof[1..], &changed, &"é".repeat(60)] {
+            assert!(!sessions.is_proof(&seat('a'), wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_session_ends_by_time_by_hand_and_where_there_are_too_many() {
+        let sessions = Sessions::default();
+        let now = Timestamp::from_second(1_000).unwrap();
+        let later = |seconds| now.checked_add(Duration::from_secs(seconds)).unwrap();
+        let mine = sessions.begin("t", now, Duration::from_secs(60));
+        assert!(sessions.credential(&mine, later(59)).is_some());
+        assert!(sessions.credential(&mine, later(60)).is_none());
+        assert!(sessions.credential(&mine, now).is_none(), "and does not come back");
+        let mine = sessions.begin("t", now, Duration::from_secs(60));
+        sessions.end(&mine);
+        assert!(sessions.credential(&mine, now).is_none());
+        let first = sessions.begin("t", now, Duration::from_secs(30));
+        for _ in 0..limits::UI_SESSIONS {
+            sessions.begin("t", now, Duration::from_secs(60));
+        }
+        assert!(!sessions.is_signed_in(&first));
+        assert_eq!(sessions.table.lock().unwrap().len(), limits::UI_SESSIONS);
+    }
+
+    #[test]
+    fn one_goes_on_inside() {
+        assert_eq!(own("/ui/e/a/n/b/flags?q=1"), "/ui/e/a/n/b/flags?q=1");
+        for foreign in
+            ["", "/", "//evil", "https://evil/ui/", "/ui", "/ui/\\evil", "/ui/\r\nSet-Cookie: a", "javascript:1"]
+        {
+            assert_eq!(own(foreign), "/ui/", "{foreign}");
+        }
+    }
 }

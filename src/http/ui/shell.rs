@@ -97,8 +97,17 @@ impl Shell {
         let all = state.environments.all();
         let seen: Vec<_> = all.iter().filter(|one| visit.reaches(Action::Read, &one.name)).collect();
         let current = state.environments.get(&name);
+        // A page of the whole installation says where one came from, where it is asked for that.
+        let from = visit.asked("from");
+        let from = from.split_once('/').map(|(environment, namespace)| {
+            let decoded = crate::http::environments::decoded;
+            (decoded(environment).into_owned(), decoded(namespace).into_owned())
+        });
+        let from = from.filter(|(name, _)| seen.iter().any(|one| *one.name == **name));
         let known = seen.iter().find(|one| current.is_none() && one.default).or_else(|| seen.first());
-        let place = if name.is_empty() {
+        let place = if let Some((environment, namespace)) = from.filter(|_| name.is_empty()) {
+            Some(Spoken { environment, namespace })
+        } else if name.is_empty() {
             known.map(|one| Spoken { environment: one.name.to_string(), namespace: first_namespace(one, "default") })
         } else {
             let inside = current.as_ref().filter(|_| namespace.is_empty());
@@ -137,6 +146,17 @@ impl Shell {
         }
     }
 
+    /// The pages of the navigation in their order: word and path.
+    pub(super) fn pages(&self) -> Vec<(&'static str, String)> {
+        let of_place = ["flags", "segments", "playground", "analytics", "branches", "namespaces"];
+        let there = of_place.into_iter().filter(|_| !self.place.environment.is_empty());
+        let there = there.map(|section| {
+            (section, Spot { section, thing: None }.elsewhere(&self.place.environment, &self.place.namespace))
+        });
+        let of_all = ["proposals", "sync", "deliveries", "audit"];
+        there.chain(of_all.map(|section| (section, format!("/ui/{section}")))).collect()
+    }
+
     /// The same around a page that is about nobody.
     pub(super) fn of_nobody(state: &Data<State>, request: &HttpRequest) -> Self {
         let settings = state.settings.load();
@@ -156,7 +176,7 @@ impl Shell {
             layout: if is_partial(request) { "partial.html" } else { "layout.html" },
             assets: assets::base(),
             version: env!("CARGO_PKG_VERSION"),
-            theme: look.theme,
+            theme: look.theme.name(),
             label: look.label.clone(),
             colour: look.colour.map(|colour| colour.digits()),
             here: here(request),

@@ -61,12 +61,30 @@ fn told(state: &Data<State>, request: &HttpRequest, failure: &Failure) -> HttpRe
     }
     let page = context! {
         shell => shown(Shell::of_nobody(state, request)),
-        page => context! { status => failure.code.status().as_u16(), message => &*failure.message, meaning => failure.code.meaning() },
+        page => context! {
+            status => failure.code.status().as_u16(),
+            message => &*failure.message,
+            meaning => failure.code.meaning(),
+            unknown => unknown,
+            back => back(request),
+        },
     };
     match state.ui.pages.render("error.html", page) {
         Ok(body) => html(request, response, body),
         Err(error) => bug(&error),
     }
+}
+
+/// The page that somebody came from, where it is one of ours: path and query.
+fn back(request: &HttpRequest) -> Option<String> {
+    let from = request.headers().get(header::REFERER)?.to_str().ok()?;
+    let from = url::Url::parse(from).ok()?;
+    let same = from.host_str().is_some_and(|host| {
+        let here = request.connection_info().host().to_owned();
+        from.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")) == here
+    });
+    let path = from.query().map_or_else(|| from.path().to_owned(), |query| format!("{}?{query}", from.path()));
+    (same && path.starts_with("/ui/") && path != here(request)).then_some(path)
 }
 
 /// A template that does not go with its page.

@@ -4,10 +4,12 @@ use serde_json::{Value, json};
 
 use super::act::{self, Act, Verb};
 use super::metadata::{self, EntryForm};
+use super::rollout::RolloutForm;
 use super::sent::Sent;
+use super::whom::SegmentsForm;
 use super::{Item, Items, Wrong, ids, items, share};
-use crate::flags::resource::{Flag, Kind, Rollout, RolloutTo, Segments};
-use crate::flags::snapshot::{FlagKind, SegmentOperator};
+use crate::flags::resource::{Flag, Kind};
+use crate::flags::snapshot::FlagKind;
 
 /// A flag, as it is typed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,15 +49,6 @@ pub struct VariantForm {
     pub attachment: String,
 }
 
-/// For whom.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SegmentsForm {
-    /// Keys of segments.
-    pub keys: Items<String>,
-    /// All of them, not any.
-    pub all: bool,
-}
-
 /// A rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleForm {
@@ -72,56 +65,6 @@ pub struct ShareForm {
     pub variant: String,
     /// In percent.
     pub rollout: String,
-}
-
-/// A rollout.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RolloutForm {
-    /// `segment`, `threshold`, `nobody`.
-    pub sort: String,
-    /// For people.
-    pub description: String,
-    /// For whom, of the first sort.
-    pub segments: SegmentsForm,
-    /// In percent, of the second.
-    pub percentage: String,
-    /// What they get.
-    pub value: bool,
-}
-
-impl SegmentsForm {
-    fn of(segments: &Segments) -> Self {
-        Self { keys: items(segments.keys.iter().cloned()), all: segments.operator == SegmentOperator::And }
-    }
-
-    fn read(sent: &Sent) -> Self {
-        Self { keys: sent.items("segments", Sent::own), all: sent.text("operator") == "all" }
-    }
-
-    /// One that waits to be filled.
-    fn empty() -> Self {
-        Self { keys: items([String::new()]), all: false }
-    }
-
-    fn put(&self, into: &mut Value) {
-        let Value::Object(object) = into else { return };
-        let keys: Vec<&str> = self.keys.iter().map(|key| key.of.trim()).filter(|key| !key.is_empty()).collect();
-        object.insert("segments".to_owned(), json!(keys));
-        let operator = if self.all { "AND_SEGMENT_OPERATOR" } else { "OR_SEGMENT_OPERATOR" };
-        object.insert("segmentOperator".to_owned(), json!(operator));
-    }
-
-    /// The numbers of those that say something: a field that was added and left alone means nothing.
-    fn filled(&self) -> Vec<u32> {
-        self.keys.iter().filter(|key| !key.of.trim().is_empty()).map(|key| key.id).collect()
-    }
-
-    fn act(&mut self, verb: Verb, rest: &[&str]) -> Option<u32> {
-        match (verb, rest) {
-            (Verb::Add, []) => Some(act::add(&mut self.keys, String::new())),
-            (_, rest) => act::change(&mut self.keys, verb, rest.first().copied()),
-        }
-    }
 }
 
 impl FlagForm {
@@ -377,62 +320,4 @@ fn variant_payload(variant: &Item<VariantForm>, wrongs: &mut Vec<Wrong>) -> Valu
         Value::Null
     });
     json!({ "key": key, "name": name, "description": description, "attachment": attachment })
-}
-
-impl RolloutForm {
-    fn new(sort: &str) -> Self {
-        let sort = if sort == "segment" { "segment" } else { "threshold" };
-        Self {
-            sort: sort.to_owned(),
-            segments: SegmentsForm::empty(),
-            percentage: "10".to_owned(),
-            value: true,
-            description: String::new(),
-        }
-    }
-
-    fn of(rollout: &Rollout) -> Self {
-        let mut form = Self { description: rollout.description.clone(), ..Self::default() };
-        match &rollout.to {
-            RolloutTo::Segment { segments, value } => {
-                (form.sort, form.segments, form.value) = ("segment".to_owned(), SegmentsForm::of(segments), *value);
-            }
-            RolloutTo::Threshold { percentage, value } => {
-                (form.sort, form.percentage, form.value) = ("threshold".to_owned(), percentage.to_string(), *value);
-            }
-            RolloutTo::Nobody => "nobody".clone_into(&mut form.sort),
-        }
-        form
-    }
-
-    fn read(sent: &Sent) -> Self {
-        Self {
-            sort: sent.text("sort"),
-            description: sent.text("description"),
-            segments: SegmentsForm::read(sent),
-            percentage: sent.text("percentage"),
-            value: sent.is_on("value"),
-        }
-    }
-
-    fn payload(&self, id: u32, wrongs: &mut Vec<Wrong>) -> Value {
-        let description = &self.description;
-        match self.sort.as_str() {
-            "segment" => {
-                let mut segment = json!({ "value": self.value });
-                self.segments.put(&mut segment);
-                json!({ "type": "SEGMENT_ROLLOUT_TYPE", "description": description, "segment": segment })
-            }
-            "threshold" => {
-                let percentage = share(&self.percentage);
-                if percentage.is_none() {
-                    let message = "a number between 0 and 100 is needed";
-                    wrongs.push(Wrong::new(format!("rollouts.{id}.percentage"), message));
-                }
-                let threshold = json!({ "percentage": percentage, "value": self.value });
-                json!({ "type": "THRESHOLD_ROLLOUT_TYPE", "description": description, "threshold": threshold })
-            }
-            _ => json!({ "type": "UNKNOWN_ROLLOUT_TYPE", "description": description }),
-        }
-    }
 }

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::constraint::{self, ConstraintForm, Typed};
-use super::flag::{FlagForm, RolloutForm, RuleForm, SegmentsForm};
+use super::flag::{FlagForm, RuleForm};
+use super::rollout::RolloutForm;
 use super::segment::SegmentForm;
 use super::sent::survives;
+use super::whom::SegmentsForm;
 use super::{Item, Wrong, share};
 use crate::flags::constraint::Subject;
 
@@ -146,7 +148,7 @@ fn rule(with: &Shower<'_>, form: &FlagForm, at: &str, rule: &RuleForm) -> Value 
         "segments": with.segments(at, &rule.segments),
         "shares": shares,
         "bars": bars,
-        "sum": sum,
+        "sum": sum.map(|sum| sum.to_string()),
         "sums": match sum {
             _ if rule.distributions.is_empty() => "empty",
             None => "unclear",

@@ -202,7 +202,7 @@ fn what_was_typed_wrong_stays_and_is_named() {
 #[test]
 fn shares_add_up_or_it_is_said() {
     let mut form = Form::of(&a_variant_flag());
-    assert_eq!(form.shown(&[])["rules"][0]["sum"], 100.0);
+    assert_eq!(form.shown(&[])["rules"][0]["sum"], "100");
     assert_eq!(form.shown(&[])["rules"][0]["sums"], "full");
     assert_eq!(act(&mut form, "add:rules.0.distributions"), "rules.0.distributions.2");
     let Form::Flag(flag) = &mut form else { panic!() };

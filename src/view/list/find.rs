@@ -23,10 +23,8 @@ pub struct Entry<'v> {
     kind: Option<FlagKind>,
     on: bool,
     metadata: Option<&'v Map<String, Value>>,
-    /// When it was last changed, where that is known.
-    pub changed: Option<Timestamp>,
-    /// How often it was asked for lately, where that is counted.
-    pub evaluated: Option<u64>,
+    changed: Option<Timestamp>,
+    evaluated: Option<u64>,
     uses: usize,
 }
 
@@ -44,6 +42,18 @@ impl<'v> Entry<'v> {
             metadata: flag.metadata.as_ref(),
             ..Self::default()
         }
+    }
+
+    /// The same, last changed then, where that is known.
+    #[must_use]
+    pub fn changed(self, changed: Option<Timestamp>) -> Self {
+        Self { changed, ..self }
+    }
+
+    /// The same, asked for so often lately, where that is counted.
+    #[must_use]
+    pub fn evaluated(self, evaluated: Option<u64>) -> Self {
+        Self { evaluated, ..self }
     }
 
     /// A segment that so many flags name.

@@ -4,14 +4,12 @@
 //! line is wanted, and the only address that becomes a link is one of the web.
 
 mod acts;
-mod told;
 mod wanted;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 pub use acts::{Acts, Rights, Way};
-pub use told::Told;
 pub use wanted::{Group, Wanted};
 
 use super::moment::Moment;

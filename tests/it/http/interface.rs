@@ -58,6 +58,7 @@ fn walk(world: &World) {
     let info = browser.get("/meta/info");
     assert_eq!(info["authentication"]["required"], false);
     assert!(info["build"].is_object() && info["ui"].is_object());
+    assert_eq!(info["analytics"]["enabled"], true);
     let missing = browser.call("GET", "/api/v2/environments/default/namespaces", None);
     assert_eq!(missing.status, 404, "it is asked for before the environments are known");
     assert!(browser.get("/auth/v1/method")["methods"].is_array());

@@ -33,6 +33,7 @@ const UNREACHED: &[(&str, u16, &str)] = &[
     ("evaluateVariant", 503, "the same"),
     ("evaluateBatch", 503, "the same"),
     ("explain", 503, "the same"),
+    ("flagsEvaluations", 503, "the same"),
     ("evaluateFlag", 503, "the same"),
     ("evaluateFlags", 503, "the same"),
     ("snapshot", 503, "a large snapshot, asked for in the moment in which the process ends"),
@@ -51,7 +52,7 @@ const UNREACHED: &[(&str, u16, &str)] = &[
 ];
 
 /// What people do with proposals.
-const ACTS: &str = "closeProposal|reopenProposal|readyProposal|draftProposal|mergeProposal|updateProposal";
+const ACTS: &str = "closeProposal|reopenProposal|readyProposal|draftProposal|editProposal|mergeProposal|updateProposal";
 
 /// Which server is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,8 @@ const NO_STREAM: &str = "/client/v2/environments/nope/namespaces/json/stream";
 const RESOURCES: &str = "/api/v2/environments/default/namespaces/shop/resources";
 const FLAGS: &str = "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag";
 const FLAG: &str = "/api/v2/environments/default/namespaces/shop/resources/flipt.core.Flag/x";
+const COUNTS: &str = "/internal/v2/analytics/environments/default/namespaces/shop/flags/x";
+const ALL_COUNTS: &str = "/internal/v2/analytics/environments/default/namespaces/shop/batch";
 const A_CHANGE: &str = r#"{"changes":[{"action":"delete","type":"flipt.core.Flag","namespace":"shop","key":"x"}]}"#;
 const TWO_CHANGES: &str = r#"{"message":"Two at once","changes":[{"action":"create","namespace":"shop","payload":{"@type":"flipt.core.Segment","key":"s","name":"S"}},{"action":"put","namespace":"shop","type":"flipt.core.Flag","payload":{"key":"w","name":"W","type":"BOOLEAN_FLAG_TYPE"}}]}"#;
 const PROPOSALS: &str = "/api/v2/proposals/stream";
@@ -135,6 +138,16 @@ const CALLS: &[Call] = &[
     (Open, "POST", "/api/v2/explain", NOBODY, Some(r#"{"flagKey":"nope"}"#), 404),
     (Open, "POST", "/api/v2/explain", HUGE, None, 413),
     (Guarded, "POST", "/api/v2/explain", NOBODY, None, 401),
+
+    (Open, "GET", COUNTS, NOBODY, None, 200),
+    (Open, "GET", "/internal/v2/analytics/environments/default/namespaces/shop/flags/x?from=yesterday", NOBODY, None, 400),
+    (Open, "GET", "/internal/v2/analytics/environments/nope/namespaces/shop/flags/x", NOBODY, None, 404),
+    (Guarded, "GET", COUNTS, NOBODY, None, 401),
+    (Open, "POST", ALL_COUNTS, NOBODY, Some(r#"{"flagKeys":["all","j"],"limit":1}"#), 200),
+    (Open, "POST", ALL_COUNTS, NOBODY, Some(r#"{"to":"tomorrow"}"#), 400),
+    (Open, "POST", "/internal/v2/analytics/environments/nope/namespaces/shop/batch", NOBODY, None, 404),
+    (Open, "POST", ALL_COUNTS, HUGE, None, 413),
+    (Guarded, "POST", ALL_COUNTS, NOBODY, None, 401),
 
     (Open, "GET", "/internal/v1/evaluation/snapshot/namespace/default", NOBODY, None, 200),
     (Open, "GET", "/internal/v1/evaluation/snapshot/namespace/default", &[("If-None-Match", "{{etag}}")], None, 304),

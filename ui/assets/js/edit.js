@@ -9,22 +9,31 @@ let asked = "";
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.target.closest?.("#edit")) asked = typed(form());
 });
+let swapped = false;
 document.addEventListener("htmx:beforeSwap", (event) => {
   const of = form();
-  if (!of || event.detail.target !== of || typed(of) === asked) return;
+  if (!of || event.detail.target !== of) return;
+  swapped = typed(of) === asked;
+  if (swapped) return;
   event.detail.shouldSwap = false;
   const by = event.detail.requestConfig?.elt;
   // A check comes again by itself; what a button wants is asked for again.
-  if (by?.name === "do") htmx.trigger(by, "click");
+  if (by?.name === "do") setTimeout(() => htmx.trigger(by, "click"));
 });
-document.addEventListener("htmx:afterSettle", () => {
+
+// The focus goes to what was added, stays with what moved, and shows what is wrong.
+const focus = () => {
   const name = form()?.dataset.focus;
   const at = name && document.getElementById(name);
-  if (!at || at.contains(document.activeElement) || form().dataset.seen === name + asked) return;
-  form().dataset.seen = name + asked;
-  const field = at.matches("input, select, textarea") ? at : at.querySelector("input:not([type=hidden]), select, textarea");
-  field?.focus();
+  if (!at || at.contains(document.activeElement)) return;
+  const fields = "input:not([type=hidden], [type=radio]), select, textarea, button";
+  (at.matches(fields) ? at : at.querySelector(fields))?.focus();
+};
+document.addEventListener("htmx:afterSettle", () => {
+  if (swapped) focus();
+  swapped = false;
 });
+focus();
 
 // Shares add up while they are typed.
 const share = (text) => {

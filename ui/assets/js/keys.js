@@ -61,7 +61,7 @@ document.addEventListener("keydown", (event) => {
     case "j": row(1); break;
     case "k": row(-1); break;
     case "n": {
-      const link = document.querySelector("#main [data-new]");
+      const link = document.querySelector("#main :is([data-new], a[href*=\"/new-flag\"], a[href*=\"/new-segment\"])");
       if (!seen(link)) return;
       link.click();
       break;

@@ -1,4 +1,6 @@
 // Lists: the address stays short, what is ticked stays ticked when the list is loaded anew, and one box ticks them all.
+import { ages } from "./ages.js";
+
 const ticked = new Map();
 const boxes = () => [...document.querySelectorAll(".listed tbody input[name=key]")];
 
@@ -20,6 +22,7 @@ document.addEventListener("change", (event) => {
 document.addEventListener("htmx:afterSettle", () => {
   for (const row of boxes()) row.checked = ticked.get(row.value) ?? false;
   all();
+  ages();
 });
 
 // Fields that ask for nothing are not part of the address.

@@ -4,7 +4,7 @@ const palette = document.getElementById("palette");
 const field = palette?.querySelector("input");
 const found = palette?.querySelector(".found");
 
-const options = () => [...found.querySelectorAll("[role=option]")];
+const options = () => [...found.querySelectorAll("[role=option]:not([aria-disabled])")];
 const chosen = () => options().findIndex((option) => option.getAttribute("aria-selected") === "true");
 
 function choose(at) {

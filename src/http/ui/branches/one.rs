@@ -47,7 +47,7 @@ pub(super) async fn again(
     clashes: Option<Value>,
 ) -> Result<HttpResponse, Trouble> {
     let about = about(visit, base).await?;
-    let told = context! { message => &*failure.message, meaning => failure.code.meaning() };
+    let told = context! { message => &*failure.message };
     let response = HttpResponse::build(failure.code.status());
     visit.page_as(response, "branches/one.html", context! { failure => told, clashes, ..about })
 }
@@ -65,7 +65,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
         let gone = || Refusal::UnknownEnvironment(name.clone());
         let branch = state.writers.branches(&of)?.into_iter().find(|branch| *branch.key == *name).ok_or_else(gone)?;
         let commits = state.writers.commits(&of, &name, None, limits::UI_COMMITS)?;
-        let changes = state.tracker.changes_of_branch(&of.storage, &from.branch, &of.branch);
+        let changes = state.tracker.compare_branch(&of.storage, &from.branch, &of.branch);
         Ok((branch, commits, changes))
     })
     .await?;

@@ -79,7 +79,7 @@ pub(super) async fn propose_page(
     let branch = branch.ok_or_else(unknown)?;
     let (of, head) = (base.clone(), branch.branch.clone());
     let changes =
-        blocking(visit.state, move |state| Ok(state.tracker.changes_of_branch(&of.storage, &head, &of.branch))).await?;
+        blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch))).await?;
     let page = context! {
         base => &*base.name,
         into => &*base.branch,
@@ -101,5 +101,5 @@ fn response(failure: Option<&Failure>) -> actix_web::HttpResponseBuilder {
 }
 
 fn shown_failure(failure: &Failure) -> Value {
-    context! { message => &*failure.message, meaning => failure.code.meaning() }
+    context! { message => &*failure.message }
 }

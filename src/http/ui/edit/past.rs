@@ -14,6 +14,7 @@ use crate::http::error::Failure;
 use crate::http::ui::render::shown;
 use crate::http::ui::{Trouble, Visit, answered, save};
 use crate::limits;
+use crate::write::What;
 use crate::write::history::{Back, Entry};
 use crate::write::source::Source;
 
@@ -130,7 +131,12 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
         (None, Some(commit)) => Back::Undo(commit.to_owned()),
         _ => return Err(Failure::invalid("one commit to go back to, or to undo, is needed").into()),
     };
-    let (of, named) = (environment.clone(), About::of(&visit).named);
+    let about = About::of(&visit);
+    let (of, named) = (environment.clone(), about.named.clone());
     let (change, _) = blocking(state, move |state| state.writers.back(&of, &named, &back)).await?;
-    save::review(&visit, environment, vec![change]).await
+    let next = match change.what {
+        What::Delete { .. } => about.list(&environment.name),
+        _ => about.href(&environment.name),
+    };
+    save::review_then(&visit, environment, vec![change], next).await
 }

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{About, Seen, Sheet, look, show};
+use super::{About, Does, Seen, Sheet, look, show};
 use crate::auth::Action;
 use crate::flags::resource::Resource;
 use crate::http::State;
@@ -23,12 +23,13 @@ async fn taken(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     let visit = Visit::admit(state, request, Need::CHANGE)?;
     let environment = visit.environment(Action::Read)?;
     let fields = visit.form(sent).await?;
-    let about = About::of(&visit);
+    let mut about = About::of(&visit);
     let (wanted, base) = (fields.text("do"), fields.text("base").to_owned());
     let seen = look(state, &environment, &about, None).await?;
     if wanted == "delete" && !about.is_new {
         let what = What::Delete { kind: about.named.kind, key: about.named.key.clone() };
-        return save::review(&visit, environment, vec![about.change(what, base)]).await;
+        let next = about.list(&environment.name);
+        return save::review_then(&visit, environment, vec![about.change(what, base)], next).await;
     }
     let (mut form, before) = (read(&fields, &about)?, before(&visit, &about, &seen, &base).await?);
     let mut sheet = Sheet {
@@ -42,13 +43,17 @@ async fn taken(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     }
     match form.resource(before.as_ref()) {
         Ok(resource) if wanted == "review" => {
+            let key = resource.key().to_owned();
             let (what, base) = match about.is_new {
                 true => (What::Create(resource), String::new()),
                 false => (What::Update(resource), base),
             };
-            return save::review(&visit, environment, vec![about.change(what, base)]).await;
+            about.named.key = key;
+            about.is_new = false;
+            let next = about.href(&environment.name);
+            return save::review_then(&visit, environment, vec![about.change(what, base)], next).await;
         }
-        Ok(_) => {}
+        Ok(resource) => sheet.does = Some(Does::of(&resource)),
         // Before somebody wants to save it, what is not there yet is no mistake.
         Err(wrongs) => {
             sheet.wrongs = wrongs.into_iter().filter(|wrong| sheet.tried || is_typed(&fields, wrong)).collect()

@@ -1,5 +1,7 @@
 //! `/ui/proposals/{proposal}`: one, as it stands.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::{Value, context};
@@ -7,17 +9,20 @@ use serde::Serialize;
 
 use super::super::render::shown;
 use super::super::{Trouble, Visit, answered};
+use crate::flags::change::{self, told::Told};
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
 use crate::http::proposals::{known, rights};
+use crate::limits;
 use crate::proposal::{Record, Source};
 use crate::track::Refusal;
-use crate::track::diff::Changed;
+use crate::track::diff::{Changed, Comparison};
 use crate::track::records::Entry;
+use crate::view::diff;
 use crate::view::moment::Moment;
-use crate::view::proposal::{Acts, Face, Told, checks, description, short, wants};
+use crate::view::proposal::{Acts, Face, checks, description, short, wants};
 
 /// `GET /ui/proposals/{proposal}`
 pub(super) async fn show(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -41,7 +46,7 @@ pub(super) async fn page(
     let (response, failure) = match failure {
         None => (HttpResponse::Ok(), Value::from(())),
         Some(failure) => {
-            let told = context! { message => &*failure.message, meaning => failure.code.meaning() };
+            let told = context! { message => &*failure.message };
             (HttpResponse::build(failure.code.status()), told)
         }
     };
@@ -62,7 +67,7 @@ pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Tro
     let (state, record) = (visit.state, &entry.record);
     let now = state.clock.now();
     let of = record.clone();
-    let changes = blocking(state, move |state| Ok(state.tracker.changes(&of))).await?;
+    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of))).await?;
     let distance = entry.distance.unwrap_or_default();
     let (body, cut) = description(record);
     let history: Vec<Happened> = record
@@ -105,12 +110,25 @@ pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Tro
     })
 }
 
-/// What is different, environment by environment, or why that cannot be told.
-pub(in super::super) fn told(changes: &Result<Vec<Changed>, Refusal>) -> Value {
-    let told = |all: &Vec<Changed>| all.iter().map(|one| Told::of(&one.environment, &one.changes)).collect::<Vec<_>>();
-    match changes {
-        Ok(all) => context! { environments => shown(told(all)), trouble => () },
-        Err(refusal) => context! { environments => (), trouble => short(&refusal.to_string()) },
+/// What one environment gets.
+#[derive(Debug, Serialize)]
+struct Part {
+    environment: Arc<str>,
+    told: Told,
+}
+
+/// What is different, environment by environment and as Git shows it, or why that cannot be told.
+pub(in super::super) fn told(compared: &Result<Comparison, Refusal>) -> Value {
+    match compared {
+        Ok(compared) => {
+            let part = |one: &Changed| Part {
+                environment: one.environment.clone(),
+                told: change::told::told(&one.changes, limits::UI_CHANGES),
+            };
+            let parts: Vec<Part> = compared.changes.iter().map(part).collect();
+            context! { environments => shown(parts), diff => shown(diff::read(&compared.text)), trouble => () }
+        }
+        Err(refusal) => context! { trouble => short(&refusal.to_string()) },
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn again(
     if name == "merge" {
         let about = one::about(visit, entry).await?;
         let typed = context! { method => form.text("method"), message => form.text("message") };
-        let failure = context! { message => &*failure.message, meaning => failure.code.meaning() };
+        let failure = context! { message => &*failure.message };
         return visit.page_as(response, "proposals/merge.html", context! { typed, failure, ..about });
     }
     let typed = context! { title => form.text("title"), body => form.text("body") };
@@ -66,7 +66,7 @@ pub(super) async fn again(
 }
 
 fn page(visit: &Visit<'_>, entry: &Entry, typed: Value, failure: Option<&Failure>) -> Value {
-    let failure = failure.map(|failure| context! { message => &*failure.message, meaning => failure.code.meaning() });
+    let failure = failure.map(|failure| context! { message => &*failure.message });
     context! {
         face => shown(crate::view::proposal::Face::of(&entry.record, visit.state.clock.now())),
         typed,

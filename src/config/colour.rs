@@ -1,4 +1,5 @@
-//! The colour of the bar at the top, by which people tell one installation from another, and the ink that is read on it.
+//! The colour of the bar at the top of every page, by which people tell one installation from another, and the ink that
+//! is read on it.
 
 /// A colour, eight bits a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
