@@ -73,6 +73,7 @@ async fn one_finds_ones_way_by_keys_alone_and_on_a_phone() {
     browser.find("#main h1").await;
     // What is not there is said; Escape leaves.
     browser.keys(&control('k')).await;
+    browser.find("#palette[open] [role=option]").await;
     browser.keys("zzzzzz").await;
     browser.see("Nothing is called").await;
     browser.accessible().await;

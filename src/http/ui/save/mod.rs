@@ -43,23 +43,25 @@ pub(super) async fn review(
     environment: Arc<Environment>,
     changes: Vec<Change>,
 ) -> Result<HttpResponse, Trouble> {
-    let next = offer::next(&environment.name, &changes).unwrap_or_else(|| from(visit));
-    review_then(visit, environment, changes, next).await
+    let from = came_from(visit);
+    let next = offer::next(&environment.name, &changes).unwrap_or_else(|| from.clone());
+    let wish = Wish { from, next, ..Wish::default() };
+    review::page(visit, environment, changes, wish, None).await
 }
 
-/// The same, with another page to go on to than the one that asked.
+/// The page that asked; of one that only answers forms, the page that it belongs to.
+fn came_from(visit: &Visit<'_>) -> String {
+    let here = super::visit::here(visit.request);
+    here.strip_suffix("/revert").unwrap_or(&here).to_owned()
+}
+
+/// The same, with another page to go on to.
 pub(super) async fn review_then(
     visit: &Visit<'_>,
     environment: Arc<Environment>,
     changes: Vec<Change>,
     next: String,
 ) -> Result<HttpResponse, Trouble> {
-    let wish = Wish { from: from(visit), next, ..Wish::default() };
+    let wish = Wish { from: came_from(visit), next, ..Wish::default() };
     review::page(visit, environment, changes, wish, None).await
-}
-
-/// The page that asked, where it can be looked at again.
-fn from(visit: &Visit<'_>) -> String {
-    let here = super::visit::here(visit.request);
-    here.strip_suffix("/revert").unwrap_or(&here).to_owned()
 }
