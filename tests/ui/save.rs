@@ -7,16 +7,6 @@ use crate::browser::Browser;
 use crate::provider::Story;
 use crate::world::{Plan, World, asking};
 
-async fn shoot(browser: &Browser, name: &str) {
-    for (width, theme) in [(1280, "light"), (820, "dark"), (390, "light")] {
-        browser.size(width, 900).await;
-        browser.prefers(theme).await;
-        browser.picture(std::path::Path::new(&format!("/tmp/save-pics/{name}-{width}.png"))).await;
-    }
-    browser.size(1280, 900).await;
-    browser.prefers("light").await;
-}
-
 /// Sends changes to the page that reviews them, as a form of another page does.
 async fn reviewed(browser: &Browser, environment: &str, changes: &Value) {
     browser.go(&format!("/ui/e/{environment}/review")).await;
@@ -66,13 +56,11 @@ async fn what_is_changed_is_seen_before_it_is_saved() {
     assert!(diff.contains("first") && diff.contains("second"), "{diff}");
     assert!(browser.text(".changes").await.contains("<b>Beta</b>"), "markup is text");
     browser.accessible().await;
-    shoot(&browser, "p0").await;
     browser.fill("#message", "Tell the news").await;
     browser.press("Save").await;
     browser.see("Saved.").await;
     browser.see("since ").await;
     browser.accessible().await;
-    shoot(&browser, "p1").await;
     assert_eq!(message(&world, "main").await, "Tell the news");
     assert_eq!(world.banner("production", "shop").await, "second");
     browser.press("Go on").await;
@@ -103,7 +91,6 @@ async fn somebody_else_was_faster_and_nothing_is_lost() {
     }
     browser.see("2 changes of only one of you are merged by themselves.").await;
     browser.accessible().await;
-    shoot(&browser, "p2").await;
     browser.click("tr.overlap input[value=ours]").await;
     browser.press("Review this").await;
     browser.find("form.review").await;
@@ -168,7 +155,7 @@ async fn what_is_typed_outlives_the_network_the_server_and_the_session() {
     browser.fill("form .item:last-of-type [id$='.key'], [data-item]:last-of-type [id$='.key']", "second").await;
     // The network goes away.
     browser.offline(true).await;
-    browser.press("Review").await;
+    browser.press("Review changes").await;
     browser.see("Not sent: the server does not answer.").await;
     assert_eq!(browser.value("#description").await, "Typed at length");
     browser.offline(false).await;
@@ -178,11 +165,10 @@ async fn what_is_typed_outlives_the_network_the_server_and_the_session() {
     world.text = world.text.replace("http_port: 0", &format!("http_port: {port}"));
     world.start_daemon().await;
     ready(&world).await;
-    browser.press("Review").await;
+    browser.press("Review changes").await;
     browser.see("You are signed out.").await;
     assert_eq!(browser.value("#description").await, "Typed at length");
     browser.accessible().await;
-    shoot(&browser, "p3").await;
     // The page is left as well, and found again.
     browser.go(FLAG).await;
     sign_in(&browser).await;
@@ -195,8 +181,7 @@ async fn what_is_typed_outlives_the_network_the_server_and_the_session() {
         )
         .await;
     browser.accessible().await;
-    shoot(&browser, "p4").await;
-    browser.press("Review").await;
+    browser.press("Review changes").await;
     browser.see("What it will do").await;
     browser.press("Save").await;
     browser.see("Saved.").await;
@@ -216,16 +201,15 @@ async fn several_changes_are_gathered_and_a_protected_environment_takes_a_propos
     browser.see("production is protected").await;
     assert_eq!(browser.value("#branch").await, "update-banner");
     browser.press("Gather").await;
-    browser.see("Gathered changes 1").await;
+    browser.until("1 gathered", "return document.querySelector('[data-tray] [data-count]')?.textContent === '1'").await;
     reviewed(&browser, "production", &json!([segment("beta")])).await;
     browser.press("Gather").await;
-    browser.see("Gathered changes 2").await;
+    browser.until("2 gathered", "return document.querySelector('[data-tray] [data-count]')?.textContent === '2'").await;
     reviewed(&browser, "production", &json!([segment("gamma")])).await;
     browser.press("Gather").await;
     browser.press("Gathered changes 3").await;
     browser.see("3 changes in production").await;
     browser.accessible().await;
-    shoot(&browser, "p5").await;
     browser.click("button[aria-label='Take away: gamma']").await;
     browser.see("2 changes in production").await;
     assert_eq!(browser.text("[data-tray] [data-count]").await, "2");
@@ -241,7 +225,6 @@ async fn several_changes_are_gathered_and_a_protected_environment_takes_a_propos
     browser.go("/ui/e/production/review").await;
     browser.see("Nothing is gathered here.").await;
     browser.accessible().await;
-    shoot(&browser, "p6").await;
     browser.end().await;
     let Story { world, .. } = story;
     world.end().await;

@@ -22,7 +22,7 @@ fn given(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     let visit = Visit::admit(state, request, Need::CHANGE)?;
     let mut response = HttpResponse::Ok();
     response.content_type("text/plain; charset=utf-8").insert_header((header::CACHE_CONTROL, "no-store"));
-    if let Some(cookie) = visit.seat.cookie(visit.state, visit.request) {
+    if let Some(cookie) = visit.seat.cookie(state, request) {
         response.insert_header((header::SET_COOKIE, cookie));
     }
     secured(&mut response);
