@@ -36,7 +36,6 @@ use self::ledger::{Counting, Ledger};
 use self::proposals::{Booked, Kept};
 use self::tokens::TokenFiles;
 use self::trust::Trust;
-use crate::analytics::Analytics;
 use crate::audit::lines::{self, Lines};
 use crate::audit::log::Log as Audit;
 use crate::clock::Clock;
@@ -179,7 +178,7 @@ impl Daemon {
         ));
         ingest.track(tracker.clone());
 
-        let analytics = Arc::new(Analytics::new(rows, Box::new(store.clone()), clock.now()));
+        let analytics = analytics::open(&store, rows, &clock);
         let (counted, at) = (analytics.clone(), clock.clone());
         metrics.flags(Box::new(move || counted.totals(at.now())));
         let trust = Arc::<Trust>::default();
