@@ -99,11 +99,14 @@ async fn somebody_asks_what_a_flag_answers_and_why() {
     browser.fill("#context", "{\"country\": \"de\", \"orders\": 2}").await;
     browser.see("all 2 constraints match").await;
 
-    // A push: beside the past the answer is another one now.
+    // A push changes the open page, and nothing that was typed.
     let pushed = world.push(&[(SHOP, &shop(0))]).await;
     world.live(&pushed).await;
-    browser.go(&link).await;
     browser.until("the new answer", "return document.querySelector('.said .chip').innerText === 'classic'").await;
+    assert!(browser.value("#context").await.contains("\"orders\": 2"));
+
+    // The link carries the question; beside the past the answer is another one now.
+    browser.go(&link).await;
     browser.choose("#beside", "production").await;
     browser.fill("#beside_at", &first[..10]).await;
     browser.see("The answers differ.").await;
