@@ -188,6 +188,7 @@ impl Daemon {
             board,
             ingest,
             deliveries: deliveries.clone(),
+            webhooks: Arc::default(),
             metrics,
             writers,
             tracker,
@@ -215,6 +216,7 @@ impl Daemon {
         workers.apply(&config);
         http.writers.look_after();
         http.tracker.apply(&config);
+        http.webhooks.apply(&config, &links);
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
@@ -281,6 +283,7 @@ impl Daemon {
         self.http.writers.look_after();
         self.links.apply(&config);
         self.http.tracker.apply(&config);
+        self.http.webhooks.apply(&config, &self.links);
         tracing::info!("configuration taken over");
     }
 

@@ -621,6 +621,8 @@ pub const UI_NAMESPACES: usize = 200;
 
 /// Commits kept that polling found and no webhook had announced, a storage: a week of a broken webhook, for a person.
 pub const MISSED_KEPT: usize = 64;
+/// How often a test delivery is looked for that is on its way to us.
+pub const WEBHOOK_TEST_GLANCE: Duration = Duration::from_millis(50);
 /// Deliveries on one page.
 pub const DELIVERIES_SHOWN: usize = 100;
 /// Names of clients that are told apart where streams are counted: a dozen SDKs in a few versions each.

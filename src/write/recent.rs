@@ -79,6 +79,12 @@ impl Known {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is known is all that will be, until there is another tip: whoever waits would ask again and again.
+    fn give_up(&self, tip: &str) {
+        let known = self.lock().recent.clone();
+        self.tell(&Recent { tip: tip.to_owned(), whole: true, ..(*known).clone() });
+    }
+
     fn tell(&self, recent: &Recent) {
         self.lock().recent = Arc::new(recent.clone());
         self.moved.notify_all();
@@ -128,6 +134,7 @@ impl Writers {
             let tip = tip.to_string();
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = look(&storage, &directory, &tip, &work.0) {
+                    work.0.give_up(&tip);
                     tracing::warn!(storage = %storage.share.storage(), %error, "the last changes of flags are not known");
                 }
             });
@@ -152,8 +159,11 @@ fn look(storage: &Storage, directory: &str, tip: &str, known: &Known) -> Result<
     let walk = Walk { storage, directory, tip, views };
     if follows && before.tip == tip {
         recent = (*before).clone();
-    } else if follows {
-        for commit in walk.behind(None, Some(&before.tip))? {
+    } else if let Some(commits) = follows.then(|| walk.behind(None, Some(&before.tip))).transpose()?
+        // Of more than that the rest is not looked at: then it begins anew.
+        && commits.len() < limits::HISTORY_STEP
+    {
+        for commit in commits {
             walk.note(&commit, &mut recent)?;
         }
         for (place, change) in &before.changes {

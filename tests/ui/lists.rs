@@ -90,14 +90,14 @@ async fn flags_are_found_as_one_types_and_switched() {
 
     // A switch is looked at before it is made.
     browser.go("/ui/e/production/n/shop/flags?q=checkout").await;
-    browser.click("button[aria-label='Switch checkout on']").await;
+    browser.click("button[value='on:checkout']").await;
     browser.find("form.review").await;
     browser.see("the answer where no rollout matches: off → on").await;
     browser.press("Save").await;
     browser.see("Saved.").await;
     browser.press("Go on").await;
     assert_eq!(browser.path().await, "/ui/e/production/n/shop/flags?q=checkout");
-    browser.find("button[aria-label='Switch checkout off']").await;
+    browser.find("button[value='off:checkout']").await;
     browser.go("/ui/e/production/n/shop/flags?changed=day").await;
     assert_eq!(keys(&browser).await, ["checkout"], "and only that was changed");
 

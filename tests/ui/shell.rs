@@ -59,7 +59,12 @@ async fn one_finds_ones_way_by_keys_alone_and_on_a_phone() {
     browser.keys(&control('k')).await;
     browser.see("Playground").await;
     browser.keys("invoice").await;
-    browser.until("the flag is found", "return !!document.querySelector('#palette [aria-selected=true][href$=pay-by-invoice]')").await;
+    browser
+        .until(
+            "the flag is found",
+            "return !!document.querySelector('#palette [aria-selected=true][href$=pay-by-invoice]')",
+        )
+        .await;
     let shown = browser.text("#palette [aria-selected=true] bdi").await;
     assert_eq!(shown, HOSTILE, "as it was written, and nothing of it ran");
     browser.accessible().await;
@@ -68,6 +73,7 @@ async fn one_finds_ones_way_by_keys_alone_and_on_a_phone() {
     browser.find("#main h1").await;
     // What is not there is said; Escape leaves.
     browser.keys(&control('k')).await;
+    browser.find("#palette[open] [role=option]").await;
     browser.keys("zzzzzz").await;
     browser.see("Nothing is called").await;
     browser.accessible().await;
@@ -210,7 +216,11 @@ async fn forged_forms_other_origins_and_frames_are_kept_out() {
     assert_eq!((done.status, done.header("location")), (303, Some("/ui/")));
     let after = done.header("set-cookie").unwrap();
     assert!(after.contains("Max-Age=7200"), "{after}");
-    assert_ne!(after.split(';').next().unwrap(), cookie, "a cookie that somebody put there is not what one is known by");
+    assert_ne!(
+        after.split(';').next().unwrap(),
+        cookie,
+        "a cookie that somebody put there is not what one is known by"
+    );
     world.stop_daemon().await;
     world.end().await;
 }

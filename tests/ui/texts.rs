@@ -27,7 +27,9 @@ fn nothing_is_written_into_a_page_unescaped() {
     for (name, text) in files("templates", "html") {
         let squeezed: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
         // An end tag is `</script>`, and a policy that allows nothing inline would only hide what stands there.
-        for forbidden in ["|safe", "| safe", "autoescape", " style=", " onclick=", " onload=", "hx-on", "<script>", "<style", "js:"] {
+        for forbidden in
+            ["|safe", "| safe", "autoescape", " style=", " onclick=", " onload=", "hx-on", "<script>", "<style", "js:"]
+        {
             assert!(!squeezed.contains(forbidden), "ui/templates/{name} has {forbidden}");
         }
     }
@@ -45,7 +47,11 @@ fn said() -> (BTreeSet<String>, BTreeSet<String>) {
                 }
                 let (key, rest) = text[at + 3..].split_once(quote).unwrap();
                 let joined = rest.trim_start().starts_with('~');
-                if joined { beginnings.insert(key.to_owned()) } else { whole.insert(key.to_owned()) };
+                if joined {
+                    beginnings.insert(key.to_owned())
+                } else {
+                    whole.insert(key.to_owned())
+                };
             }
         }
     }
@@ -73,7 +79,8 @@ fn every_text_is_said_and_every_text_that_is_said_is_there() {
 }
 
 fn sources() -> String {
-    let (mut open, mut text) = (["src/http/ui", "src/view"].map(|of| Path::new(env!("CARGO_MANIFEST_DIR")).join(of)).to_vec(), String::new());
+    let (mut open, mut text) =
+        (["src/http/ui", "src/view"].map(|of| Path::new(env!("CARGO_MANIFEST_DIR")).join(of)).to_vec(), String::new());
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();

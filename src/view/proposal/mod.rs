@@ -224,11 +224,20 @@ pub fn short(text: &str) -> String {
     line(text, limits::UI_LINE_CHARACTERS)
 }
 
-/// A text in one line of at most `most` characters; what is cut is seen to be.
+/// A text in one line of at most `most` characters; what is cut is seen to be, and so is what would turn the direction
+/// of writing around.
 #[must_use]
 pub fn line(text: &str, most: usize) -> String {
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut line: String = words.chars().filter(|c| !c.is_control()).take(most).collect();
+    let mut line = String::with_capacity(words.len().min(most));
+    for c in words.chars().filter(|c| !c.is_control()).take(most) {
+        match c {
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                line.extend(c.escape_default());
+            }
+            c => line.push(c),
+        }
+    }
     if words.chars().nth(most).is_some() {
         line.push('…');
     }
@@ -287,6 +296,7 @@ mod tests {
         seen.checks = vec![check("ci", CheckState::Success)];
         let face = Face::of(&record, Timestamp::UNIX_EPOCH);
         assert!(face.title.starts_with("a x") && face.title.ends_with('…'), "{}", face.title);
+        assert_eq!(short("a\u{202e}b"), "a\\u{202e}b");
         assert_eq!((face.url, face.author.as_str()), (None, "rosa"));
         assert_eq!(checks(&record)[0].url, None);
         assert_eq!(web("https://forge.example/7").as_deref(), Some("https://forge.example/7"));

@@ -26,8 +26,8 @@ const focus = () => {
   const name = form()?.dataset.focus;
   const at = name && document.getElementById(name);
   if (!at || at.contains(document.activeElement)) return;
-  const fields = "input:not([type=hidden], [type=radio]), select, textarea, button";
-  (at.matches(fields) ? at : at.querySelector(fields))?.focus();
+  const fields = "input:not([type=hidden], [type=radio]), select, textarea";
+  (at.matches(fields) ? at : (at.querySelector(fields) ?? at.querySelector("button")))?.focus();
 };
 document.addEventListener("htmx:afterSettle", () => {
   if (swapped) focus();
