@@ -29,6 +29,7 @@ document.addEventListener("focusout", (event) => {
 });
 document.addEventListener("toggle", (event) => {
   if (event.target.matches?.("details.menu[open]")) {
+    event.target.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
     (event.target.querySelector("[data-narrows]") ?? event.target.querySelector("[aria-current]"))?.focus();
   }
 }, true);
