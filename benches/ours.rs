@@ -87,6 +87,7 @@ fn serving(text: &str, settings: Settings) -> Ours {
         board: Arc::default(),
         ingest,
         deliveries,
+        webhooks: Arc::default(),
         metrics: Arc::default(),
         settings: ArcSwap::from_pointee(settings),
         writers: Arc::default(),

@@ -36,7 +36,6 @@ use self::ledger::{Counting, Ledger};
 use self::proposals::{Booked, Kept};
 use self::tokens::TokenFiles;
 use self::trust::Trust;
-use crate::analytics::Analytics;
 use crate::audit::lines::{self, Lines};
 use crate::audit::log::Log as Audit;
 use crate::clock::Clock;
@@ -179,7 +178,7 @@ impl Daemon {
         ));
         ingest.track(tracker.clone());
 
-        let analytics = Arc::new(Analytics::new(rows, Box::new(store.clone()), clock.now()));
+        let analytics = analytics::open(&store, rows, &clock);
         let (counted, at) = (analytics.clone(), clock.clone());
         metrics.flags(Box::new(move || counted.totals(at.now())));
         let trust = Arc::<Trust>::default();
@@ -188,6 +187,7 @@ impl Daemon {
             board,
             ingest,
             deliveries: deliveries.clone(),
+            webhooks: Arc::default(),
             metrics,
             writers,
             tracker,
@@ -215,6 +215,7 @@ impl Daemon {
         workers.apply(&config);
         http.writers.look_after();
         http.tracker.apply(&config);
+        http.webhooks.apply(&config, &links);
         let watch = trust::watch(http.clone(), trust.clone(), listening.certificate());
         let token_files = Arc::new(TokenFiles::new(http.clone(), &config));
         let token_files = (token_files.clone(), tokio::spawn(token_files.follow()));
@@ -281,6 +282,7 @@ impl Daemon {
         self.http.writers.look_after();
         self.links.apply(&config);
         self.http.tracker.apply(&config);
+        self.http.webhooks.apply(&config, &self.links);
         tracing::info!("configuration taken over");
     }
 

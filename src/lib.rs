@@ -55,4 +55,6 @@ pub mod telemetry;
 #[cfg(feature = "daemon")]
 pub mod track;
 #[cfg(feature = "daemon")]
+pub mod webhook;
+#[cfg(feature = "daemon")]
 pub mod write;

@@ -621,6 +621,8 @@ pub const UI_NAMESPACES: usize = 200;
 
 /// Commits kept that polling found and no webhook had announced, a storage: a week of a broken webhook, for a person.
 pub const MISSED_KEPT: usize = 64;
+/// How often a test delivery is looked for that is on its way to us.
+pub const WEBHOOK_TEST_GLANCE: Duration = Duration::from_millis(50);
 /// Deliveries on one page.
 pub const DELIVERIES_SHOWN: usize = 100;
 /// Names of clients that are told apart where streams are counted: a dozen SDKs in a few versions each.
@@ -711,6 +713,8 @@ pub const UI_ANALYTICS_FLAGS: usize = 100;
 /// Flags that the playground answers in one table, and that it names for the one that is asked; the others are found by
 /// their key.
 pub const UI_PLAYGROUND_FLAGS: usize = 200;
+/// Properties of the context that it names of one flag.
+pub const UI_PLAYGROUND_PROPERTIES: usize = 30;
 /// Commits that it offers to look back to.
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.

@@ -96,7 +96,8 @@ pub trait Keep: Send + Sync {
 pub struct Analytics {
     on: AtomicBool,
     tally: Tally,
-    book: Mutex<Book>,
+    /// Absent while what was kept is read; until then counts stay where they are counted.
+    book: Mutex<Option<Book>>,
     keep: Option<Box<dyn Keep>>,
 }
 
@@ -110,19 +111,29 @@ impl std::fmt::Debug for Analytics {
 #[cfg(feature = "daemon")]
 impl Default for Analytics {
     fn default() -> Self {
-        Self { on: AtomicBool::new(true), tally: Tally::default(), book: Mutex::default(), keep: None }
+        Self { on: AtomicBool::new(true), tally: Tally::default(), book: Mutex::new(Some(Book::default())), keep: None }
     }
 }
 
 #[cfg(feature = "daemon")]
 impl Analytics {
-    /// With what was kept, and a place to keep more.
+    /// With a place to keep counts. What was kept there before is given to [`Self::restore`].
     #[must_use]
-    pub fn new(kept: Vec<(row::Place, Vec<u8>)>, keep: Box<dyn Keep>, now: Timestamp) -> Self {
+    pub fn new(keep: Box<dyn Keep>) -> Self {
+        Self { book: Mutex::new(None), keep: Some(keep), ..Self::default() }
+    }
+
+    /// Reads what was kept: seconds, where many flags are in use. Counting goes on meanwhile.
+    pub fn restore(&self, kept: Vec<(row::Place, Vec<u8>)>, now: Timestamp) {
         let (book, rows) = Book::open(kept, now);
-        let analytics = Self { book: Mutex::new(book), keep: Some(keep), ..Self::default() };
-        analytics.put(rows);
-        analytics
+        *self.lock() = Some(book);
+        self.put(rows);
+    }
+
+    /// Whether what was kept has been read.
+    #[must_use]
+    pub fn restored(&self) -> bool {
+        self.lock().is_some()
     }
 
     /// Counts, or does not. What is known stays.
@@ -144,12 +155,13 @@ impl Analytics {
 
     /// Books what was counted until now.
     pub fn collect(&self, now: Timestamp) {
-        let mut book = self.lock();
+        let mut guard = self.lock();
+        let Some(book) = guard.as_mut() else { return };
         // Under the book's lock, so that what is counted first is booked first.
         let counted = self.tally.collect();
         let rows = book.add(counted, now);
         book.uncounted = book.uncounted.saturating_add(self.tally.take_uncounted());
-        drop(book);
+        drop(guard);
         if !rows.is_empty() && self.tally.is_full() {
             self.tally.forget();
         }
@@ -159,7 +171,7 @@ impl Analytics {
     /// The last word of a process that ends.
     pub fn finish(&self, now: Timestamp) {
         self.collect(now);
-        let row = self.lock().leave(now);
+        let row = self.lock().as_mut().and_then(|book| book.leave(now));
         self.put(row.into_iter().collect());
     }
 
@@ -167,24 +179,21 @@ impl Analytics {
     /// is not in it was not evaluated here.
     #[must_use]
     pub fn used(&self, environment: &str, namespace: &str, now: Timestamp) -> BTreeMap<Arc<str>, Used> {
-        self.collect(now);
-        self.lock().used(environment, namespace, now)
+        self.read(now, |book| book.used(environment, namespace, now))
     }
 
     /// When a flag was evaluated last.
     #[must_use]
     pub fn last(&self, environment: &str, namespace: &str, flag: &str, now: Timestamp) -> Option<Timestamp> {
-        self.collect(now);
-        self.lock().last(environment, namespace, flag)
+        self.read(now, |book| book.last(environment, namespace, flag))
     }
 
     /// The counts of one flag, or of all of a namespace, over a span that ends now.
     #[must_use]
     pub fn course(&self, environment: &str, namespace: &str, flag: Option<&str>, span: Span, now: Timestamp) -> Course {
-        self.collect(now);
         let last = span.slot(now);
         let first = (last + 1).saturating_sub(span.slots());
-        self.lock().course(environment, namespace, flag, span, (first, last))
+        self.read(now, |book| book.course(environment, namespace, flag, span, (first, last)))
     }
 
     /// The counts of one flag between two times, as finely as they are kept that far back.
@@ -197,14 +206,13 @@ impl Analytics {
         (from, to): (Timestamp, Timestamp),
         now: Timestamp,
     ) -> Course {
-        self.collect(now);
         let span = Span::reaching(from, now);
         let oldest = (span.slot(now) + 1).saturating_sub(span.slots());
         let (first, last) = (span.slot(from).max(oldest), span.slot(to.min(now)));
         if first > last {
             return Course { seconds: span.seconds(), ..Course::default() };
         }
-        self.lock().course(environment, namespace, Some(flag), span, (first, last))
+        self.read(now, |book| book.course(environment, namespace, Some(flag), span, (first, last)))
     }
 
     /// What each flag of a namespace was answered within a span that ends now, the most frequent answer first.
@@ -216,26 +224,34 @@ impl Analytics {
         span: Span,
         now: Timestamp,
     ) -> BTreeMap<Arc<str>, Vec<(Arc<str>, u64)>> {
-        self.collect(now);
-        self.lock().sums(environment, namespace, span, now)
+        self.read(now, |book| book.sums(environment, namespace, span, now))
     }
 
     /// Evaluations that were counted without a name since the start.
     #[must_use]
     pub fn uncounted(&self) -> u64 {
-        self.lock().uncounted
+        self.lock().as_ref().map_or(0, |book| book.uncounted)
     }
 
     /// What was counted of the first series since the start, at most [`limits::METRIC_FLAGS`]; and of all others
     /// together.
     #[must_use]
     pub fn totals(&self, now: Timestamp) -> (Vec<(Series, u64)>, u64) {
+        self.read(now, |book| {
+            let mut all = book.totals();
+            let named: Vec<_> = all.by_ref().take(limits::METRIC_FLAGS).collect();
+            let others = all.map(|(_, count)| count).fold(book.uncounted, u64::saturating_add);
+            (named, others)
+        })
+    }
+
+    /// Something of the book of this moment; of an empty one while what was kept is read.
+    fn read<T>(&self, now: Timestamp, of: impl FnOnce(&Book) -> T) -> T {
         self.collect(now);
-        let book = self.lock();
-        let mut all = book.totals();
-        let named: Vec<_> = all.by_ref().take(limits::METRIC_FLAGS).collect();
-        let others = all.map(|(_, count)| count).fold(book.uncounted, u64::saturating_add);
-        (named, others)
+        match &*self.lock() {
+            Some(book) => of(book),
+            None => of(&Book::default()),
+        }
     }
 
     fn put(&self, rows: Vec<Row>) {
@@ -246,7 +262,7 @@ impl Analytics {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
+    fn lock(&self) -> MutexGuard<'_, Option<Book>> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

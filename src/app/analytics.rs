@@ -7,8 +7,26 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 
 use crate::analytics::Analytics;
+use crate::analytics::row::Place;
 use crate::clock::Clock;
 use crate::config;
+use crate::store::Store;
+
+/// Begins with what was kept, which is read on a thread of its own: nobody waits for it, not even the end of the process.
+pub(super) fn open(store: &Store, kept: Vec<(Place, Vec<u8>)>, clock: &Arc<dyn Clock>) -> Arc<Analytics> {
+    let analytics = Arc::new(Analytics::new(Box::new(store.clone())));
+    if kept.is_empty() {
+        analytics.restore(kept, clock.now());
+        return analytics;
+    }
+    let (reading, now) = (analytics.clone(), clock.now());
+    let thread = std::thread::Builder::new().name("analytics-open".to_owned());
+    if let Err(error) = thread.spawn(move || reading.restore(kept, now)) {
+        tracing::warn!(%error, "what was counted before cannot be read, and is not shown");
+        analytics.restore(Vec::new(), now);
+    }
+    analytics
+}
 
 /// Whoever books, and how often.
 #[derive(Debug)]

@@ -79,6 +79,8 @@ pub struct State {
     pub ingest: Arc<Ingest>,
     /// What became of them.
     pub deliveries: Arc<Log>,
+    /// What the providers have of them.
+    pub webhooks: Arc<crate::webhook::Desk>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// What a reload may change.

@@ -68,7 +68,14 @@ pub fn rows(compared: &Compared) -> Vec<Row> {
 }
 
 fn row(field: &Field) -> Row {
-    let cut = |text: &Option<String>| text.as_deref().map(cut);
+    let is_match = field.path == "matchType";
+    let cut = |text: &Option<String>| {
+        text.as_deref().map(|text| match text {
+            "on" if is_match => "ALL".to_owned(),
+            "off" if is_match => "ANY".to_owned(),
+            text => cut(text),
+        })
+    };
     Row {
         name: format!("{PREFIX}{}", field.path),
         parts: parts(&field.path),

@@ -200,12 +200,17 @@ impl<'s> Round<'s> {
         }
         let hazards = self.storage.share.hazards(environment);
         let flags = snapshot::assemble(&inputs, &before.flags, hazards);
-        let mut known: Vec<&Problem> = before.flags.problems.iter().collect();
-        let is_new = |problem: &&Problem| {
-            let same = |known: &&Problem| {
-                (known.code, &known.file, &known.message) == (problem.code, &problem.file, &problem.message)
-            };
-            known.iter().position(same).map(|at| known.swap_remove(at)).is_none()
+        let what = |problem: &'_ Problem| (problem.code, problem.file.clone(), problem.message.clone());
+        let mut known: HashMap<_, usize> = HashMap::new();
+        for problem in &before.flags.problems {
+            *known.entry(what(problem)).or_default() += 1;
+        }
+        let is_new = |problem: &&Problem| match known.get_mut(&what(problem)) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
         };
         let added = flags.problems.iter().filter(is_new).cloned();
         let (new, warnings): (Vec<Problem>, Vec<Problem>) = added.partition(|one| one.severity == Severity::Error);

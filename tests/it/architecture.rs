@@ -91,6 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "fault",
         ],
     ),
+    ("webhook", &["scm", "ingest", "config", "provider", "net", "clock", "limits", "fault"]),
     (
         "telemetry",
         &["analytics", "audit", "sync", "serve", "ingest", "config", "provider", "flags", "clock", "limits", "fault"],
@@ -99,6 +100,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "http",
         &[
             "analytics",
+            "webhook",
+            "bell",
             "auth",
             "json",
             "disk",

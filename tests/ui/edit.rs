@@ -184,6 +184,7 @@ async fn rollouts_are_ordered_by_keyboard_and_mouse() {
     until_order(&browser, "rollouts", "2 1 0").await;
     browser.until("the server knows", "return !document.getElementById('down-rollouts.0')").await;
     browser.press("Add for a segment").await;
+    browser.until("it has the focus", "return document.activeElement.id === 'rollouts.3.segments.0'").await;
     browser.keys("staff").await;
     browser.choose("[id='type']", "variant").await;
     browser.see("a variant flag cannot be saved with them").await;

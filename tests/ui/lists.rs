@@ -105,7 +105,9 @@ async fn flags_are_found_as_one_types_and_switched() {
     browser.go("/ui/e/production/n/shop/flags").await;
     browser.click("input[data-all]").await;
     browser.click("button[name=do][value=off]").await;
-    browser.see("3 changed").await;
+    browser.find("form.review").await;
+    let told = browser.text("main").await;
+    assert!(["banner", "checkout", "odd"].iter().all(|key| told.contains(key)), "{told}");
     browser.end().await;
     world.end().await;
 }
@@ -116,11 +118,12 @@ async fn a_long_list_has_pages_and_is_read_without_scripts() {
     let browser = Browser::open(&world).await;
     browser.go("/ui/e/production/n/many/flags").await;
     browser.see("1–100 of 230").await;
-    browser.transferred().await;
     browser.press("Next").await;
     browser.see("101–200 of 230").await;
-    let (bytes, _) = browser.transferred().await;
-    assert!(bytes < 60_000, "{bytes} bytes");
+    // The page alone: a build for development lets a browser keep no style and no script.
+    let bytes = browser.script("return performance.getEntriesByType('navigation')[0].transferSize").await;
+    let bytes = bytes.as_u64().unwrap();
+    assert!((1..20_000).contains(&bytes), "{bytes} bytes");
     browser.size(390, 844).await;
     let wide = browser.script("return document.documentElement.scrollWidth").await;
     assert!(wide.as_u64().unwrap() <= 390, "{wide} pixels on a phone");
@@ -175,7 +178,7 @@ async fn segments_and_namespaces_are_listed_copied_and_deleted() {
     browser.accessible().await;
     browser.go("/ui/e/production/namespaces").await;
     browser.click("button[value=orders]").await;
-    browser.see("namespace removed").await;
+    browser.find("form.review").await;
     browser.press("Save").await;
     browser.see("Saved.").await;
     browser.go("/ui/e/production/namespaces").await;

@@ -14,6 +14,7 @@
 
 mod analytics;
 mod browser;
+mod deliveries;
 mod edit;
 mod first;
 mod lists;

@@ -99,11 +99,14 @@ async fn somebody_asks_what_a_flag_answers_and_why() {
     browser.fill("#context", "{\"country\": \"de\", \"orders\": 2}").await;
     browser.see("all 2 constraints match").await;
 
-    // A push: beside the past the answer is another one now.
+    // A push changes the open page, and nothing that was typed.
     let pushed = world.push(&[(SHOP, &shop(0))]).await;
     world.live(&pushed).await;
-    browser.go(&link).await;
     browser.until("the new answer", "return document.querySelector('.said .chip').innerText === 'classic'").await;
+    assert!(browser.value("#context").await.contains("\"orders\": 2"));
+
+    // The link carries the question; beside the past the answer is another one now.
+    browser.go(&link).await;
     browser.choose("#beside", "production").await;
     browser.fill("#beside_at", &first[..10]).await;
     browser.see("The answers differ.").await;
@@ -158,6 +161,9 @@ async fn what_was_done_and_what_was_refused_is_found_again() {
     browser.until("the address carries the question", "return location.search.includes('outcome=refused')").await;
     browser.fill("input[name=key]", "other").await;
     browser.see("There is no such record.").await;
+    // Who goes on while a filter is being asked for cuts that off, and htmx says so.
+    browser.expect_error("htmx:afterRequest");
+    browser.expect_error("htmx:sendAbort");
     browser.go("/ui/audit?key=checkout&from=2020-01-01&to=2999-12-31").await;
     browser.see("Drop it").await;
     browser.see_no("nope").await;

@@ -6,7 +6,6 @@
 //! is worse than none: GitLab and Azure DevOps switch it off. What the credential may not do is told step by step for
 //! doing it by hand.
 
-mod check;
 mod show;
 mod work;
 
@@ -24,6 +23,7 @@ use crate::config::{Config, Storage};
 use crate::provider::Provider;
 use crate::provider::api::hooks;
 use crate::scm::{self, Uncounted};
+use crate::webhook::paths;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum WebhookCommand {
@@ -214,18 +214,6 @@ fn job<'c>(storage: &'c Storage, config: &'c Config, which: &Which) -> Result<Jo
         check: false,
         redeliver: false,
     })
-}
-
-/// Paths at which the daemon takes deliveries for a storage.
-fn paths(storage: &Storage, config: &Config) -> Vec<String> {
-    let segment =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~'));
-    let segment = |text: &str| if plain(text) { text.to_owned() } else { segment(text) };
-    let of_storage = config.environments.iter().filter(|environment| environment.storage == storage.name);
-    std::iter::once(format!("/webhooks/{}", segment(&storage.name)))
-        .chain(of_storage.map(|environment| format!("/api/v2/webhooks/{}", segment(&environment.name))))
-        .collect()
 }
 
 /// The endpoint that `--url` means.

@@ -8,7 +8,6 @@ use url::Url;
 
 use super::super::Exit;
 use super::Deed;
-use super::check::{self, Said};
 use super::show::{Account, Deliveries};
 use crate::clock::{Clock as _, System};
 use crate::limits;
@@ -16,6 +15,8 @@ use crate::provider::Provider;
 use crate::provider::api::hooks::plan::{self, Step, Wish};
 use crate::provider::api::hooks::{Attempt, Hook, Hooks, Wanted};
 use crate::provider::api::{Ask, Failure, Place};
+use crate::webhook::leads_to;
+use crate::webhook::probe::{self, Said};
 
 /// What there is to do, and with what.
 pub(super) struct Job<'c> {
@@ -91,7 +92,7 @@ pub(super) fn run(job: &Job<'_>) -> Account {
 
 fn work(job: &Job<'_>, account: &mut Account) -> Result<(), Stop> {
     let all = job.hooks.list(&*job.ask)?;
-    let ours: Vec<&Hook> = all.iter().filter(|hook| leads_here(hook, &job.paths)).collect();
+    let ours: Vec<&Hook> = all.iter().filter(|hook| leads_to(hook, &job.paths)).collect();
     let url = match &job.url {
         Some(url) => url.clone(),
         None => match only(&ours)? {
@@ -135,12 +136,6 @@ fn work(job: &Job<'_>, account: &mut Account) -> Result<(), Stop> {
         }
         Deed::Rotate => rotate(job, &all, &here(&all), &url, account),
     }
-}
-
-/// Whether a hook sends to an endpoint of this storage, on whatever host.
-fn leads_here(hook: &Hook, paths: &[String]) -> bool {
-    let path = Url::parse(&hook.url).map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-    paths.iter().any(|known| path.ends_with(known.as_str()))
 }
 
 /// The one URL that all of them have.
@@ -194,7 +189,7 @@ fn is_signing(secret: &SecretString) -> bool {
 }
 
 fn asked(job: &Job<'_>, url: &str, secret: &SecretString, verify_tls: bool) -> Said {
-    check::ask(url, job.place.provider, secret, job.secrets, verify_tls, System.now())
+    probe::ask(url, job.place.provider, secret, job.secrets, verify_tls, System.now())
 }
 
 /// A webhook is only made for an endpoint that takes it; what cannot be found out from here is no reason not to.

@@ -150,11 +150,8 @@ impl Overlaps {
             return ours.clone();
         }
         let overlaps = ours != theirs && base != Some(ours) && base != Some(theirs);
-        let taken = match overlaps {
-            true => self.decide(path),
-            false if base == Some(ours) => Some(Side::Theirs),
-            false => Some(Side::Ours),
-        };
+        let taken =
+            if overlaps { self.decide(path) } else { Some(if base == Some(ours) { Side::Theirs } else { Side::Ours }) };
         self.seen(path, || [base.and_then(Said::said), ours.said(), theirs.said()], overlaps, taken);
         if taken == Some(Side::Theirs) { theirs.clone() } else { ours.clone() }
     }

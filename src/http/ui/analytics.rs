@@ -31,6 +31,8 @@ pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpRespon
 #[derive(Debug, Serialize)]
 struct Page {
     on: bool,
+    /// What was counted before the start is being read.
+    reading: bool,
     span: &'static str,
     spans: [&'static str; 3],
     /// Whether it is worth looking again soon.
@@ -129,6 +131,7 @@ fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     };
     let page = Page {
         on: counts.on(),
+        reading: !counts.restored(),
         span: span.name(),
         spans: Span::ALL.map(Span::name),
         moves: counts.on() && span != Span::Month,

@@ -4,6 +4,8 @@
 //! on the very snapshot that is served, or on one that is compiled of a commit for this question alone. Nothing is
 //! counted as an evaluation of an application.
 
+mod places;
+
 use std::sync::Arc;
 
 use actix_web::web::Data;
@@ -11,23 +13,19 @@ use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
+use self::places::{Found, Place};
 use super::render::{segment, shown};
 use super::{Trouble, Visit, answered};
 use crate::auth::Action;
 use crate::flags::evaluate::Context;
 use crate::flags::explain::{self, Answer, Explanation};
-use crate::flags::resource::Kind;
 use crate::flags::snapshot::{Flag, Namespace};
 use crate::http::auth::Need;
-use crate::http::environments::blocking;
-use crate::http::error::Failure;
 use crate::http::{State, context as json_context};
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::question::{self, Unclear};
 use crate::view::snippet;
-use crate::write::Refusal;
-use crate::write::history::Named;
 
 /// What is asked, as it was typed.
 #[derive(Debug, Clone, Serialize)]
@@ -40,19 +38,6 @@ struct Asked {
     /// The environment beside it; empty for none, or for the same at another commit.
     beside: String,
     beside_at: String,
-}
-
-/// Where it is asked: an environment as it is served, or as of a commit.
-struct Place {
-    environment: Arc<Environment>,
-    at: String,
-}
-
-/// A place as it was found: its flags, or why there are none.
-struct Found {
-    place: Place,
-    commit: Option<Arc<str>>,
-    namespace: Result<Arc<Namespace>, String>,
 }
 
 /// One answer with everything that led to it.
@@ -99,15 +84,6 @@ struct Wanted {
     href: String,
 }
 
-/// A commit that one may look back to.
-#[derive(Debug, Serialize)]
-struct Commit {
-    id: String,
-    subject: String,
-    author: String,
-    at: String,
-}
-
 /// `GET /ui/e/{environment}/n/{namespace}/playground?flag=&entity=&context=&at=&beside=&beside_at=`
 pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpResponse {
     answered(&state, &request, paged(&state, &request).await)
@@ -129,9 +105,9 @@ async fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
         Ok(read) => (read, None),
         Err(mistake) => (Context::default(), Some(mistake)),
     };
-    let mut places = vec![Place { environment: environment.clone(), at: asked.at.clone() }];
-    places.extend(beside(&visit, &environment, &key, &asked)?);
-    let found = found(state, places, &key).await?;
+    let mut asked_of = vec![Place { environment: environment.clone(), at: asked.at.clone() }];
+    asked_of.extend(places::beside(&visit, &environment, &key, &asked)?);
+    let found = places::found(state, asked_of, &key).await?;
     let sides: Vec<Side> = found.iter().map(|found| side(found, &asked, &read, mistake.is_none())).collect();
     let differ = two(&sides).is_some_and(|(one, other)| one.said != other.said);
     let rows =
@@ -145,12 +121,12 @@ async fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
         (Some(flag), true) => snippets(&visit, &environment, &key, flag, &asked, &read),
         _ => Vec::new(),
     };
-    let commits = commits(state, &environment, &key, &asked).await;
+    let commits = places::commits(state, &environment, &key, &asked).await;
     let flags: Vec<String> =
         found.first().and_then(|found| found.namespace.as_ref().ok()).map_or_else(Vec::new, |of| {
             of.flags_by_key().take(limits::UI_PLAYGROUND_FLAGS).map(|flag| flag.key.to_string()).collect()
         });
-    let environments = environments(&visit, &environment, &key);
+    let environments = places::environments(&visit, &environment, &key);
     visit.page(
         "playground/page.html",
         context! {
@@ -186,61 +162,6 @@ fn context_of(text: &str) -> Result<Context, Mistake> {
         return json_context(text).map_err(|json| Mistake { line: None, json: Some(json) });
     }
     question::lines(text).map_err(|Unclear { line }| Mistake { line: Some(line), json: None })
-}
-
-/// What is asked beside it, if anything is.
-fn beside(
-    visit: &Visit<'_>,
-    environment: &Arc<Environment>,
-    key: &str,
-    asked: &Asked,
-) -> Result<Option<Place>, Trouble> {
-    if asked.beside.is_empty() && asked.beside_at.is_empty() {
-        return Ok(None);
-    }
-    let at = asked.beside_at.clone();
-    if asked.beside.is_empty() || asked.beside == *environment.name {
-        return Ok(Some(Place { environment: environment.clone(), at }));
-    }
-    let name = &asked.beside;
-    if !visit.may(Action::Read, name, key) {
-        visit.pass.permit_to(Action::Read, name, key)?;
-    }
-    let unknown = || Failure::not_found(format!("environment: \"{name}\" not found"));
-    let environment = visit.state.environments.get(name).ok_or_else(unknown)?;
-    Ok(Some(Place { environment, at }))
-}
-
-/// The flags of every place.
-async fn found(state: &Data<State>, places: Vec<Place>, key: &str) -> Result<Vec<Found>, Failure> {
-    let mut all = Vec::with_capacity(places.len());
-    for place in places {
-        if place.at.is_empty() {
-            let served = place.environment.load();
-            let namespace = served.flags.namespaces.get(key).cloned();
-            let (commit, name) = (served.commit.clone(), &place.environment.name);
-            let namespace = namespace.ok_or_else(|| format!("namespace \"{key}\" of \"{name}\" is not served"));
-            drop(served);
-            all.push(Found { place, commit, namespace });
-            continue;
-        }
-        let (environment, at) = (place.environment.clone(), place.at.clone());
-        let compiled = blocking(state, move |state| state.writers.compiled(&environment, &at)).await?;
-        let (branch, at) = (&place.environment.branch, &place.at);
-        let (commit, namespace) = match compiled {
-            None => (None, Err(format!("commit {at} is not in the history of branch \"{branch}\""))),
-            Some((commit, flags)) => {
-                let problem = flags.problems.first().filter(|_| flags.held.iter().any(|held| **held == *key));
-                let namespace = flags.namespaces.get(key).cloned().ok_or_else(|| match problem {
-                    Some(problem) => format!("{}: {}", problem.file, problem.message),
-                    None => format!("commit {at} has no namespace \"{key}\""),
-                });
-                (Some(commit), namespace)
-            }
-        };
-        all.push(Found { place, commit, namespace });
-    }
-    Ok(all)
 }
 
 fn side(found: &Found, asked: &Asked, read: &Context, clear: bool) -> Side {
@@ -330,7 +251,7 @@ fn wanted(flag: &Flag, asked: &Asked, read: &Context, request: &HttpRequest) -> 
         let href = if given || json { String::new() } else { with(request, &[("context", &more)]) };
         Wanted { property: property.to_owned(), given, href }
     };
-    question::properties(flag).into_iter().take(limits::UI_PLAYGROUND_COMMITS).map(one).collect()
+    question::properties(flag).into_iter().take(limits::UI_PLAYGROUND_PROPERTIES).map(one).collect()
 }
 
 /// This question with other words for some of its fields.
@@ -368,42 +289,4 @@ fn snippets(
         context: &question::pairs(read),
         has_token: !visit.pass.caller().name.is_empty(),
     })
-}
-
-/// The commits that changed the flag, to look back to. Where they cannot be had the page does without.
-async fn commits(state: &Data<State>, environment: &Arc<Environment>, namespace: &str, asked: &Asked) -> Vec<Commit> {
-    if asked.flag.is_empty() {
-        return Vec::new();
-    }
-    let named = Named { namespace: namespace.to_owned(), kind: Kind::Flag, key: asked.flag.clone() };
-    let environment = environment.clone();
-    let page = blocking(state, move |state| {
-        let found = state.writers.history(&environment, &named, None, limits::UI_PLAYGROUND_COMMITS);
-        match found {
-            Err(Refusal::UnknownResource { .. }) => Ok(None),
-            found => found.map(Some),
-        }
-    });
-    let entries = page.await.ok().flatten().map(|page| page.entries).unwrap_or_default();
-    let commit = |entry: crate::write::history::Entry| Commit {
-        subject: entry.commit.message.lines().next().unwrap_or_default().chars().take(80).collect(),
-        author: entry.commit.author.name.chars().take(40).collect(),
-        at: entry.commit.committed.to_string(),
-        id: entry.commit.id,
-    };
-    entries.into_iter().map(commit).collect()
-}
-
-/// What may be asked beside this one: its branches, its base and the others.
-fn environments(visit: &Visit<'_>, environment: &Environment, namespace: &str) -> Vec<String> {
-    let all = visit.state.environments.all();
-    let seen = all.iter().filter(|one| one.name != environment.name && visit.may(Action::Read, &one.name, namespace));
-    let mut names: Vec<(bool, String)> = seen
-        .map(|one| {
-            let kin = one.base.as_deref() == Some(&*environment.name) || environment.base.as_ref() == Some(&one.name);
-            (!kin, one.name.to_string())
-        })
-        .collect();
-    names.sort();
-    names.into_iter().take(limits::UI_ENVIRONMENTS).map(|(_, name)| name).collect()
 }

@@ -125,9 +125,9 @@ fn rule(with: &Shower<'_>, form: &FlagForm, at: &str, rule: &RuleForm) -> Value 
     let list = format!("{at}.distributions");
     let mut bars = Vec::new();
     for of in &rule.distributions {
-        let width = share(&of.of.rollout).unwrap_or(0.0).min(100.0 - begins);
-        bars.push(json!({ "x": begins, "width": width }));
-        begins += width;
+        let length = share(&of.of.rollout).unwrap_or(0.0).min(100.0 - begins);
+        bars.push(json!({ "x": begins, "width": length }));
+        begins += length;
     }
     let shares = each(&list, &rule.distributions, |at, of| {
         let choices = form.variants.iter().map(|variant| {
@@ -188,13 +188,13 @@ pub(super) fn segment(form: &SegmentForm, wrongs: &[Wrong]) -> Value {
 }
 
 fn constraint(with: &Shower<'_>, at: &str, form: &ConstraintForm) -> Value {
-    let types = Subject::ALL.map(|one| json!({ "word": constraint::word(one), "chosen": one == form.subject }));
+    let subjects = Subject::ALL.map(|one| json!({ "word": constraint::word(one), "chosen": one == form.subject }));
     let operators = form.subject.operators().iter().map(|operator| operator.name());
     let known = operators.clone().any(|name| name == form.operator);
     let typed = form.typed();
     let value = format!("{at}.value");
     json!({
-        "types": types,
+        "types": subjects,
         "type": constraint::word(form.subject),
         "operators": operators.map(|name| json!({ "name": name, "chosen": name == form.operator })).collect::<Vec<_>>(),
         "operator": with.line(&format!("{at}.operator"), &form.operator),

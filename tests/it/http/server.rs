@@ -92,6 +92,7 @@ pub(super) fn state(environments: Vec<Arc<Environment>>, settings: Settings) -> 
         board: Arc::default(),
         ingest: Arc::new(Ingest::new(Vec::new(), deliveries.clone(), Arc::new(Nobody), clock.clone())),
         deliveries,
+        webhooks: Arc::default(),
         metrics: Arc::default(),
         settings: ArcSwap::from_pointee(settings),
         writers: Arc::default(),

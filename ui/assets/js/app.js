@@ -7,3 +7,5 @@ import "./live.js";
 import "./lists.js";
 import "./edit.js";
 import "./copy.js";
+import "./draft.js";
+import "./tray.js";

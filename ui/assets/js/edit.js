@@ -26,8 +26,10 @@ const focus = () => {
   const name = form()?.dataset.focus;
   const at = name && document.getElementById(name);
   if (!at || at.contains(document.activeElement)) return;
-  const fields = "input:not([type=hidden], [type=radio]), select, textarea";
-  (at.matches(fields) ? at : (at.querySelector(fields) ?? at.querySelector("button")))?.focus();
+  if (at.matches("input, select, textarea, button")) return at.focus();
+  // What is typed comes before what is chosen.
+  const kinds = ["input:not([type=hidden], [type=radio])", "textarea", "select", "button"];
+  kinds.map((kind) => at.querySelector(kind)).find(Boolean)?.focus();
 };
 document.addEventListener("htmx:afterSettle", () => {
   if (swapped) focus();

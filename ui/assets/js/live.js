@@ -14,6 +14,7 @@ import { ages } from "./ages.js";
 
 const QUIET = 40_000; // the server says something every 15 s: after this much silence nobody is there
 const PATIENCE = 1_500; // how long a connection may be away before anybody is told
+const REST = 100; // between two requests for the page, whatever moves
 const PAUSES = [200, 500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 const main = () => document.getElementById("main");
@@ -24,7 +25,7 @@ let worry = 0;
 
 // --- what is said ---------------------------------------------------------------------------------------------------
 
-function say(what) {
+export function say(what) {
   const words = document.querySelector(`template[data-say="${what}"]`);
   const notices = document.getElementById("notices");
   if (!words || !notices || notices.querySelector(`[data-said="${what}"]`)) return;
@@ -37,7 +38,7 @@ function say(what) {
   notices.append(notice);
 }
 
-function unsay(what) {
+export function unsay(what) {
   document.querySelector(`#notices [data-said="${what}"]`)?.remove();
 }
 
@@ -146,8 +147,10 @@ async function refresh(what) {
         break;
       }
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-      // Somebody may have gone on meanwhile.
-      if (here === location.href && response.status < 500) show(fresh, page);
+      // Somebody may have gone on meanwhile; and what cannot be shown just now stays as it was.
+      const answers = response.ok || response.status === 404 || response.status === 403;
+      if (here === location.href && answers) show(fresh, page);
+      await new Promise((rest) => setTimeout(rest, REST));
     } catch {
       break; // The stream finds out, and says so; its marks are those of before.
     }

@@ -50,14 +50,14 @@ async fn made(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Resu
         break_glass: reason,
     };
     match done(state, asked, wish.propose).await {
-        Ok(done) => Ok(led_on(&done, &wish.next)),
+        Ok(done) => Ok(led_on(&environment.name, &done, &wish)),
         Err(Refusal::Conflict(met)) => conflict::page(&visit, &changes, &wish, &Met::of(*met)),
         Err(refusal) => review::page(&visit, environment, changes, wish, Some(refusal.into())).await,
     }
 }
 
 /// To the page that says what was done: whoever loads that again does nothing twice.
-fn led_on(done: &Done, next: &str) -> HttpResponse {
+fn led_on(asked: &str, done: &Done, wish: &Wish) -> HttpResponse {
     let Done { outcome, proposal } = done;
     let mut query = Serializer::new(String::new());
     query.append_pair("commit", &outcome.commit);
@@ -73,7 +73,13 @@ fn led_on(done: &Done, next: &str) -> HttpResponse {
     if let Some(why) = proposal.as_ref().and_then(|told| told.get("trouble")?.as_str()) {
         query.append_pair("trouble", why);
     }
-    query.append_pair("next", next);
+    query.append_pair("next", &wish.next).append_pair("from", &wish.from);
+    if *outcome.environment != *asked {
+        query.append_pair("base", asked);
+    }
+    if wish.gathered {
+        query.append_pair("gathered", "yes");
+    }
     let place = format!("/ui/e/{}/saved?{}", segment(&outcome.environment), query.finish());
     HttpResponse::SeeOther().insert_header((header::LOCATION, place)).finish()
 }

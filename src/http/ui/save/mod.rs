@@ -12,6 +12,7 @@
 mod commit;
 mod conflict;
 mod offer;
+mod proof;
 mod review;
 mod saved;
 
@@ -31,6 +32,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(at("review").route(web::get().to(review::gathered)).route(web::post().to(review::asked)));
     config.service(at("commit").route(web::get().to(review::gathered)).route(web::post().to(commit::make)));
     config.service(at("resolve").route(web::get().to(review::gathered)).route(web::post().to(conflict::decide)));
+    config.service(web::resource("/ui/proof").route(web::get().to(proof::give)));
     config.service(at("saved").route(web::get().to(saved::page)));
 }
 
@@ -41,16 +43,25 @@ pub(super) async fn review(
     environment: Arc<Environment>,
     changes: Vec<Change>,
 ) -> Result<HttpResponse, Trouble> {
-    review_then(visit, environment, changes, super::visit::here(visit.request)).await
+    let from = came_from(visit);
+    let next = offer::next(&environment.name, &changes).unwrap_or_else(|| from.clone());
+    let wish = Wish { from, next, ..Wish::default() };
+    review::page(visit, environment, changes, wish, None).await
 }
 
-/// The same, with another page to go on to than the one that asked.
+/// The page that asked; of one that only answers forms, the page that it belongs to.
+fn came_from(visit: &Visit<'_>) -> String {
+    let here = super::visit::here(visit.request);
+    here.strip_suffix("/revert").unwrap_or(&here).to_owned()
+}
+
+/// The same, with another page to go on to.
 pub(super) async fn review_then(
     visit: &Visit<'_>,
     environment: Arc<Environment>,
     changes: Vec<Change>,
     next: String,
 ) -> Result<HttpResponse, Trouble> {
-    let wish = Wish { next, ..Wish::default() };
+    let wish = Wish { from: came_from(visit), next, ..Wish::default() };
     review::page(visit, environment, changes, wish, None).await
 }

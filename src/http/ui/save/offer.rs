@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::auth::Action;
 use crate::flags::resource::Kind;
 use crate::http::State;
+use crate::http::ui::render::segment;
 use crate::http::ui::{Trouble, Visit};
 use crate::serve::Environment;
 use crate::view;
@@ -76,6 +77,21 @@ pub(super) fn named(change: &Change) -> (&'static str, &'static str, &str) {
         What::CreateNamespace(head) => ("create", "namespace", &head.key),
         What::UpdateNamespace(head) => ("update", "namespace", &head.key),
         What::DeleteNamespace => ("delete", "namespace", &change.namespace),
+    }
+}
+
+/// Where one goes on after a change that makes or takes away the page that it was asked for on.
+pub(super) fn next(environment: &str, changes: &[Change]) -> Option<String> {
+    let [change] = changes else { return None };
+    let (verb, kind, key) = named(change);
+    let environment = format!("/ui/e/{}", segment(environment));
+    let place = format!("{environment}/n/{}", segment(&change.namespace));
+    match (verb, kind) {
+        ("create", "namespace") => Some(format!("{place}/flags")),
+        (_, "namespace") => Some(format!("{environment}/namespaces")),
+        ("create", _) => Some(format!("{place}/{kind}s/{}", segment(key))),
+        ("delete", _) => Some(format!("{place}/{kind}s")),
+        _ => None,
     }
 }
 

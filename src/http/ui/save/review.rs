@@ -38,8 +38,12 @@ pub(super) struct Wish {
     pub(super) message: String,
     /// Why the glass is broken.
     pub(super) reason: String,
-    /// Where one came from.
+    /// Where one came from: the page with the form.
+    pub(super) from: String,
+    /// Where one goes on when it is saved.
     pub(super) next: String,
+    /// These are changes that were gathered.
+    pub(super) gathered: bool,
 }
 
 impl Wish {
@@ -51,7 +55,9 @@ impl Wish {
             propose: form.filled("propose").is_some(),
             message: text("message"),
             reason: text("reason"),
+            from: own(form.text("from")).to_owned(),
             next: own(form.text("next")).to_owned(),
+            gathered: form.filled("gathered").is_some(),
         }
     }
 }
@@ -111,7 +117,7 @@ pub(super) async fn gathered(state: Data<State>, request: HttpRequest) -> HttpRe
     let page = || {
         let visit = Visit::admit(&state, &request, Need::READ)?;
         visit.environment(Action::Read)?;
-        visit.page("save/gathered.html", context! {})
+        visit.page("save/gathered.html", context! { emptied => false })
     };
     answered(&state, &request, page())
 }
@@ -128,10 +134,15 @@ async fn looked(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Re
     // One that is taken away stands in the name of its button.
     let text = form.filled("only").unwrap_or_else(|| form.text("changes"));
     if text == "[]" {
-        return visit.page("save/gathered.html", context! {});
+        return visit.page("save/gathered.html", context! { emptied => true });
     }
     let changes = changes_of(text)?;
-    page(&visit, environment, changes, Wish::of(&form), None).await
+    let mut wish = Wish::of(&form);
+    if form.filled("next").is_none() {
+        let namespace = changes.first().map_or_else(|| "default".to_owned(), |change| segment(&change.namespace));
+        wish.next = format!("/ui/e/{}/n/{namespace}/flags", segment(&environment.name));
+    }
+    page(&visit, environment, changes, wish, None).await
 }
 
 /// The page. `wrong` says why they were not made when they were asked for.

@@ -30,6 +30,9 @@ fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
         branch => &*environment.branch,
         proposal => Some(proposal).filter(|id| !id.is_empty()),
         trouble => Some(visit.asked("trouble")).filter(|why| !why.is_empty()),
+        from => visit.asked("from"),
+        gathered => visit.asked("gathered") == "yes",
+        base => Some(visit.asked("base")).filter(|base| !base.is_empty()).unwrap_or_else(|| environment.name.to_string()),
         next => crate::http::ui::session::own(&next),
     };
     visit.page("save/saved.html", page)

@@ -14,7 +14,7 @@ use crate::provider::signature::{Scheme, prove};
 
 /// What an endpoint says to a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub enum Said {
     /// It takes it.
     Taken,
     /// 401.
@@ -28,7 +28,8 @@ pub(super) enum Said {
 }
 
 /// Asks it. `secrets` are all that the configuration has: they decide the scheme.
-pub(super) fn ask(
+#[must_use]
+pub fn ask(
     url: &str,
     provider: Provider,
     secret: &SecretString,

@@ -1,4 +1,7 @@
 //! `/ui/deliveries`: what the providers sent, what became of it, and how long each step took; and what they did not send.
+//! Of one storage also what is to be entered at its provider, what that has, and whether a delivery comes through.
+
+mod setting;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -8,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use self::setting::Setting;
 use super::{Trouble, Visit, answered};
 use crate::http::State;
 use crate::http::auth::Need;
@@ -21,6 +25,7 @@ use crate::view::took::took;
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource("/ui/deliveries").route(web::get().to(page)));
+    setting::routes(config);
 }
 
 /// `GET /ui/deliveries?storage=&show=&page=`
@@ -51,9 +56,12 @@ fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     let from = (number - 1) * limits::DELIVERIES_SHOWN;
     let rows = rows.into_iter().skip(from).take(limits::DELIVERIES_SHOWN).collect();
     let several = all.len() > 1;
+    // Of the only storage there is, without its being asked for.
+    let one = if several { Some(wanted.clone()) } else { all.first().map(ToString::to_string) };
+    let setting = one.filter(|name| !name.is_empty()).and_then(|name| Setting::of(&visit, &name, now));
     let storages = all.into_iter().map(|name| Choice { current: *name == *wanted, name }).collect();
-    visit
-        .page("deliveries/list.html", Page { storages, several, wanted, trouble, count, troubled, rows, number, pages })
+    let page = Page { storages, several, wanted, trouble, count, troubled, rows, number, pages, setting };
+    visit.page("deliveries/list.html", page)
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +78,7 @@ struct Page {
     rows: Vec<Row>,
     number: usize,
     pages: usize,
+    setting: Option<Setting>,
 }
 
 #[derive(Debug, Serialize)]
