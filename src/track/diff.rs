@@ -106,7 +106,7 @@ fn text(range: &Range, repository: &dyn Repository) -> Result<String, git::Error
             }
             (Err(git::Error::TooLarge(_)), _) | (_, Err(git::Error::TooLarge(_))) => {
                 let path = &file.path;
-                text.push_str(&format!("diff --git a/{path} b/{path}\ntoo large to be compared here\n"));
+                text.extend(["diff --git a/", path, " b/", path, "\ntoo large to be compared here\n"]);
             }
             (Err(error), _) | (_, Err(error)) => return Err(error),
         }

@@ -138,8 +138,8 @@ impl Desk {
         let sites = with_remote.map(|storage| {
             let site = Site::of(storage, config, links);
             if let Some(old) = before.get(&storage.name).filter(|old| old.paths == site.paths) {
-                *lock(&site.seen) = lock(&old.seen).clone();
-                *lock(&site.checked) = lock(&old.checked).clone();
+                lock(&site.seen).clone_from(&*lock(&old.seen));
+                lock(&site.checked).clone_from(&*lock(&old.checked));
             }
             (storage.name.clone(), Arc::new(site))
         });

@@ -131,7 +131,7 @@ impl Writers {
         if !state.working {
             state.working = true;
             let (work, directory) = (Working(known.clone()), environment.directory.clone());
-            let tip = tip.to_string();
+            let tip = tip.clone();
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = look(&storage, &directory, &tip, &work.0) {
                     work.0.give_up(&tip);

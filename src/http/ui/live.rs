@@ -179,7 +179,7 @@ pub(super) async fn open(state: Data<State>, request: HttpRequest) -> HttpRespon
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .insert_header(("X-Accel-Buffering", "no"))
             .body(feed),
-        Err(Trouble::Answered(response)) => response,
+        Err(Trouble::Answered(response)) => *response,
         Err(Trouble::Failure(failure)) => failure.json(),
     }
 }

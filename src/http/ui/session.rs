@@ -218,7 +218,7 @@ async fn signed_in(state: &Data<State>, request: &HttpRequest, sent: Payload) ->
         return Ok(asked(state, request, HttpResponse::Forbidden(), next, "stale"));
     }
     let token = form.text("token").trim();
-    let shown = (!token.is_empty()).then(|| Credential::bearer(token)).unwrap_or(Credential::Strange);
+    let shown = if token.is_empty() { Credential::Strange } else { Credential::bearer(token) };
     match auth::admit_as(state, Need::WHO, request, shown) {
         Ok(_) => {}
         Err(Failure { code: Code::Unauthenticated | Code::Forbidden, .. }) => {

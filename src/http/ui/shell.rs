@@ -173,7 +173,7 @@ impl Shell {
             version: env!("CARGO_PKG_VERSION"),
             theme: look.theme.name(),
             label: look.label.clone(),
-            colour: look.colour.map(|colour| colour.digits()),
+            colour: look.colour.map(crate::config::Colour::digits),
             here: here(request),
             section: "",
             environments: Vec::new(),

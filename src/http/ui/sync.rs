@@ -264,7 +264,7 @@ impl Fault {
         let file: Vec<&str> = [directory, &problem.file].into_iter().filter(|part| !part.is_empty()).collect();
         let mut place = if problem.file.is_empty() { String::new() } else { file.join("/") };
         if let Some(at) = &problem.at {
-            place.push_str(&format!(":{}:{}", at.line, at.column));
+            place = format!("{place}:{}:{}", at.line, at.column);
         }
         Self {
             environment: environment.clone(),

@@ -16,20 +16,20 @@ use crate::http::error::{Code, Failure};
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// As the API would say it.
-    Failure(Failure),
+    Failure(Box<Failure>),
     /// It is answered already.
-    Answered(HttpResponse),
+    Answered(Box<HttpResponse>),
 }
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
+        Self::Failure(Box::new(failure))
     }
 }
 
 impl From<crate::write::Refusal> for Trouble {
     fn from(refusal: crate::write::Refusal) -> Self {
-        Self::Failure(crate::http::environments::refused_write(refusal))
+        crate::http::environments::refused_write(refusal).into()
     }
 }
 
@@ -40,7 +40,8 @@ pub(super) fn answered(
     answer: Result<HttpResponse, Trouble>,
 ) -> HttpResponse {
     match answer {
-        Ok(response) | Err(Trouble::Answered(response)) => response,
+        Ok(response) => response,
+        Err(Trouble::Answered(response)) => *response,
         Err(Trouble::Failure(failure)) => told(state, request, &failure),
     }
 }

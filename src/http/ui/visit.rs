@@ -125,7 +125,8 @@ impl<'s> Visit<'s> {
             response.insert_header((actix_web::http::header::SET_COOKIE, cookie));
         }
         let whole = context! { shell => shown(Shell::of(self)), page => shown(&page) };
-        let body = self.state.ui.pages.render(template, whole).map_err(|error| Trouble::Answered(bug(&error)))?;
+        let body =
+            self.state.ui.pages.render(template, whole).map_err(|error| Trouble::Answered(Box::new(bug(&error))))?;
         Ok(html(self.request, response, body))
     }
 }

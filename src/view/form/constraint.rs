@@ -81,8 +81,8 @@ impl ConstraintForm {
 
     /// How its value is typed.
     pub(super) fn typed(&self) -> Typed {
-        let operator = Operator::ALL.into_iter().find(|operator| operator.name() == self.operator);
         use Operator as O;
+        let operator = Operator::ALL.into_iter().find(|operator| operator.name() == self.operator);
         match (operator, self.subject) {
             (Some(O::Empty | O::NotEmpty | O::Present | O::NotPresent | O::True | O::False), _) => Typed::Nothing,
             (Some(operator), _) if operator.takes_list() => Typed::List,
@@ -119,7 +119,7 @@ impl ConstraintForm {
         }
         let lines = self.value.lines().map(str::trim).filter(|line| !line.is_empty());
         if self.subject != Subject::Number {
-            return Ok(Value::from_iter(lines).to_string());
+            return Ok(lines.collect::<Value>().to_string());
         }
         let number = |line: &str| match metadata::json(line) {
             Ok(Value::Number(_)) => Ok(line.to_owned()),

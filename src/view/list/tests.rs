@@ -76,9 +76,8 @@ fn by_metadata_change_and_use() {
     flags[1].metadata = json!({ "owner": "app" }).as_object().cloned();
     let now = Timestamp::from_second(2_000_000_000).unwrap();
     let mut entries: Vec<Entry<'_>> = flags.iter().map(Entry::of_flag).collect();
-    entries[0].changed = now.checked_sub(SignedDuration::from_hours(30)).ok();
-    entries[1].evaluated = Some(3);
-    entries[0].evaluated = Some(0);
+    entries[0] = entries[0].clone().changed(now.checked_sub(SignedDuration::from_hours(30)).ok()).evaluated(Some(0));
+    entries[1] = entries[1].clone().evaluated(Some(3));
     let keys = |query: &str| {
         let found = find(&entries, &asked(query), now);
         found.rows.iter().map(|at| &*flags[*at].key).collect::<Vec<_>>().concat()

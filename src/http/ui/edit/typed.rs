@@ -44,10 +44,8 @@ async fn taken(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     match form.resource(before.as_ref()) {
         Ok(resource) if wanted == "review" => {
             let key = resource.key().to_owned();
-            let (what, base) = match about.is_new {
-                true => (What::Create(resource), String::new()),
-                false => (What::Update(resource), base),
-            };
+            let (what, base) =
+                if about.is_new { (What::Create(resource), String::new()) } else { (What::Update(resource), base) };
             about.named.key = key;
             about.is_new = false;
             let next = about.href(&environment.name);
@@ -56,7 +54,7 @@ async fn taken(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
         Ok(resource) => sheet.does = Some(Does::of(&resource)),
         // Before somebody wants to save it, what is not there yet is no mistake.
         Err(wrongs) => {
-            sheet.wrongs = wrongs.into_iter().filter(|wrong| sheet.tried || is_typed(&fields, wrong)).collect()
+            sheet.wrongs = wrongs.into_iter().filter(|wrong| sheet.tried || is_typed(&fields, wrong)).collect();
         }
     }
     let mut response = HttpResponse::Ok();

@@ -76,7 +76,7 @@ fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tr
         state.tracker.read(|table| table.all().filter(|entry| sight.sees(&entry.record)).cloned().collect());
     // What is not at its end first, then the newest.
     let rank = |record: &Record| (record.state == Stage::Planned, record.since, record.number);
-    all.sort_by(|one, other| rank(&other.record).cmp(&rank(&one.record)));
+    all.sort_by_key(|entry| std::cmp::Reverse(rank(&entry.record)));
     let counts = wanted.counts(all.iter().map(|entry| &*entry.record));
     let tabs: Vec<Tab> = Group::ALL
         .into_iter()

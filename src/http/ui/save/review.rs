@@ -155,7 +155,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, Trouble> {
     let offer = Offer::of(visit, &environment, &changes)?;
     if !(offer.here && wish.to == "here" || offer.glass && wish.to == "glass" || offer.branch && wish.to == "branch") {
-        wish.to = if offer.here { "here" } else { "branch" }.to_owned();
+        (if offer.here { "here" } else { "branch" }).clone_into(&mut wish.to);
         wish.propose = offer.cannot_propose.is_none();
     }
     if wish.branch.is_empty() {
@@ -214,8 +214,8 @@ struct Rewritten {
 fn told_of(outcome: &Outcome) -> Seen {
     let rewritten = outcome.rewritten.iter().map(|(file, part)| Rewritten {
         file: file.clone(),
-        what: part.what.to_string(),
-        why: part.why.to_string(),
+        what: part.what.clone(),
+        why: part.why.clone(),
     });
     Seen {
         nothing: outcome.text_diff.is_empty(),
