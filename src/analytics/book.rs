@@ -98,7 +98,7 @@ fn slots(now: Timestamp) -> [Slot; 3] {
 
 impl Book {
     /// The book of what was kept: rows, and what is to be kept of them anew because a slot ended while nobody was there.
-    #[must_use] 
+    #[must_use]
     pub fn open(kept: Vec<(row::Place, Vec<u8>)>, now: Timestamp) -> (Self, Vec<Row>) {
         let mut book = Self { current: Some(slots(now)), ..Self::default() };
         let mut changes = Vec::new();
@@ -276,7 +276,7 @@ impl Book {
     }
 
     /// Every flag of a namespace that was evaluated in the last month, and how in the last day.
-    #[must_use] 
+    #[must_use]
     pub fn used(&self, environment: &str, namespace: &str, now: Timestamp) -> BTreeMap<Arc<str>, Used> {
         let (current, per_hour) = (Span::Day.slot(now), 3_600 / Span::Day.seconds());
         let used = |flag: &Flag| {
@@ -295,13 +295,13 @@ impl Book {
     }
 
     /// When something of a namespace was evaluated last.
-    #[must_use] 
+    #[must_use]
     pub fn last(&self, environment: &str, namespace: &str, flag: &str) -> Option<Timestamp> {
         Some(self.flags(environment, namespace)?.get(flag)?.last)
     }
 
     /// The counts of one flag, or of all of them, from slot to slot, by answer; the most frequent answer first.
-    #[must_use] 
+    #[must_use]
     pub fn course(
         &self,
         environment: &str,
@@ -332,7 +332,7 @@ impl Book {
     }
 
     /// What each flag of a namespace was answered within a span, by answer, the most frequent first.
-    #[must_use] 
+    #[must_use]
     pub fn sums(
         &self,
         environment: &str,

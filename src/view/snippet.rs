@@ -205,11 +205,9 @@ fn python(call: &Call<'_>) -> String {
 }
 
 fn rust(call: &Call<'_>) -> String {
-    let pairs: String = call
-        .context
-        .iter()
-        .map(|(key, value)| format!("\n            ({key:?}.to_owned(), {value:?}.to_owned()),"))
-        .collect();
+    let pair = |(key, value): &(&str, &str)| format!("\n            ({key:?}.to_owned(), {value:?}.to_owned()),");
+    let pairs: Vec<String> = call.context.iter().map(pair).collect();
+    let pairs = pairs.concat();
     let context =
         if pairs.is_empty() { "HashMap::new()".to_owned() } else { format!("HashMap::from([{pairs}\n        ])") };
     let (strategy, uses, token) = if call.has_token {

@@ -24,6 +24,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::session::Seat;
+use super::session::Sessions;
 use super::{Trouble, Visit};
 use crate::auth::scope::ANY;
 use crate::http::State;
@@ -196,7 +197,7 @@ fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed, Trouble> {
     if let Some(place) = state.tracker.place() {
         place.sit(ticket.seat());
     }
-    let seat = state.ui.sessions.seat(request);
+    let seat = Sessions::seat(request);
     let session = state.ui.sessions.credential(&seat, state.clock.now());
     let watch = match &session {
         Some(shown) => Watch::anywhere_as(state, Need::READ, request, &visit.pass, shown.borrowed()),

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::form::{self, Form, PROOF};
 use super::live::{Marks, Spot};
 use super::render::{html, shown};
-use super::session::Seat;
+use super::session::{Seat, Sessions};
 use super::shell::Shell;
 use super::trouble::{Trouble, bug};
 use crate::auth::Action;
@@ -35,7 +35,7 @@ pub(super) struct Visit<'s> {
 impl<'s> Visit<'s> {
     /// Lets somebody in, by their session, or else as the API does.
     pub(super) fn admit(state: &'s Data<State>, request: &'s HttpRequest, need: Need) -> Result<Self, Trouble> {
-        let seat = state.ui.sessions.seat(request);
+        let seat = Sessions::seat(request);
         let pass = match state.ui.sessions.credential(&seat, state.clock.now()) {
             Some(credential) => auth::admit_as(state, need, request, credential.borrowed())?,
             None => auth::admit(state, need, request)?,

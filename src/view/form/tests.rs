@@ -1,4 +1,5 @@
 //! A form gives back what it was made of, keeps what was typed, and says where something is wrong.
+#![allow(clippy::needless_pass_by_value)]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

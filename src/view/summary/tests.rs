@@ -105,7 +105,7 @@ fn a_variant_flag() {
 
 #[test]
 fn no_more_than_fits_is_told() {
-    let rollout = |n: usize| format!("{{segment: {{key: s{n}, value: {}}}}}", n % 2 == 0);
+    let rollout = |n: usize| format!("{{segment: {{key: s{n}, value: {}}}}}", n.is_multiple_of(2));
     let rollouts: Vec<String> = (0..9).map(rollout).collect();
     let text = format!("{{key: f, name: F, type: BOOLEAN_FLAG_TYPE, rollouts: [{}]}}", rollouts.join(", "));
     assert_eq!(told(&text), "on for s0; off for s1; on for s2; 6 more; else off");
