@@ -1,4 +1,4 @@
-//! A person at a browser: headless Chromium, driven over WebDriver.
+//! A person at a browser: headless Chromium, driven over `WebDriver`.
 //!
 //! Nothing sleeps: whatever a person would wait for is asked for until it is there, with a deadline. At the end of every
 //! story the browser's console is looked at: an error in it fails the story, unless the story announced it.
@@ -37,7 +37,7 @@ pub struct Browser {
     _profile: TempDir,
 }
 
-/// A command of WebDriver that the client has no method for.
+/// A command of `WebDriver` that the client has no method for.
 #[derive(Debug)]
 struct Raw {
     path: &'static str,
@@ -54,6 +54,7 @@ impl WebDriverCompatibleCommand for Raw {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "which browser there is, is a matter of the machine")]
 fn program(variable: &str, name: &str, package: &str) -> String {
     let chosen = std::env::var(variable).unwrap_or_else(|_| name.to_owned());
     let found = chosen.contains('/') && Path::new(&chosen).exists()
@@ -138,9 +139,8 @@ impl Browser {
             loop {
                 tick.tick().await;
                 // Between two pages there is nothing that could answer.
-                match self.client.execute(script, Vec::new()).await {
-                    Ok(Value::Bool(true)) => return,
-                    Ok(_) | Err(_) => {}
+                if let Ok(Value::Bool(true)) = self.client.execute(script, Vec::new()).await {
+                    return;
                 }
             }
         };
@@ -365,7 +365,7 @@ fn which(program: &str) -> String {
     found.map_or_else(|| program.to_owned(), |at| at.display().to_string())
 }
 
-/// A text in XPath.
+/// A text in `XPath`.
 fn quoted(text: &str) -> String {
     if text.contains('\'') { format!("\"{text}\"") } else { format!("'{text}'") }
 }

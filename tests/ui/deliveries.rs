@@ -99,7 +99,7 @@ async fn a_webhook_is_looked_at_and_checked_from_end_to_end() {
         assert!(asking(async || asked()).await, "a test is asked for");
         world.send(&world.test_delivery(&test).unwrap()).await
     };
-    let (_, answer) = tokio::join!(browser.press("Check from end to end"), answered);
+    let ((), answer) = tokio::join!(browser.press("Check from end to end"), answered);
     assert_eq!(answer.status, 200);
     browser.see("The test arrived here and was verified.").await;
     browser.see("The webhook sends everything that is used").await;

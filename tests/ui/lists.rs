@@ -57,7 +57,7 @@ async fn keys(browser: &Browser) -> Vec<String> {
 async fn rows_are(browser: &Browser, keys: &str) {
     let script =
         "return [...document.querySelectorAll('#found tbody input[name=key]')].map(box => box.value).join(' ')";
-    browser.until(&format!("the rows are {keys}"), &format!("{} === '{keys}'", script)).await;
+    browser.until(&format!("the rows are {keys}"), &format!("{script} === '{keys}'")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -34,7 +34,7 @@ fn segment(key: &str) -> Value {
         "payload": { "@type": "flipt.core.Segment", "key": key, "name": "<b>Beta</b>" } })
 }
 
-async fn message(world: &World, branch: &str) -> String {
+fn message(world: &World, branch: &str) -> String {
     let tip = world.forge.repository().tip(branch).unwrap().unwrap();
     let output = std::process::Command::new("git")
         .arg("--git-dir")
@@ -61,7 +61,7 @@ async fn what_is_changed_is_seen_before_it_is_saved() {
     browser.see("Saved.").await;
     browser.see("since ").await;
     browser.accessible().await;
-    assert_eq!(message(&world, "main").await, "Tell the news");
+    assert_eq!(message(&world, "main"), "Tell the news");
     assert_eq!(world.banner("production", "shop").await, "second");
     browser.press("Go on").await;
     browser.see("Banner").await;
