@@ -47,7 +47,7 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     ada.expect_error("net::ERR");
     world.stop_daemon().await;
     ada.see("The connection to the server is lost").await;
-    ada.see("A banner that moved").await;
+    ada.see("A banner, round 4").await;
     world.commit("main", &[(SHOP, &features(NAMESPACE, "third").replace("Banner", "Pushed in the dark"))]);
     world.start_daemon().await;
     ada.see("Pushed in the dark").await;

@@ -112,7 +112,8 @@ async fn somebody_else_was_faster_and_nothing_is_lost() {
     browser.press("Save").await;
     browser.see("look at it before it is deleted").await;
     browser.press("Leave it as it is now").await;
-    browser.see("again").await;
+    browser.see("New flag").await;
+    browser.see("Banner").await;
     browser.end().await;
     world.end().await;
 }

@@ -35,6 +35,10 @@ if (palette) {
       const to = chosen() + step;
       choose(wrap ? (to + all.length) % all.length : Math.max(0, Math.min(all.length - 1, to)));
       event.preventDefault();
+    } else if (event.key === "Escape") {
+      // A field of this type would only be emptied by it.
+      event.preventDefault();
+      palette.close();
     } else if (event.key === "Enter" && !event.isComposing) {
       event.preventDefault();
       // What is shown may belong to what stood there before: the newest answer counts.
