@@ -204,6 +204,9 @@ fn python(call: &Call<'_>) -> String {
     )
 }
 
+/// The crate that the Rust SDK's headers are of; it is named in what is shown and not used here.
+const HTTP: &str = "reqwest";
+
 fn rust(call: &Call<'_>) -> String {
     let pair = |(key, value): &(&str, &str)| format!("\n            ({key:?}.to_owned(), {value:?}.to_owned()),");
     let pairs: Vec<String> = call.context.iter().map(pair).collect();
@@ -214,7 +217,7 @@ fn rust(call: &Call<'_>) -> String {
         (
             "",
             "ClientTokenAuthentication",
-            format!("\n    .with_auth_strategy(ClientTokenAuthentication::new(std::env::var(\"{TOKEN}\")?))"),
+            format!("\n    .with_auth_strategy(ClientTokenAuthentication::new(env::var(\"{TOKEN}\")?))"),
         )
     } else {
         ("::<NoneAuthentication>", "NoneAuthentication", String::new())
@@ -231,10 +234,10 @@ fn rust(call: &Call<'_>) -> String {
     let more = if call.is_default {
         String::new()
     } else {
-        "use reqwest::header::{HeaderMap, HeaderName, HeaderValue};\n".to_owned()
+        format!("use {HTTP}::header::{{HeaderMap, HeaderName, HeaderValue}};\n")
     };
     format!(
-        "use std::collections::HashMap;\n\nuse flipt::api::FliptClient;\nuse flipt::evaluation::models::EvaluationRequest;\n\
+        "use std::collections::HashMap;\n{}\nuse flipt::api::FliptClient;\nuse flipt::evaluation::models::EvaluationRequest;\n\
          use flipt::{{ConfigBuilder, {uses}, Url}};\n{more}\n\
          let config = ConfigBuilder{strategy}::default()\n    .with_endpoint(Url::parse({:?})?){token}{headers}\n    \
          .build();\n\
@@ -243,6 +246,7 @@ fn rust(call: &Call<'_>) -> String {
          flag_key: {:?}.to_owned(),\n        entity_id: {:?}.to_owned(),\n        context: {context},\n        reference: None,\n    }})\n    \
          .await?;\n\
          println!(\"{{}}\", {});\n",
+        if call.has_token { "use std::env;\n" } else { "" },
         call.base,
         call.word(),
         call.namespace,

@@ -222,7 +222,7 @@ mod tests {
                 "description": "<b>", "constraints": [{ "type": "STRING_COMPARISON_TYPE", "property": "p", "operator":
                 "isoneof", "value": "[\"a\"]" }] } },
             { "action": "put", "type": "flipt.core.Flag", "payload": { "key": "w", "name": "W", "type":
-                "BOOLEAN_FLAG_TYPE", "metadata": { "n": 1.5 }, "rollouts": [{ "threshold": { "percentage": 12.5,
+                "BOOLEAN_FLAG_TYPE", "metadata": { "n": 1.5 }, "rollouts": [{ "type": "THRESHOLD_ROLLOUT_TYPE", "threshold": { "percentage": 12.5,
                 "value": true } }] }, "revision": "ab12" },
             { "action": "delete", "type": "flipt.core.Flag", "namespace": "shop", "key": "w" },
             { "action": "create", "type": "namespace", "key": "n", "payload": { "name": "N", "description": "d" } },

@@ -147,7 +147,8 @@ fn has(metadata: Option<&Map<String, Value>>, key: &str, value: Option<&str>) ->
     let Some(there) = metadata.and_then(|metadata| metadata.get(key)) else { return false };
     value.is_none_or(|value| match there {
         Value::String(text) => text == value,
-        other => *other == value,
+        // A number or a truth value, as it would be typed.
+        other => format!("{other}") == value,
     })
 }
 
