@@ -20,6 +20,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "daemon")]
 use std::collections::BTreeMap;
 use std::sync::Arc;
 #[cfg(feature = "daemon")]
