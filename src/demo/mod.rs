@@ -21,6 +21,7 @@ mod desk;
 mod flags;
 mod herald;
 mod life;
+mod loopback;
 mod stage;
 mod table;
 
