@@ -1,15 +1,17 @@
 //! `…/flags`: what there is, what it does, and what can be done to several of them at once.
 
+use std::ops::ControlFlow;
+
 use actix_web::http::header;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
-use super::render::{segment, shown};
+use super::listed::{self, Changed, Head, List, Named, patience, query, redirect};
+use super::render::segment;
 use super::visit::here;
-use super::{Trouble, Visit, answered, copy, save};
+use super::{Trouble, Visit, answered, save};
 use crate::auth::Action;
 use crate::flags::resource::{Flag, Kind, Resource};
 use crate::flags::snapshot::FlagKind;
@@ -17,8 +19,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::limits;
-use crate::view::list::{By, Entry, Found, cut, find, offered};
+use crate::view::list::{By, Entry, find, offered};
 use crate::view::plot::{Spark, spark};
 use crate::view::summary::{self, Summary};
 use crate::write::{Change, What};
@@ -47,7 +48,7 @@ pub(super) async fn first(state: Data<State>, request: HttpRequest) -> HttpRespo
 
 /// `GET /ui/e/{environment}/n/{namespace}/flags`
 pub(super) async fn list(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    answered(&state, &request, listed(&state, &request).await)
+    answered(&state, &request, shown(&state, &request).await)
 }
 
 /// `POST /ui/e/{environment}/n/{namespace}/flags`: switches, copies or deletes those that were chosen.
@@ -58,9 +59,8 @@ pub(super) async fn act(state: Data<State>, request: HttpRequest, sent: Payload)
 /// A flag as it is listed.
 #[derive(Debug, Serialize)]
 struct Row {
-    key: String,
-    name: String,
-    description: String,
+    #[serde(flatten)]
+    named: Named,
     enabled: bool,
     boolean: bool,
     does: Summary,
@@ -72,9 +72,7 @@ struct Row {
 impl Row {
     fn of(flag: &Flag, changed: Option<Changed>, spark: Option<Spark>) -> Self {
         Self {
-            key: flag.key.clone(),
-            name: cut(&flag.name, limits::UI_CELL_CHARACTERS),
-            description: cut(&flag.description, limits::UI_CELL_CHARACTERS),
+            named: Named::of(&flag.key, &flag.name, &flag.description),
             enabled: flag.enabled,
             boolean: flag.kind == FlagKind::Boolean,
             does: summary::of_flag(flag),
@@ -84,23 +82,12 @@ impl Row {
     }
 }
 
-/// What a list of flags is made of.
-struct List {
-    head: Head,
-    rows: Vec<Row>,
-    found: Found,
-    total: usize,
-    metadata: Vec<String>,
-    /// Which changes were the last is not wholly known yet.
-    waits: bool,
-}
-
-async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
+async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
     let (asked, now) = (query.clone(), state.clock.now());
-    let list = blocking(state, move |state| {
+    let (list, metadata) = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
         let used = state.analytics.on().then(|| state.analytics.used(&environment.name, &namespace, now));
@@ -123,37 +110,28 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
                 hours(flag).as_ref().map(|hours| spark(hours)),
             )
         };
-        Ok(List {
+        let list = List {
             head: Head::of(&environment, &tip, &namespace),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
             waits: !recent.whole,
             total: flags.len(),
-            metadata: offered(&entries),
             found,
-        })
+        };
+        Ok((list, offered(&entries)))
     })
     .await?;
-    let page = context! {
-        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits, counts => state.analytics.on(),
-        query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
-        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated])),
-    };
-    visit.page("flags/list.html", page)
+    let page = list.page(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated]);
+    visit.page("flags/list.html", context! { metadata, counts => state.analytics.on(), ..page })
 }
 
 async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::CHANGE)?;
     let environment = visit.environment(Action::Read)?;
     let namespace = visit.named("namespace");
-    let form = visit.form(sent).await?;
-    let (wanted, keys) = chosen(&form);
-    if keys.is_empty() {
-        return Ok(redirect(&here(request)));
-    }
-    if wanted == "copy" {
-        return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Flag, &keys)));
-    }
-    may_change(&visit, &environment.name, &namespace)?;
+    let (wanted, keys) = match listed::wanted(&visit, &environment, Kind::Flag, sent).await? {
+        ControlFlow::Break(answered) => return Ok(answered),
+        ControlFlow::Continue(wanted) => wanted,
+    };
     let of = environment.clone();
     let changes = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;

@@ -1,16 +1,21 @@
 //! What every list has: where it was read, its pages, its orders, and what was chosen in it.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use actix_web::http::header;
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
+use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::form::Form;
-use super::render::segment;
-use super::{Trouble, Visit};
+use super::render::{segment, shown};
+use super::visit::here;
+use super::{Trouble, Visit, copy};
 use crate::auth::Action;
+use crate::flags::resource::Kind;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::list::{By, Found, Query, cut};
@@ -72,6 +77,47 @@ impl Head {
     }
 }
 
+/// What every row says first.
+#[derive(Debug, Serialize)]
+pub(super) struct Named {
+    key: String,
+    name: String,
+    description: String,
+}
+
+impl Named {
+    pub(super) fn of(key: &str, name: &str, description: &str) -> Self {
+        let cut = |text: &str| cut(text, limits::UI_CELL_CHARACTERS);
+        Self { key: key.to_owned(), name: cut(name), description: cut(description) }
+    }
+}
+
+/// What a list is made of.
+pub(super) struct List<R> {
+    pub(super) head: Head,
+    pub(super) rows: Vec<R>,
+    pub(super) found: Found,
+    pub(super) total: usize,
+    /// Which changes were the last is not wholly known yet.
+    pub(super) waits: bool,
+}
+
+impl<R: Serialize> List<R> {
+    /// What its page shows, in orders that its columns offer.
+    pub(super) fn page(&self, query: &Query, by: &[By]) -> Value {
+        context! {
+            head => shown(&self.head),
+            rows => shown(&self.rows),
+            total => self.total,
+            waits => self.waits,
+            query => shown(query),
+            narrow => query.is_narrow(),
+            pages => shown(Pages::of(query, &self.found)),
+            by => shown(orders(query, by)),
+        }
+    }
+}
+
 /// The last change of something, as a row tells of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Changed {
@@ -99,7 +145,7 @@ pub(super) fn query(request: &HttpRequest) -> Query {
 
 /// The pages of what was found.
 #[derive(Debug, Serialize)]
-pub(super) struct Pages {
+struct Pages {
     matching: usize,
     /// The first row of this page, from 1; 0 where nothing was found.
     from: usize,
@@ -117,7 +163,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn of(query: &Query, found: &Found) -> Self {
+    fn of(query: &Query, found: &Found) -> Self {
         let from = (found.page - 1) * limits::UI_ROWS;
         let all = Query { sort: query.sort, ..Query::default() };
         Self {
@@ -138,7 +184,7 @@ impl Pages {
 
 /// An order that a column offers.
 #[derive(Debug, Serialize)]
-pub(super) struct Order {
+struct Order {
     /// The query that asks for it.
     query: String,
     /// `ascending`, `descending` or `none`, as `aria-sort` has it.
@@ -146,7 +192,7 @@ pub(super) struct Order {
 }
 
 /// The orders that the columns offer, by the word of each.
-pub(super) fn orders(query: &Query, by: &[By]) -> std::collections::BTreeMap<&'static str, Order> {
+fn orders(query: &Query, by: &[By]) -> std::collections::BTreeMap<&'static str, Order> {
     let order = |by: By| {
         let now = match (query.sort.by == by, query.sort.back) {
             (false, _) => "none",
@@ -158,8 +204,28 @@ pub(super) fn orders(query: &Query, by: &[By]) -> std::collections::BTreeMap<&'s
     by.iter().copied().map(order).collect()
 }
 
+/// What somebody wants to have done to which flags or segments of a list, and may. Answered already is what changes
+/// nothing: nothing was chosen, or what was is to be copied, which begins on a page of its own.
+pub(super) async fn wanted(
+    visit: &Visit<'_>,
+    environment: &Environment,
+    kind: Kind,
+    sent: Payload,
+) -> Result<ControlFlow<HttpResponse, (String, Vec<String>)>, Trouble> {
+    let namespace = visit.named("namespace");
+    let (wanted, keys) = chosen(&visit.form(sent).await?);
+    if keys.is_empty() {
+        return Ok(ControlFlow::Break(redirect(&here(visit.request))));
+    }
+    if wanted == "copy" {
+        return Ok(ControlFlow::Break(redirect(&copy::address(&environment.name, &namespace, kind, &keys))));
+    }
+    may_change(visit, &environment.name, &namespace)?;
+    Ok(ControlFlow::Continue((wanted, keys)))
+}
+
 /// What a form of a list asks for, and of which: `turn=on:key` of one, or `do=on` of those that are ticked.
-pub(super) fn chosen(form: &Form) -> (String, Vec<String>) {
+fn chosen(form: &Form) -> (String, Vec<String>) {
     if let Some((what, key)) = form.filled("turn").and_then(|turn| turn.split_once(':')) {
         return (what.to_owned(), vec![key.to_owned()]);
     }
