@@ -1,5 +1,6 @@
 //! What every list has: where it was read, its pages, its orders, and what was chosen in it.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use super::visit::here;
 use super::{Trouble, Visit, copy};
 use crate::auth::Action;
 use crate::flags::resource::Kind;
+use crate::http::error::Failure;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::list::{By, Found, Query, cut};
@@ -217,6 +219,9 @@ pub(super) async fn wanted(
     if keys.is_empty() {
         return Ok(ControlFlow::Break(redirect(&here(visit.request))));
     }
+    if keys.len() > limits::CHANGES {
+        return Err(Failure::invalid(format!("one commit has at most {} changes", limits::CHANGES)).into());
+    }
     if wanted == "copy" {
         return Ok(ControlFlow::Break(redirect(&copy::address(&environment.name, &namespace, kind, &keys))));
     }
@@ -229,13 +234,10 @@ fn chosen(form: &Form) -> (String, Vec<String>) {
     if let Some((what, key)) = form.filled("turn").and_then(|turn| turn.split_once(':')) {
         return (what.to_owned(), vec![key.to_owned()]);
     }
-    let mut keys: Vec<String> = Vec::new();
-    for (_, key) in form.fields().filter(|(name, key)| *name == "key" && !key.is_empty()) {
-        if !keys.iter().any(|known| known == key) {
-            keys.push(key.to_owned());
-        }
-    }
-    (form.text("do").to_owned(), keys)
+    let ticked = form.fields().filter(|(name, key)| *name == "key" && !key.is_empty());
+    let mut known = HashSet::new();
+    let keys = ticked.map(|(_, key)| key).filter(|key| known.insert(*key)).map(str::to_owned);
+    (form.text("do").to_owned(), keys.collect())
 }
 
 /// Whether somebody may change something here, directly or by a proposal; as an error that says what is missing.
@@ -254,4 +256,18 @@ pub(super) fn place(environment: &str, namespace: &str, page: &str) -> String {
 /// Leads somewhere else.
 pub(super) fn redirect(to: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_chosen_once_and_one_by_its_own_button() {
+        let of = |sent: &str| chosen(&Form::read(sent.as_bytes()));
+        let told = |what: &str, keys: &[&str]| (what.to_owned(), keys.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(of("key=b&key=&key=a&key=b&do=delete"), told("delete", &["b", "a"]));
+        assert_eq!(of("key=b&turn=on:a%3Ac&do=delete"), told("on", &["a:c"]));
+        assert_eq!(of(""), told("", &[]));
+    }
 }
