@@ -118,6 +118,11 @@ async fn somebody_asks_what_a_flag_answers_and_why() {
     browser.fill("#beside_at", "0123456789").await;
     browser.see("commit 0123456789 is not in the history").await;
 
+    // A question that no link can carry is not put into two hundred of them.
+    browser.expect_error("400");
+    browser.go(&format!("{PLACE}?context=a%3D{}", "x".repeat(9_000))).await;
+    browser.see("this question is longer than a link can carry").await;
+
     // Names are text, whatever they look like; and nothing of it needs a script.
     browser.without_scripts().await;
     browser.size(390, 800).await;
