@@ -117,7 +117,8 @@ async function restore(form) {
     const page = await asked(form.dataset.draftAt || form.action, draft.fields, key);
     const other = page && [...page.querySelectorAll("form[data-draft]")].find((one) => one.dataset.draft === key);
     if (!other || !form.isConnected) return;
-    Idiomorph.morph(form, other, { morphStyle: "outerHTML" });
+    // As it was, with what of it was open.
+    Idiomorph.morph(form, other, { morphStyle: "outerHTML", callbacks: { beforeAttributeUpdated: () => true } });
     form = [...document.querySelectorAll("form[data-draft]")].find((one) => one.dataset.draft === key);
     htmx.process(form);
   } else {
