@@ -62,10 +62,8 @@ impl ConstraintForm {
         }
         let says_the_same = |other: &Self| other.list().as_ref() == Ok(&form.value);
         let as_lines = lines(&form.value).map(|value| Self { value, ..form.clone() }).filter(says_the_same);
-        as_lines.unwrap_or_else(|| {
-            let kept = if says_the_same(&form) { String::new() } else { form.value.clone() };
-            Self { kept, ..form }
-        })
+        let kept = if says_the_same(&form) { String::new() } else { form.value.clone() };
+        as_lines.unwrap_or(Self { kept, ..form })
     }
 
     pub(super) fn read(sent: &Sent) -> Self {
