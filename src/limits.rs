@@ -719,5 +719,7 @@ pub const UI_PLAYGROUND_PROPERTIES: usize = 30;
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.
 pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;
+/// The same of an entity id, and of a flag's key.
+pub const UI_PLAYGROUND_ENTITY: usize = 2_000;
 /// Bytes of text differences between a branch and its base that are made, and of a file that is compared at all.
 pub const COMPARED_BYTES: usize = 1_000_000;
