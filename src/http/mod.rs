@@ -18,6 +18,7 @@ mod environments;
 mod error;
 mod evaluation;
 mod explain;
+mod feed;
 mod health;
 mod json;
 mod list;

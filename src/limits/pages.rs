@@ -81,3 +81,5 @@ pub const UI_PLAYGROUND_PROPERTIES: usize = 30;
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.
 pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;
+/// The same of an entity id, and of a flag's key.
+pub const UI_PLAYGROUND_ENTITY: usize = 2_000;
