@@ -297,7 +297,7 @@ impl Daemon {
         tokio::join!(self.listening.stop(), self.http.writers.stop(deadline));
         self.workers.stop(deadline.max(Instant::now() + limits::RUNTIME_PAUSE)).await;
         let (stop, writer) = self.writer;
-        self.booking.stop();
+        self.booking.stop().await;
         self.http.analytics.finish(self.http.clock.now());
         stop.send_replace(true);
         if timeout_at(deadline + limits::STORE_PAUSE, writer).await.is_err() {
