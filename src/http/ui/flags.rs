@@ -9,7 +9,6 @@ use minijinja::context;
 use serde::Serialize;
 
 use super::listed::{self, Changed, Head, List, Named, patience, query, redirect};
-use super::render::segment;
 use super::visit::here;
 use super::{Trouble, Visit, answered, save};
 use crate::auth::Action;
@@ -40,8 +39,7 @@ pub(super) async fn first(state: Data<State>, request: HttpRequest) -> HttpRespo
         let default = state.environments.default_environment();
         let found = default.iter().find(seen).or_else(|| all.iter().find(seen));
         let found = found.ok_or_else(|| Failure::not_found("there is no environment that you may see"))?;
-        let place = format!("/ui/e/{}/n/{}/flags", segment(&found.name), segment(&visit.arrives_in(found, "default")));
-        Ok(HttpResponse::Found().insert_header((header::LOCATION, place)).finish())
+        Ok(HttpResponse::Found().insert_header((header::LOCATION, visit.flags_of(found))).finish())
     };
     answered(&state, &request, first())
 }

@@ -116,7 +116,7 @@ fn places(visit: &Visit<'_>, query: &Query) -> Vec<Found> {
             name: one.name.to_string(),
             key: None,
             place: one.base.as_ref().map(ToString::to_string).unwrap_or_default(),
-            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&visit.arrives_in(one, "default"))),
+            href: visit.flags_of(one),
             rate: query.rate(&[&one.name])?,
         })
     };

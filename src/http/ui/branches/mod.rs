@@ -14,7 +14,6 @@ use serde::Serialize;
 
 pub(super) use self::clash::told as clashes;
 use super::render::{segment, shown};
-use super::visit::first_namespace;
 use super::{Trouble, Visit, answered};
 use crate::auth::Action;
 use crate::auth::scope::ANY;
@@ -135,7 +134,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         .into_iter()
         .map(|(branch, last)| Row {
             href: place(&base.name, &branch.key),
-            flags: state.environments.get(&branch.key).map(|one| flags(&one)),
+            flags: state.environments.get(&branch.key).map(|one| visit.flags_of(&one)),
             key: branch.key.to_string(),
             branch: branch.branch.to_string(),
             ahead: branch.ahead,
@@ -160,10 +159,4 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
 /// Why nothing can be made there; nothing if it can.
 fn standing(visit: &Visit<'_>, base: &Environment) -> Option<String> {
     visit.state.writers.standing(base).read_only
-}
-
-/// The flags of an environment.
-fn flags(environment: &Environment) -> String {
-    let namespace = first_namespace(environment, "default");
-    format!("/ui/e/{}/n/{}/flags", segment(&environment.name), segment(&namespace))
 }

@@ -9,7 +9,7 @@ use minijinja::{Value, context};
 use super::super::proposals::told;
 use super::super::render::shown;
 use super::super::{Trouble, Visit, answered};
-use super::{Commit, May, base, flags, standing};
+use super::{Commit, May, base, standing};
 use crate::auth::Action;
 use crate::auth::scope::ANY;
 use crate::http::State;
@@ -79,7 +79,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
         commit => &*branch.commit,
         ahead => branch.ahead,
         behind => branch.behind,
-        flags => flags(&environment),
+        flags => visit.flags_of(&environment),
         is_open => proposal.as_ref().is_some_and(|entry| entry.record.is_open()),
         proposal => shown(proposal.map(|entry| Face::of(&entry.record, now))),
         whole,
