@@ -40,6 +40,8 @@ pub struct Range {
 pub struct Comparison {
     /// Environment by environment.
     pub changes: Vec<Changed>,
+    /// Every environment that is read from its base: what the texts may be about.
+    pub environments: Vec<Arc<str>>,
     /// As `git diff` shows it, up to [`limits::COMPARED_BYTES`] and one file more.
     pub text: String,
 }
@@ -61,7 +63,9 @@ impl Tracker {
     pub fn compare(&self, record: &Record) -> Result<Comparison, Refusal> {
         self.between(record, |inner, range, share, repository| {
             let changes = inner.changes(&record.base, range, share, repository)?;
-            Ok(Comparison { changes, text: text(range, repository)? })
+            let all = inner.seams.environments.all();
+            let environments = of_base(&all, share.storage(), &record.base).map(|one| one.name.clone()).collect();
+            Ok(Comparison { changes, environments, text: text(range, repository)? })
         })
     }
 
@@ -128,11 +132,8 @@ impl Inner {
         repository: &dyn Repository,
     ) -> Result<Vec<Changed>, git::Error> {
         let environments = self.seams.environments.all();
-        let of_base = environments.iter().filter(|environment| {
-            environment.base.is_none() && environment.storage == *share.storage() && *environment.branch == *base
-        });
         let mut all_changes = Vec::new();
-        for environment in of_base {
+        for environment in of_base(&environments, share.storage(), base) {
             let directory = &environment.directory;
             if repository.tree_id(&range.from, directory)? == repository.tree_id(&range.to, directory)? {
                 continue;
@@ -146,6 +147,15 @@ impl Inner {
         }
         Ok(all_changes)
     }
+}
+
+/// The environments that are read from a branch.
+fn of_base<'e>(
+    all: &'e [Arc<Environment>],
+    storage: &'e Arc<str>,
+    branch: &'e str,
+) -> impl Iterator<Item = &'e Arc<Environment>> {
+    all.iter().filter(move |one| one.base.is_none() && one.storage == *storage && *one.branch == *branch)
 }
 
 /// Between which commits a proposal lies; nothing if they are not here.

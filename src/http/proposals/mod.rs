@@ -10,7 +10,7 @@ mod schemas;
 mod shown;
 mod stream;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use actix_web::web::{self, Bytes, Data};
@@ -82,9 +82,16 @@ fn listed(state: &State, request: &HttpRequest) -> Result<HttpResponse, Failure>
 async fn got(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
     let pass = auth::admit(state, Need::READ, request)?;
     let entry = known(state, &pass, request)?;
+    // Other environments may be read from the same branch.
+    let all = state.environments.all();
+    let readable = all.iter().filter(|one| may(state, &pass, Action::Read, &one.name, ANY));
+    let readable: HashSet<Arc<str>> = readable.map(|one| one.name.clone()).collect();
     let of = state.clone();
     let read = web::block(move || {
-        let changes = of.tracker.changes(&entry.record);
+        let mut changes = of.tracker.changes(&entry.record);
+        if let Ok(changes) = &mut changes {
+            changes.retain(|one| readable.contains(&one.environment));
+        }
         let mut shown = Shown::of(&entry);
         shown.tell_all(&entry, &changes);
         serde_json::to_vec(&shown).unwrap_or_default()

@@ -44,10 +44,14 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(update.route(web::get().to(acts::back)).route(web::post().to(acts::update)));
 }
 
-/// The environment whose branches are meant: of a branch, its base.
+/// The environment whose branches are meant: of a branch, its base. Who may see one branch may not see the others for
+/// that.
 fn base(visit: &Visit<'_>, action: Action) -> Result<Arc<Environment>, Trouble> {
     let environment = visit.environment(action)?;
     let Some(base) = &environment.base else { return Ok(environment) };
+    if !visit.reaches(action, base) {
+        visit.pass.permit_to(action, base, ANY)?;
+    }
     let gone = || Failure::not_found(format!("environment: \"{base}\" not found"));
     Ok(visit.state.environments.get(base).ok_or_else(gone)?)
 }
@@ -117,12 +121,13 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let visit = Visit::admit(state, request, Need::READ)?;
     let base = base(&visit, Action::Read)?;
     let now = state.clock.now();
-    let of = base.clone();
+    // A commit may be about any namespace.
+    let (of, whole) = (base.clone(), visit.reads_all_of(&base.name));
     let (branches, count) = blocking(state, move |state| {
         let branches = state.writers.branches(&of)?;
         let count = branches.len();
         let with_commit = |branch: Branch| {
-            let newest = state.writers.commits(&of, &branch.key, None, 1).ok();
+            let newest = whole.then(|| state.writers.commits(&of, &branch.key, None, 1).ok()).flatten();
             (branch, newest.and_then(|found| found.commits.into_iter().next()))
         };
         Ok((branches.into_iter().take(limits::UI_BRANCHES).map(with_commit).collect::<Vec<_>>(), count))
@@ -149,6 +154,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let page = context! {
         base => &*base.name,
         more => count - rows.len(),
+        whole,
         rows => shown(rows),
         may => shown(May::of(&visit, &base)),
         standing => standing(&visit, &base),

@@ -78,8 +78,12 @@ pub(super) async fn propose_page(
     let branch = visit.state.environments.get(&key).filter(|one| one.base.as_ref() == Some(&base.name));
     let branch = branch.ok_or_else(unknown)?;
     let (of, head) = (base.clone(), branch.branch.clone());
-    let changes =
-        blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch))).await?;
+    // They may be about any namespace.
+    let whole = visit.reads_all_of(&base.name);
+    let changes = blocking(visit.state, move |state| {
+        Ok(whole.then(|| state.tracker.compare_branch(&of.storage, &head, &of.branch)))
+    });
+    let changes = changes.await?;
     let page = context! {
         base => &*base.name,
         into => &*base.branch,
@@ -89,7 +93,8 @@ pub(super) async fn propose_page(
         drafts => visit.state.tracker.offers(&base.storage).is_some_and(|offers| offers.draft),
         failure => failure.map(shown_failure),
         missing => visit.state.tracker.missing(&base.storage),
-        changes => told(&changes),
+        whole,
+        changes => changes.map(|changes| told(visit, &changes)),
         title_most => limits::PROPOSAL_TITLE_CHARACTERS,
         body_most => limits::PROPOSAL_BODY_CHARACTERS,
     };
