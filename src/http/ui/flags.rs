@@ -84,7 +84,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
-    let (asked, now) = (query.clone(), state.clock.now());
+    let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
     let (list, metadata) = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
@@ -109,7 +109,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
             )
         };
         let list = List {
-            head: Head::of(&environment, &tip, &namespace),
+            head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
             waits: !recent.whole,
             total: flags.len(),

@@ -45,6 +45,8 @@ pub(super) struct Head {
     broken: Vec<Broken>,
     /// Further ones.
     more_broken: usize,
+    /// There are some, of which nothing is told to whoever may read some namespaces alone.
+    broken_elsewhere: bool,
 }
 
 /// A file in error.
@@ -55,17 +57,19 @@ struct Broken {
 }
 
 impl Head {
-    pub(super) fn of(environment: &Environment, tip: &Tip, namespace: &str) -> Self {
+    /// That of a namespace; `whole` is for somebody who may read all of the environment.
+    pub(super) fn of(environment: &Environment, tip: &Tip, namespace: &str, whole: bool) -> Self {
         let listed = tip.view.namespace(namespace);
         let head = listed.as_ref().map(|listed| &listed.namespace);
         let below = |path: &str| match &*environment.directory {
             "" => path.to_owned(),
             directory => format!("{directory}/{path}"),
         };
-        let broken = tip
-            .view
-            .broken()
-            .map(|(file, why)| Broken { path: below(&file.path), why: cut(why, 2 * limits::UI_CELL_CHARACTERS) });
+        let all = tip.view.broken().count();
+        let told = if whole { all } else { 0 };
+        let broken = tip.view.broken().take(told.min(BROKEN));
+        let broken =
+            broken.map(|(file, why)| Broken { path: below(&file.path), why: cut(why, 2 * limits::UI_CELL_CHARACTERS) });
         Self {
             commit: tip.commit.to_string(),
             branch: environment.branch.to_string(),
@@ -73,8 +77,9 @@ impl Head {
             name: head.filter(|head| head.name != head.key).map(|head| cut(&head.name, limits::UI_CELL_CHARACTERS)),
             description: head.map(|head| cut(&head.description, 2 * limits::UI_CELL_CHARACTERS)).unwrap_or_default(),
             read_only: listed.as_ref().is_some_and(|listed| listed.read_only),
-            broken: broken.take(BROKEN).collect(),
-            more_broken: tip.view.broken().count().saturating_sub(BROKEN),
+            broken: broken.collect(),
+            more_broken: told.saturating_sub(BROKEN),
+            broken_elsewhere: all > told,
         }
     }
 }

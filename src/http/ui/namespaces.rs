@@ -101,11 +101,11 @@ fn place(environment: &str) -> String {
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
-    let of = environment.clone();
+    let (of, whole) = (environment.clone(), visit.reads_all_of(&environment.name));
     let (head, mut rows): (Head, Vec<Row>) = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;
         let rows = tip.view.namespaces().into_iter().map(|listed| Row::of(&tip.view, listed)).collect();
-        Ok((Head::of(&of, &tip, DEFAULT), rows))
+        Ok((Head::of(&of, &tip, DEFAULT, whole), rows))
     })
     .await?;
     rows.retain(|row| visit.may(Action::Read, &environment.name, &row.key));

@@ -82,7 +82,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
-    let (asked, now) = (query.clone(), state.clock.now());
+    let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
     let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let recent = state.writers.recent(&environment, patience(&asked))?;
@@ -100,7 +100,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
             Row::of(segment, of(&segment.key), last(segment).map(|change| Changed::of(change, now)))
         };
         Ok(List {
-            head: Head::of(&environment, &tip, &namespace),
+            head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| segments.get(*at)).map(|segment| row(segment)).collect(),
             total: segments.len(),
             waits: !recent.whole,
