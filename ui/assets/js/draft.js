@@ -7,8 +7,9 @@
 //   <div data-draft-for="KEY" data-draft-at>  a page that has not the form itself: it is shown here
 //   <… data-saved="KEY">                      it is saved: nothing is to be kept any more
 //
-// A form is sent only when the server has just answered: otherwise it stays as it is, and the page says why. The answer
-// brings a new proof, so that a form outlives the server's restart and its own session.
+// Such a form, and that of what is gathered (js/tray.js), is sent only when the server has just answered: otherwise it
+// stays as it is, and the page says why. The answer brings a new proof, so that a form outlives the server's restart and
+// its own session.
 
 import { say, unsay } from "./live.js";
 
@@ -161,13 +162,13 @@ async function renew() {
 let cleared = null;
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches("form[data-draft]") || event.defaultPrevented) return;
+  if (!form.matches("form[data-draft], form[data-tray]") || event.defaultPrevented) return;
   if (cleared === form) {
     cleared = null;
     return;
   }
   event.preventDefault();
-  keep(form);
+  if (form.dataset.draft) keep(form);
   const by = event.submitter;
   if (!(await renew())) return;
   cleared = form;
