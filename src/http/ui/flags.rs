@@ -85,11 +85,12 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
     let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
+    let patience = patience(&visit, &query);
     let (list, metadata) = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
         let used = state.analytics.on().then(|| state.analytics.used(&environment.name, &namespace, now));
-        let recent = state.writers.recent(&environment, patience(&asked))?;
+        let recent = state.writers.recent(&environment, patience)?;
         let last = |flag: &Flag| recent.of(&namespace, Kind::Flag, &flag.key);
         // What was evaluated in the last month was, however seldom.
         let times = |flag: &Flag| {
@@ -111,7 +112,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
         let list = List {
             head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
-            waits: !recent.whole,
+            waits: !recent.is_whole(&tip.commit),
             total: flags.len(),
             found,
         };

@@ -138,10 +138,12 @@ impl Changed {
     }
 }
 
-/// How long a list waits for the last changes: longer where it is asked for by them.
-pub(super) fn patience(query: &Query) -> Duration {
+/// How long a list waits for the last changes: longer where it is asked for by them, and where it is shown already and
+/// asks for nothing else (`lists/parts.html`).
+pub(super) fn patience(visit: &Visit<'_>, query: &Query) -> Duration {
     let by_change = query.changed.is_some() || query.sort.by == By::Changed;
-    if by_change { limits::RECENT_WAIT_LONG } else { limits::RECENT_WAIT }
+    let is_again = visit.asked("known") == "all";
+    if by_change || is_again { limits::RECENT_WAIT_LONG } else { limits::RECENT_WAIT }
 }
 
 /// What the address asks for.
@@ -270,7 +272,8 @@ mod tests {
     #[test]
     fn each_is_chosen_once_and_one_by_its_own_button() {
         let of = |sent: &str| chosen(&Form::read(sent.as_bytes()));
-        let told = |what: &str, keys: &[&str]| (what.to_owned(), keys.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let told =
+            |what: &str, keys: &[&str]| (what.to_owned(), keys.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(of("key=b&key=&key=a&key=b&do=delete"), told("delete", &["b", "a"]));
         assert_eq!(of("key=b&turn=on:a%3Ac&do=delete"), told("on", &["a:c"]));
         assert_eq!(of(""), told("", &[]));

@@ -83,9 +83,10 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
     let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
+    let patience = patience(&visit, &query);
     let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
-        let recent = state.writers.recent(&environment, patience(&asked))?;
+        let recent = state.writers.recent(&environment, patience)?;
         let (flags, segments) = (tip.view.flags(&namespace), tip.view.segments(&namespace));
         let uses = uses(&flags);
         let of = |key: &str| uses.get(key).map(Vec::as_slice).unwrap_or_default();
@@ -103,7 +104,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
             head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| segments.get(*at)).map(|segment| row(segment)).collect(),
             total: segments.len(),
-            waits: !recent.whole,
+            waits: !recent.is_whole(&tip.commit),
             found,
         })
     })

@@ -86,11 +86,7 @@ pub(super) struct Said<'s> {
 }
 
 impl<'s> Said<'s> {
-    pub(super) async fn read(
-        state: &'s Data<State>,
-        request: &'s HttpRequest,
-        sent: Payload,
-    ) -> Result<Self, Trouble> {
+    pub(super) async fn read(state: &'s Data<State>, request: &'s HttpRequest, sent: Payload) -> Result<Self, Trouble> {
         let visit = Visit::admit(state, request, Need::CHANGE)?;
         let form = visit.form(sent).await?;
         let environment = visit.environment(Action::Read)?;
