@@ -5,7 +5,7 @@
 //                                             (rows that were added); else its action, with do=check
 //     data-draft-same="changes"               kept for this value of this field only
 //   <div data-draft-for="KEY" data-draft-at>  a page that has not the form itself: it is shown here
-//   <… data-saved="KEY">                      it is saved: nothing is to be kept any more
+//   <… data-saved="KEY">                      it is saved: nothing is to be kept any more, if a form was sent from here
 //
 // Such a form, and that of what is gathered (js/tray.js), is sent only when the server has just answered: otherwise it
 // stays as it is, and the page says why. The answer brings a new proof, so that a form outlives the server's restart and
@@ -14,6 +14,11 @@
 import { say, unsay } from "./live.js";
 
 const PREFIX = "yardarm.draft.";
+const SENT = "yardarm.sent";
+
+// Whether this page is what came of a form, and not of a link that says it was saved.
+export const wasSent = sessionStorage.getItem(SENT) !== null;
+sessionStorage.removeItem(SENT);
 const UNTYPED = new Set(["proof", "do", "tried"]);
 
 const fields = (form) =>
@@ -172,6 +177,7 @@ document.addEventListener("submit", async (event) => {
   const by = event.submitter;
   if (!(await renew())) return;
   cleared = form;
+  sessionStorage.setItem(SENT, "");
   // Checked once more by the browser unless its button says otherwise: it was valid a moment ago.
   form.requestSubmit(by);
   cleared = null;
@@ -189,7 +195,7 @@ document.addEventListener("htmx:responseError", async (event) => {
 // --- when -----------------------------------------------------------------------------------------------------------
 
 function begin() {
-  for (const saved of document.querySelectorAll("[data-saved]")) {
+  for (const saved of wasSent ? document.querySelectorAll("[data-saved]") : []) {
     forget(saved.dataset.saved);
     if (saved.dataset.savedToo) forget(saved.dataset.savedToo);
   }
