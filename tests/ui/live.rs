@@ -42,8 +42,12 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     assert!(took[0] < 200 && took[2] < 1_000, "milliseconds from the swap to the page: {took:?}");
 
     // What is gathered is known to the browser alone.
-    let gathered = serde_json::json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": NAMESPACE, "key": "banner" }]);
-    let put = format!("localStorage.setItem('yardarm.tray.production', {}); dispatchEvent(new Event('storage'))", serde_json::Value::from(gathered.to_string()));
+    let gathered =
+        serde_json::json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": NAMESPACE, "key": "banner" }]);
+    let put = format!(
+        "localStorage.setItem('yardarm.tray.production', {}); dispatchEvent(new Event('storage'))",
+        serde_json::Value::from(gathered.to_string())
+    );
     ada.script(&put).await;
 
     // The server goes away and comes back; what was pushed meanwhile is seen, though nobody could tell.

@@ -97,8 +97,14 @@ async fn somebody_asks_what_a_flag_answers_and_why() {
     browser.click("#snippet-curl summary").await;
     browser.click("#snippet-python summary").await;
     browser.fill("#context", "country=fr\norders=2").await;
-    browser.until("the code follows", "return document.querySelector('#snippet-python code').textContent.includes('\"fr\"')").await;
-    let open = browser.script("return [...document.querySelectorAll('.snippet[open]')].map(one => one.id).join()").await;
+    browser
+        .until(
+            "the code follows",
+            "return document.querySelector('#snippet-python code').textContent.includes('\"fr\"')",
+        )
+        .await;
+    let open =
+        browser.script("return [...document.querySelectorAll('.snippet[open]')].map(one => one.id).join()").await;
     assert_eq!(open, "snippet-python");
 
     // What cannot be read is said, and nothing that was typed is gone.

@@ -122,8 +122,10 @@ async fn what_else_is_done_with_one() {
 
     // On a phone what can be done comes before what it changes; where there is room it stands beside that.
     let top = "document.getElementById(id).getBoundingClientRect().top";
-    let first = format!("const top = id => {top}; return top('acts') < top('changes') && top('changes') < top('facts')");
-    let beside = format!("const top = id => {top}; return top('acts') === top('changes') && top('acts') < top('facts')");
+    let first =
+        format!("const top = id => {top}; return top('acts') < top('changes') && top('changes') < top('facts')");
+    let beside =
+        format!("const top = id => {top}; return top('acts') === top('changes') && top('acts') < top('facts')");
     browser.until("they are side by side", &beside).await;
     browser.size(390, 844).await;
     browser.until("what can be done comes first", &first).await;
