@@ -15,7 +15,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::proposals::Sight;
+use crate::http::proposals::{Sight, readable};
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::proposal::Face;
@@ -60,6 +60,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
     // The differences and commits may be about any namespace.
     let whole = visit.reads_all_of(&base.name);
     let (of, from, name) = (base.clone(), environment.clone(), key.clone());
+    let to = readable(state, &visit.pass);
     let (branch, has) = blocking(state, move |state| {
         let gone = || Refusal::UnknownEnvironment(name.clone());
         let branch = state.writers.branches(&of)?.into_iter().find(|branch| *branch.key == *name).ok_or_else(gone)?;
@@ -67,7 +68,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
             return Ok((branch, None));
         }
         let commits = state.writers.commits(&of, &name, None, limits::UI_COMMITS)?;
-        let changes = state.tracker.compare_branch(&of.storage, &from.branch, &of.branch);
+        let changes = state.tracker.compare_branch(&of.storage, &from.branch, &of.branch, &to);
         Ok((branch, Some((commits, changes))))
     })
     .await?;
@@ -88,7 +89,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
         whole,
         commits => shown(listed.collect::<Vec<_>>()),
         more => commits.as_ref().is_some_and(|found| found.more),
-        changes => changes.map(|changes| told(visit, &changes)),
+        changes => changes.map(|changes| told(&changes)),
         may => shown(May::of(visit, base)),
         missing => state.tracker.missing(&base.storage),
         standing => standing(visit, base),

@@ -14,13 +14,13 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::proposals::{known, rights};
+use crate::http::proposals::{known, readable, rights};
 use crate::limits;
 use crate::proposal::{Record, Source};
 use crate::track::Refusal;
 use crate::track::diff::{Changed, Comparison};
 use crate::track::records::Entry;
-use crate::view::diff::{self, Diff};
+use crate::view::diff;
 use crate::view::moment::Moment;
 use crate::view::proposal::{Acts, Face, checks, description, short, wants};
 
@@ -66,8 +66,8 @@ struct Happened {
 pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Trouble> {
     let (state, record) = (visit.state, &entry.record);
     let now = state.clock.now();
-    let of = record.clone();
-    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of))).await?;
+    let (of, to) = (record.clone(), readable(state, &visit.pass));
+    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of, &to))).await?;
     let distance = entry.distance.unwrap_or_default();
     let (body, cut) = description(record);
     let history: Vec<Happened> = record
@@ -106,7 +106,7 @@ pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Tro
         unsaid => record.reported.as_ref().and_then(|told| told.trouble.as_ref()).map(|why| short(&why.to_string())),
         succeeded_by => record.succeeded_by.as_deref(),
         branch_is_there => record.branch_environment.as_ref().is_some_and(|key| state.environments.get(key).is_some()),
-        changes => told(visit, &changes),
+        changes => told(&changes),
     })
 }
 
@@ -117,20 +117,16 @@ struct Part {
     told: Told,
 }
 
-/// What is different, environment by environment and as Git shows it, or why that cannot be told. A branch may be that of
-/// several environments: of those that may not be read nothing is told, and the texts only where all may be.
-pub(in super::super) fn told(visit: &Visit<'_>, compared: &Result<Comparison, Refusal>) -> Value {
+/// What is different, environment by environment and as Git shows it, or why that cannot be told.
+pub(in super::super) fn told(compared: &Result<Comparison, Refusal>) -> Value {
     match compared {
         Ok(compared) => {
             let part = |one: &Changed| Part {
                 environment: one.environment.clone(),
                 told: change::told::told(&one.changes, limits::UI_CHANGES),
             };
-            let seen = compared.changes.iter().filter(|one| visit.reads_all_of(&one.environment));
-            let parts: Vec<Part> = seen.map(part).collect();
-            let whole = compared.environments.iter().all(|environment| visit.reads_all_of(environment));
-            let diff = if whole { diff::read(&compared.text) } else { Diff::default() };
-            context! { environments => shown(parts), diff => shown(diff), whole, trouble => () }
+            let parts: Vec<Part> = compared.changes.iter().map(part).collect();
+            context! { environments => shown(parts), diff => shown(diff::read(&compared.text)), trouble => () }
         }
         Err(refusal) => context! { trouble => short(&refusal.to_string()) },
     }
