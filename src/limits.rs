@@ -290,6 +290,9 @@ pub const BRANCHES_GONE: usize = 4_096;
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 /// A value in sled: space of larger ones is never given back.
 pub const STORE_VALUE_BYTES: usize = 32 * 1024;
+/// Parts of the counts of one span that are kept: 20 MB, as 6,000 flags have that are evaluated all the time. The store is
+/// read as a whole before anything is served, and one that is not read in time is begun anew.
+pub const STORE_ROW_PARTS: usize = 640;
 /// sled's page cache; the store is small and never read while running.
 pub const STORE_CACHE_BYTES: u64 = 8 * 1024 * 1024;
 /// How long a state directory that another process uses is waited for: one that ends takes moments to let go.

@@ -269,6 +269,11 @@ impl Engine {
             let parts = row.as_ref().map(|row| record::row_parts(*place, row)).unwrap_or_default();
             self.write_parts(&mut batch, &record::row_prefix(*place), parts);
         }
+        // All of it is read before anything is served: what is good for pictures must not make that long.
+        let spans: BTreeSet<_> = pending.rows.keys().map(|(span, _)| *span).collect();
+        for span in spans {
+            self.drop_oldest(&mut batch, &record::span_prefix(span), limits::STORE_ROW_PARTS);
+        }
         self.seal.sequence = self.seal.sequence.wrapping_add(1);
         self.seal.entries = self.index.len() as u64;
         batch.insert(record::SEAL, self.seal.encode());

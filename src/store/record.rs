@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{Fetch, Manifest, Place};
+use crate::analytics::Span;
 use crate::analytics::row::{self, Place as RowPlace};
 use crate::audit::{self, Event};
 use crate::ingest::{Delivery, Outcome, Steps};
@@ -164,9 +165,14 @@ fn joined(whole: &[u8]) -> Option<&[u8]> {
     (u64::from_be_bytes(*length) == text.len() as u64).then_some(text)
 }
 
+/// What the keys of all counts of a span begin with; the oldest slot comes first.
+pub(super) fn span_prefix(span: Span) -> [u8; 2] {
+    [b'c', row::number(span)]
+}
+
 /// What the keys of all parts of the counts of a slot begin with.
 pub(super) fn row_prefix((span, slot): RowPlace) -> Vec<u8> {
-    [&[b'c', row::number(span)][..], &slot.to_be_bytes()].concat()
+    [&span_prefix(span)[..], &slot.to_be_bytes()].concat()
 }
 
 /// The parts of the counts of a slot: (key, payload), in order.

@@ -123,6 +123,29 @@ fn counts_of_any_size_are_kept_replaced_and_removed() {
 }
 
 #[test]
+fn counts_take_no_more_room_than_they_may() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = Store::open(directory.path());
+    let place = |slot: usize| (crate::analytics::Span::Hour, u32::try_from(slot).unwrap());
+    let put = |slot: usize, length: usize| store.put_row((place(slot), Some(vec![7_u8; length].into())));
+    // The oldest one is of two parts, of which one has no room.
+    put(0, limits::STORE_VALUE_BYTES + 5);
+    (1..limits::STORE_ROW_PARTS).for_each(|slot| put(slot, 1));
+    store.put_row(((crate::analytics::Span::Day, 0), Some([7_u8].as_slice().into())));
+    store.flush();
+    drop(store);
+    let (store, remembered, opened) = Store::open(directory.path());
+    assert_eq!(opened, Opened::Existing);
+    assert_eq!(remembered.rows.len(), limits::STORE_ROW_PARTS + 1);
+    assert_eq!(remembered.rows[0], (place(0), Vec::new()), "what is left of it is none");
+    assert!(remembered.rows[1..].iter().all(|(_, row)| row.len() == 1), "another span has room of its own");
+    store.put_row((place(0), None));
+    store.flush();
+    drop(store);
+    assert_eq!(Store::open(directory.path()).1.rows.len(), limits::STORE_ROW_PARTS);
+}
+
+#[test]
 fn a_directory_that_another_process_uses_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let (_first, ..) = Store::open(directory.path());
