@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use crate::flags::resource::{Flag, RolloutTo, Rule, Segments};
 use crate::flags::snapshot::{FlagKind, SegmentOperator};
+use crate::limits;
+use crate::view::list::cut;
 
 /// Parts that are told of one flag; a row has no room for more.
 const PARTS: usize = 3;
@@ -140,7 +142,7 @@ fn of_segments(segments: &Segments) -> Reach {
         0 if all => Reach::Everybody,
         0 => Reach::Nobody,
         count => {
-            let keys = segments.keys.iter().take(NAMED).cloned().collect();
+            let keys = segments.keys.iter().take(NAMED).map(|key| named(key)).collect();
             let whom = Whom::Segments { keys, more: count.saturating_sub(NAMED), all: all && count > 1 };
             Reach::Some(whom, None)
         }
@@ -153,7 +155,7 @@ fn shares(flag: &Flag, rule: &Rule) -> Gets {
         return default_of(flag);
     }
     let share = |variant: &str, rollout: f32| Share {
-        variant: variant.to_owned(),
+        variant: named(variant),
         percent: (rollout < 100.0).then(|| percent(rollout)),
     };
     let shares = given.iter().take(NAMED).map(|one| share(&one.variant, one.rollout)).collect();
@@ -162,7 +164,7 @@ fn shares(flag: &Flag, rule: &Rule) -> Gets {
 
 fn default_of(flag: &Flag) -> Gets {
     flag.default_variant.as_ref().map_or(Gets::Nothing, |variant| Gets::Variants {
-        shares: vec![Share { variant: variant.clone(), percent: None }],
+        shares: vec![Share { variant: named(variant), percent: None }],
         more: 0,
     })
 }
@@ -203,6 +205,11 @@ fn joined(steps: Vec<(Reach, Gets)>, mut rest: Gets) -> (Vec<Part>, Gets) {
         parts.pop();
     }
     (parts, rest)
+}
+
+/// A key in a row: a rule may name whatever somebody has written.
+fn named(key: &str) -> String {
+    cut(key, limits::UI_CELL_CHARACTERS)
 }
 
 /// A share as people write it: `30`, `33.3`.
