@@ -679,6 +679,11 @@ pub const UI_SEARCH_CHARACTERS: usize = 200;
 pub const UI_OFFERED: usize = 60;
 /// Characters of a name or description in a row of a list; the page of the flag has all of it.
 pub const UI_CELL_CHARACTERS: usize = 120;
+/// Characters of a key where it is one word of a sentence or a cell.
+pub const UI_KEY_CHARACTERS: usize = 100;
+/// Bytes of a key that is part of an address or a form: percent-encoded it is three times as long at most, and proxies
+/// take eight thousand. What has a longer one is named, and edited in Git.
+pub const UI_KEY_BYTES: usize = 2_000;
 /// Commits that are looked at for the last change of every flag: each costs the reading of one state of its file.
 pub const RECENT_COMMITS: usize = 200;
 /// Environments of which that is remembered; some 100 bytes a flag.

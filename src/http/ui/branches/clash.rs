@@ -4,13 +4,16 @@ use minijinja::{Value, context};
 
 use crate::flags::resource::{Resource, payload};
 use crate::limits;
+use crate::view::list::cut;
 use crate::view::proposal::short;
 use crate::write::writers::Conflicts;
 
 /// Each with its three versions, as far as they are known.
 pub(in super::super) fn told(conflicts: &Conflicts) -> Value {
-    let version =
-        |resource: &Option<Resource>| resource.as_ref().map(|resource| format!("{:#}", payload::to_json(resource)));
+    let version = |resource: &Option<Resource>| {
+        let text = resource.as_ref().map(|resource| format!("{:#}", payload::to_json(resource)));
+        text.map(|text| cut(&text, limits::UI_VERSION_CHARACTERS))
+    };
     let clash = |one: &crate::write::Conflict| {
         context! {
             kind => one.kind.map(crate::flags::resource::Kind::word),
