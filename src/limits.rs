@@ -679,6 +679,8 @@ pub const UI_SEARCH_CHARACTERS: usize = 200;
 pub const UI_OFFERED: usize = 60;
 /// Characters of a name or description in a row of a list; the page of the flag has all of it.
 pub const UI_CELL_CHARACTERS: usize = 120;
+/// Problems of one storage that a page tells one by one; a person begins with the first.
+pub const UI_PROBLEMS: usize = 50;
 /// Characters of a key where it is one word of a sentence or a cell.
 pub const UI_KEY_CHARACTERS: usize = 100;
 /// Bytes of a key that is part of an address or a form: percent-encoded it is three times as long at most, and proxies
