@@ -697,7 +697,7 @@ pub const RECENT_WAIT: Duration = Duration::from_millis(30);
 /// … and one that is asked for by it.
 pub const RECENT_WAIT_LONG: Duration = Duration::from_secs(5);
 /// Answers of flags that are counted by name: 5,000 flags with four answers each, and room for branches. Each takes 8
-/// bytes a slot in which it was given, 2.4 kB at most.
+/// bytes a slot in which it was given, some 4 kB at most.
 pub const ANALYTICS_SERIES: usize = 40_000;
 /// Slots of a span that are kept beyond those that are shown: of them the first one of the next span is made.
 pub const ANALYTICS_SPARE_SLOTS: u32 = 16;
@@ -726,5 +726,7 @@ pub const UI_PLAYGROUND_PROPERTIES: usize = 30;
 pub const UI_PLAYGROUND_COMMITS: usize = 12;
 /// Characters of a context there: it is part of the link that carries the question.
 pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;
+/// The same of an entity id, and of a flag's key.
+pub const UI_PLAYGROUND_ENTITY: usize = 2_000;
 /// Bytes of text differences between a branch and its base that are made, and of a file that is compared at all.
 pub const COMPARED_BYTES: usize = 1_000_000;

@@ -44,11 +44,18 @@ pub struct Recent {
     /// The last commit that was looked at, from which it goes on to the past.
     oldest: Option<String>,
     looked_at: usize,
-    /// Nothing more will be known; older changes are not told.
-    pub whole: bool,
+    /// Nothing more will be known of this tip; older changes are not told.
+    whole: bool,
 }
 
 impl Recent {
+    /// Whether nothing more will be known of what stands at this tip. What is known of one before it is told too, while
+    /// that is looked at.
+    #[must_use]
+    pub fn is_whole(&self, tip: &str) -> bool {
+        tip.is_empty() || self.whole && self.tip == tip
+    }
+
     /// The last change of something, as far as it is known.
     #[must_use]
     pub fn of(&self, namespace: &str, kind: Kind, key: &str) -> Option<&Change> {
@@ -106,7 +113,8 @@ impl Recents {
         let place = format!("{}\0{}\0{}", storage.share.storage(), environment.branch, environment.directory);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= limits::RECENT_PLACES && !places.contains_key(&place) {
-            places.clear();
+            // Where somebody is at work it goes on, so that nobody begins the same again.
+            places.retain(|_, known| known.lock().working);
         }
         places.entry(place).or_default().clone()
     }
@@ -125,23 +133,26 @@ impl Writers {
         let Some(tip) = storage.share.shown(&environment.branch) else { return Ok(Arc::default()) };
         let known = storage.core.recents.known(&storage, environment);
         let mut state = known.lock();
-        if state.recent.tip == *tip && state.recent.whole {
+        if state.recent.is_whole(&tip) {
             return Ok(state.recent.clone());
         }
         if !state.working {
             state.working = true;
+            drop(state);
             let (work, directory) = (Working(known.clone()), environment.directory.clone());
             let tip = tip.clone();
+            // A runtime that ends drops it at once, and with it the mark that somebody works: no lock is held here.
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = look(&storage, &directory, &tip, &work.0) {
                     work.0.give_up(&tip);
                     tracing::warn!(storage = %storage.share.storage(), %error, "the last changes of flags are not known");
                 }
             });
+            state = known.lock();
         }
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || !state.working || (state.recent.tip == *tip && state.recent.whole) {
+            if left.is_zero() || !state.working || state.recent.is_whole(&tip) {
                 return Ok(state.recent.clone());
             }
             state = known.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -270,4 +281,18 @@ fn declared(view: &View, known: &HashSet<(Arc<str>, Arc<str>)>) -> HashMap<Place
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_the_tip_before_is_not_all() {
+        let known = Recent { tip: "a".to_owned(), whole: true, ..Recent::default() };
+        assert!(known.is_whole("a"));
+        assert!(!known.is_whole("b"), "a push came, and who asks is to ask again");
+        assert!(!Recent { whole: false, ..known }.is_whole("a"));
+        assert!(Recent::default().is_whole(""), "where there is no commit there is nothing to be known");
+    }
 }

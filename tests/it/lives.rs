@@ -14,7 +14,8 @@ async fn a_cold_start_without_the_remote_serves_the_last_good_state_and_says_how
     world.forge.misbehave(Kind::Any, Fault::Status(502));
     let started = jiff::Timestamp::now();
     world.start_daemon().await;
-    // Before the first answer of the network, and after its failure.
+    // From disk, before the network is asked, and after its failure.
+    world.settled().await;
     assert_eq!(world.banner(ENVIRONMENT, NAMESPACE).await, "kept");
     let status = world.until("the failure is shown", |storage| storage["failure"].is_object()).await;
     assert_eq!(served(&status), pushed.after.as_deref());

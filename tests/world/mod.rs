@@ -274,6 +274,11 @@ impl World {
         self.daemon = Some(daemon);
     }
 
+    /// Waits until it serves what it has, or knows why it cannot: as systemd waits for it.
+    pub async fn settled(&self) {
+        assert!(asking(async || self.daemon().settled()).await, "it does not serve what there is within {DEADLINE:?}");
+    }
+
     /// Stops the daemon as SIGTERM does.
     pub async fn stop_daemon(&mut self) {
         in_time("the daemon stops", self.daemon.take().expect("it runs").stop()).await;

@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Trouble, Visit, answered};
-use crate::analytics::{Course, Span, Used};
+use crate::analytics::{Course, Span, Sums, Used};
 use crate::auth::Action;
+use crate::auth::scope::ANY;
 use crate::flags::snapshot::Namespace;
 use crate::http::State;
 use crate::http::auth::Need;
@@ -39,7 +40,7 @@ struct Page {
     moves: bool,
     plot: Plot,
     total: String,
-    /// Evaluations of flags that are too many to be counted by name.
+    /// Evaluations of flags that are too many to be counted by name, of all environments: for whoever may see those.
     uncounted: u64,
     flag: Option<One>,
     list: Option<List>,
@@ -117,17 +118,14 @@ fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     let served = environment.load();
     let nothing = Namespace::default();
     let flags = served.flags.namespaces.get(&*namespace).map_or(&nothing, |namespace| &**namespace);
-    let (one, list) = match &flag {
-        Some(key) => {
-            let last = counts.last(&environment.name, &namespace, key, now);
-            (Some(one(key, flags, last.map(|at| Last::of(at, now)))), None)
-        }
-        None => {
-            let sums = counts.sums(&environment.name, &namespace, span, now);
-            let used = counts.used(&environment.name, &namespace, now);
-            let asked = Asked { q: visit.asked("q"), unused: visit.asked("unused") == "1" };
-            (None, Some(list(asked, flags, &sums, &used, now)))
-        }
+    let (one, list) = if let Some(key) = &flag {
+        let last = counts.last(&environment.name, &namespace, key, now);
+        (Some(one(key, flags, last.map(|at| Last::of(at, now)))), None)
+    } else {
+        let sums = counts.sums(&environment.name, &namespace, span, now);
+        let used = counts.used(&environment.name, &namespace, now);
+        let asked = Asked { q: visit.asked("q"), unused: visit.asked("unused") == "1" };
+        (None, Some(list(asked, flags, &sums, &used, now)))
     };
     let page = Page {
         on: counts.on(),
@@ -137,7 +135,7 @@ fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
         moves: counts.on() && span != Span::Month,
         total: grouped(plot.total),
         plot,
-        uncounted: counts.uncounted(),
+        uncounted: if visit.pass.allows(ANY, ANY) { counts.uncounted() } else { 0 },
         flag: one,
         list,
     };
@@ -170,8 +168,6 @@ struct Asked {
 
 /// Every flag that there is or that was evaluated, by its key, with its name.
 type Known<'n> = BTreeMap<&'n str, Option<&'n str>>;
-/// What flags were answered.
-type Sums = BTreeMap<Arc<str>, Vec<(Arc<str>, u64)>>;
 
 fn list(asked: Asked, flags: &Namespace, sums: &Sums, used: &BTreeMap<Arc<str>, Used>, now: Timestamp) -> List {
     let mut known: Known<'_> = sums.keys().map(|key| (&**key, None)).collect();

@@ -67,7 +67,8 @@ async fn opened(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         None => return Err(about.missing(at.as_deref()).into()),
     };
     let does = seen.resource.as_ref().map(Does::of);
-    let sheet = Sheet { at, base: seen.commit.to_string(), does, ..Sheet::default() };
+    let stands = seen.resource.as_ref().map(|resource| form.standing(resource)).unwrap_or_default();
+    let sheet = Sheet { at, base: seen.commit.to_string(), does, stands, ..Sheet::default() };
     show(&visit, HttpResponse::Ok(), &about, &seen, &form, &sheet)
 }
 
@@ -197,6 +198,8 @@ struct Sheet {
     /// The commit that somebody began with.
     base: String,
     wrongs: Vec<Wrong>,
+    /// What is wrong and may stay: it is said at its field, and keeps nobody from saving.
+    stands: Vec<Wrong>,
     /// Somebody wanted to save it: from now on what is missing is told too.
     tried: bool,
     /// Somebody else has changed it since, or deleted it.
@@ -227,6 +230,7 @@ impl Does {
 
 /// All of it, for the template.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a template asks for each by its name")]
 struct Page<'p> {
     kind: &'static str,
     key: &'p str,
@@ -267,7 +271,7 @@ fn show(
         href: about.href(&environment),
         at: sheet.at.as_deref(),
         base: &sheet.base,
-        form: form.shown(&sheet.wrongs),
+        form: form.shown(&[&*sheet.wrongs, &*sheet.stands].concat()),
         wrongs: &sheet.wrongs,
         tried: sheet.tried,
         moved: sheet.moved,

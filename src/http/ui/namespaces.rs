@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::form::Form;
-use super::listed::{Head, Pages, may_change, query, redirect};
+use super::listed::{Head, List, may_change, query, redirect};
 use super::render::{segment, shown};
 use super::{Trouble, Visit, answered, save};
 use crate::auth::Action;
@@ -101,10 +101,10 @@ fn place(environment: &str) -> String {
 async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
-    let of = environment.clone();
+    let (of, whole) = (environment.clone(), visit.reads_all_of(&environment.name));
     let (head, tip) = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;
-        Ok((Head::of(&of, &tip, DEFAULT), tip))
+        Ok((Head::of(&of, &tip, DEFAULT, whole), tip))
     })
     .await?;
     let mut listed = tip.view.namespaces();
@@ -118,13 +118,10 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         let change = !listed.read_only && may(&visit, &environment.name, &listed.namespace.key);
         Row { change, ..Row::of(&tip.view, listed.clone()) }
     };
-    let rows: Vec<Row> = found.rows.iter().filter_map(|at| listed.get(*at)).map(row).collect();
+    let rows = found.rows.iter().filter_map(|at| listed.get(*at)).map(row).collect();
+    let page = List { head, rows, found, total, waits: false }.page(&query, &[]);
     let may_make = visit.reaches(Action::Write, &environment.name) || visit.reaches(Action::Propose, &environment.name);
-    let page = context! {
-        head => shown(head), rows => shown(rows), may_make => may_make, total => total,
-        query => shown(&query), pages => shown(Pages::of(&query, &found)),
-    };
-    visit.page("namespaces/list.html", page)
+    visit.page("namespaces/list.html", context! { may_make, ..page })
 }
 
 async fn removed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {

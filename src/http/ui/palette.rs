@@ -4,6 +4,7 @@
 //! field. It looks at the environment that the page was of, in those of its namespaces that the person may read.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -62,9 +63,11 @@ fn found(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     let (environment, namespace) = from.split_once('/').unwrap_or_default();
     let mut groups = vec![Group { kind: "pages", found: pages(&visit, &query) }];
     let decoded = crate::http::environments::decoded;
-    let environment = state.environments.get(&decoded(environment));
-    let environment = environment.or_else(|| state.environments.default_environment());
-    if let Some(environment) = environment.filter(|one| visit.reaches(Action::Read, &one.name)) {
+    // What may not be seen is not there.
+    let seen = |one: &Arc<Environment>| visit.reaches(Action::Read, &one.name);
+    let environment = state.environments.get(&decoded(environment)).filter(seen);
+    let environment = environment.or_else(|| state.environments.default_environment().filter(seen));
+    if let Some(environment) = environment {
         let [flags, segments] = declared(&visit, &environment, &decoded(namespace), &query);
         groups.splice(0..0, [Group::of("flags", flags), Group::of("segments", segments)]);
     }
@@ -115,12 +118,12 @@ fn declared(visit: &Visit<'_>, environment: &Environment, namespace: &str, query
 fn places(visit: &Visit<'_>, query: &Query) -> Vec<Found> {
     let all = visit.state.environments.all();
     let seen = all.iter().filter(|one| !query.is_empty() && visit.reaches(Action::Read, &one.name));
-    let found = |one: &std::sync::Arc<Environment>| {
+    let found = |one: &Arc<Environment>| {
         Some(Found {
             name: one.name.to_string(),
             key: None,
             place: one.base.as_ref().map(ToString::to_string).unwrap_or_default(),
-            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&visit.arrives_in(one, "default"))),
+            href: visit.flags_of(one),
             rate: query.rate(&[&one.name])?,
         })
     };

@@ -11,8 +11,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::render::segment;
-use super::visit::first_namespace;
 use super::{Trouble, Visit, answered};
 use crate::fault::Class;
 use crate::flags::problem::{Problem, Severity};
@@ -40,7 +38,7 @@ fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     visit.pass.permit_everything()?;
     let now = state.clock.now();
     let mut storages: Vec<Storage> =
-        state.board.all(now).iter().map(|storage| Storage::of(state, storage, now)).collect();
+        state.board.all(now).iter().map(|storage| Storage::of(&visit, storage, now)).collect();
     // What somebody was woken for stands at the top.
     storages.sort_by_key(|storage| storage.health);
     let unwell = storages.iter().filter(|storage| storage.health < Health::Well).count();
@@ -138,7 +136,8 @@ struct Tracking {
 struct Environment {
     name: Arc<str>,
     base: Option<Arc<str>>,
-    href: String,
+    /// Its flags, while it is there.
+    href: Option<String>,
     commit: Option<Commit>,
     since: Option<Moment>,
     from_disk: bool,
@@ -169,10 +168,11 @@ struct Fault {
 }
 
 impl Storage {
-    fn of(state: &State, storage: &status::Storage, now: Timestamp) -> Self {
+    fn of(visit: &Visit<'_>, storage: &status::Storage, now: Timestamp) -> Self {
+        let state = visit.state;
         let moment = |at: Option<Timestamp>| at.map(|at| Moment::of(at, now));
         let environments: Vec<Environment> =
-            storage.environments.iter().map(|one| Environment::of(state, storage, one, now)).collect();
+            storage.environments.iter().map(|one| Environment::of(visit, storage, one, now)).collect();
         let mut problems: Vec<Fault> =
             storage.environments.iter().flat_map(|one| faults(state, &storage.name, one)).collect();
         let faults = problems.len();
@@ -235,16 +235,15 @@ impl Tracking {
 }
 
 impl Environment {
-    fn of(state: &State, storage: &status::Storage, one: &status::Environment, now: Timestamp) -> Self {
+    fn of(visit: &Visit<'_>, storage: &status::Storage, one: &status::Environment, now: Timestamp) -> Self {
+        let state = visit.state;
         let moment = |at: Option<Timestamp>| at.map(|at| Moment::of(at, now));
         let served = state.environments.get(&one.name);
         let standing = served.as_ref().map_or_else(Standing::default, |served| state.writers.standing(served));
-        let namespace =
-            served.as_ref().map_or_else(|| "default".to_owned(), |served| first_namespace(served, "default"));
         Self {
             name: one.name.clone(),
             base: one.base.clone(),
-            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&namespace)),
+            href: served.as_ref().map(|served| visit.flags_of(served)),
             commit: one.commit.as_ref().map(Commit::of),
             since: moment(one.since),
             from_disk: one.from_disk,

@@ -13,7 +13,7 @@ use yardarm::demo::dialect::Sender;
 use super::golden::{ask, compare, judge, recorded_conversations};
 use super::wire;
 use crate::differences::CONVERSATIONS;
-use crate::world::{Plan, World, asking};
+use crate::world::{Plan, World};
 
 /// The remote of the recordings, with the daemon on it.
 pub(super) async fn recorded_world(rest: &str) -> World {
@@ -31,7 +31,7 @@ pub(super) async fn recorded_world(rest: &str) -> World {
          {{name: production, storage: flags, directory: production}}\n  canary: {{name: canary, storage: canary}}\n"
     );
     world.start_daemon().await;
-    assert!(asking(async || world.daemon().settled()).await, "it serves what is there");
+    world.settled().await;
     world
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn unreachable_world() -> World {
          flags, default: true}}\n"
     );
     world.start_daemon().await;
-    assert!(asking(async || world.daemon().settled()).await, "it knows that there is nothing");
+    world.settled().await;
     world
 }
 

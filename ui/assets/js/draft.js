@@ -5,14 +5,20 @@
 //                                             (rows that were added); else its action, with do=check
 //     data-draft-same="changes"               kept for this value of this field only
 //   <div data-draft-for="KEY" data-draft-at>  a page that has not the form itself: it is shown here
-//   <… data-saved="KEY">                      it is saved: nothing is to be kept any more
+//   <… data-saved="KEY">                      it is saved: nothing is to be kept any more, if a form was sent from here
 //
-// A form is sent only when the server has just answered: otherwise it stays as it is, and the page says why. The answer
-// brings a new proof, so that a form outlives the server's restart and its own session.
+// Such a form, and that of what is gathered (js/tray.js), is sent only when the server has just answered: otherwise it
+// stays as it is, and the page says why. The answer brings a new proof, so that a form outlives the server's restart and
+// its own session.
 
 import { say, unsay } from "./live.js";
 
 const PREFIX = "yardarm.draft.";
+const SENT = "yardarm.sent";
+
+// Whether this page is what came of a form, and not of a link that says it was saved.
+export const wasSent = sessionStorage.getItem(SENT) !== null;
+sessionStorage.removeItem(SENT);
 const UNTYPED = new Set(["proof", "do", "tried"]);
 
 const fields = (form) =>
@@ -117,7 +123,8 @@ async function restore(form) {
     const page = await asked(form.dataset.draftAt || form.action, draft.fields, key);
     const other = page && [...page.querySelectorAll("form[data-draft]")].find((one) => one.dataset.draft === key);
     if (!other || !form.isConnected) return;
-    Idiomorph.morph(form, other, { morphStyle: "outerHTML" });
+    // As it was, with what of it was open.
+    Idiomorph.morph(form, other, { morphStyle: "outerHTML", callbacks: { beforeAttributeUpdated: () => true } });
     form = [...document.querySelectorAll("form[data-draft]")].find((one) => one.dataset.draft === key);
     htmx.process(form);
   } else {
@@ -160,16 +167,17 @@ async function renew() {
 let cleared = null;
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches("form[data-draft]") || event.defaultPrevented) return;
+  if (!form.matches("form[data-draft], form[data-tray]") || event.defaultPrevented) return;
   if (cleared === form) {
     cleared = null;
     return;
   }
   event.preventDefault();
-  keep(form);
+  if (form.dataset.draft) keep(form);
   const by = event.submitter;
   if (!(await renew())) return;
   cleared = form;
+  sessionStorage.setItem(SENT, "");
   // Checked once more by the browser unless its button says otherwise: it was valid a moment ago.
   form.requestSubmit(by);
   cleared = null;
@@ -187,7 +195,7 @@ document.addEventListener("htmx:responseError", async (event) => {
 // --- when -----------------------------------------------------------------------------------------------------------
 
 function begin() {
-  for (const saved of document.querySelectorAll("[data-saved]")) {
+  for (const saved of wasSent ? document.querySelectorAll("[data-saved]") : []) {
     forget(saved.dataset.saved);
     if (saved.dataset.savedToo) forget(saved.dataset.savedToo);
   }

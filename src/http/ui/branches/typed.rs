@@ -16,6 +16,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
+use crate::http::proposals::readable;
 use crate::limits;
 use crate::serve::Environment;
 
@@ -77,9 +78,13 @@ pub(super) async fn propose_page(
     let unknown = || Failure::not_found(format!("environment: \"{key}\" not found"));
     let branch = visit.state.environments.get(&key).filter(|one| one.base.as_ref() == Some(&base.name));
     let branch = branch.ok_or_else(unknown)?;
-    let (of, head) = (base.clone(), branch.branch.clone());
-    let changes =
-        blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch))).await?;
+    let (of, head, to) = (base.clone(), branch.branch.clone(), readable(visit.state, &visit.pass));
+    // They may be about any namespace.
+    let whole = visit.reads_all_of(&base.name);
+    let changes = blocking(visit.state, move |state| {
+        Ok(whole.then(|| state.tracker.compare_branch(&of.storage, &head, &of.branch, &to)))
+    });
+    let changes = changes.await?;
     let page = context! {
         base => &*base.name,
         into => &*base.branch,
@@ -89,7 +94,8 @@ pub(super) async fn propose_page(
         drafts => visit.state.tracker.offers(&base.storage).is_some_and(|offers| offers.draft),
         failure => failure.map(shown_failure),
         missing => visit.state.tracker.missing(&base.storage),
-        changes => told(&changes),
+        whole,
+        changes => changes.map(|changes| told(&changes)),
         title_most => limits::PROPOSAL_TITLE_CHARACTERS,
         body_most => limits::PROPOSAL_BODY_CHARACTERS,
     };

@@ -14,7 +14,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::proposals::{known, rights};
+use crate::http::proposals::{known, readable, rights};
 use crate::limits;
 use crate::proposal::{Record, Source};
 use crate::track::Refusal;
@@ -66,8 +66,8 @@ struct Happened {
 pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Trouble> {
     let (state, record) = (visit.state, &entry.record);
     let now = state.clock.now();
-    let of = record.clone();
-    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of))).await?;
+    let (of, to) = (record.clone(), readable(state, &visit.pass));
+    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of, &to))).await?;
     let distance = entry.distance.unwrap_or_default();
     let (body, cut) = description(record);
     let history: Vec<Happened> = record
@@ -117,7 +117,8 @@ struct Part {
     told: Told,
 }
 
-/// What is different, environment by environment and as Git shows it, or why that cannot be told.
+/// What is different, environment by environment and as Git shows it, or why that cannot be told. A branch may be that of
+/// several environments: of those that may not be read nothing is told.
 pub(in super::super) fn told(compared: &Result<Comparison, Refusal>) -> Value {
     match compared {
         Ok(compared) => {
@@ -126,7 +127,8 @@ pub(in super::super) fn told(compared: &Result<Comparison, Refusal>) -> Value {
                 told: change::told::told(&one.changes, limits::UI_CHANGES),
             };
             let parts: Vec<Part> = compared.changes.iter().map(part).collect();
-            context! { environments => shown(parts), diff => shown(diff::read(&compared.text)), trouble => () }
+            let diff = diff::read(&compared.text);
+            context! { environments => shown(parts), diff => shown(diff), whole => compared.is_whole, trouble => () }
         }
         Err(refusal) => context! { trouble => short(&refusal.to_string()) },
     }
