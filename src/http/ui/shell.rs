@@ -241,7 +241,8 @@ fn namespaces(visit: &Visit<'_>, environment: &Arc<Environment>, spot: Spot<'_>)
     if !named.is_empty() && !keys.contains(&&*named) {
         keys.push(&named);
     }
-    let seen = keys.into_iter().filter(|key| visit.may(Action::Read, &environment.name, key));
+    let seen = keys.into_iter().filter(|key| key.len() <= limits::UI_KEY_BYTES);
+    let seen = seen.filter(|key| visit.may(Action::Read, &environment.name, key));
     let place = |key: &str| Place {
         key: key.to_owned(),
         base: None,
