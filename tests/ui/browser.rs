@@ -27,10 +27,6 @@ use crate::world::{DEADLINE, World, in_time};
 /// The rules of accessibility (MPL-2.0, see the licence beside it).
 const AXE: &str = include_str!("axe/axe.min.js");
 
-/// What htmx calls an error: a request was cut off, as happens to one under way when its page is left. Where the network
-/// or the server was the cause, the browser says so itself, and that is looked at.
-const CUT_OFF: [&str; 3] = ["htmx:sendAbort", "htmx:sendError", "htmx:afterRequest"];
-
 /// One browser with an empty profile.
 pub struct Browser {
     client: Client,
@@ -341,10 +337,7 @@ impl Browser {
     pub async fn end(self) {
         let expected = std::mem::take(&mut *self.expected.lock().unwrap());
         let errors = self.errors().await;
-        let told = |error: &&String| {
-            CUT_OFF.iter().any(|part| error.contains(part)) || expected.iter().any(|part| error.contains(part))
-        };
-        let untold: Vec<_> = errors.iter().filter(|error| !told(error)).collect();
+        let untold: Vec<_> = errors.iter().filter(|error| !expected.iter().any(|part| error.contains(part))).collect();
         assert!(untold.is_empty(), "errors in the console: {untold:#?}");
         let _ = self.client.close().await;
     }

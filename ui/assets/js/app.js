@@ -1,6 +1,7 @@
 // Everything that makes a page alive, a module for each.
 import "./ages.js";
 import "./frame.js";
+import "./cut.js";
 import "./palette.js";
 import "./keys.js";
 import "./live.js";
