@@ -18,6 +18,7 @@ mod deliveries;
 mod edit;
 mod first;
 mod lists;
+mod glass;
 mod live;
 mod play;
 mod proposals;

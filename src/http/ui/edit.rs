@@ -41,7 +41,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource(&one).route(get).route(post));
     config.service(web::resource(format!("{one}/beside")).route(web::get().to(past::beside)));
     config.service(web::resource(format!("{one}/history")).route(web::get().to(past::history)));
-    config.service(web::resource(format!("{one}/revert")).route(web::post().to(past::revert)));
+    let revert = web::resource(format!("{one}/revert"));
+    config.service(revert.route(web::get().to(past::again)).route(web::post().to(past::revert)));
 }
 
 /// `GET …/flags/{key}`, `…/segments/{key}`, `…/new-flag`, `…/new-segment`

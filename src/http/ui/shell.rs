@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use serde::Serialize;
 
 use super::assets;
+use super::glass::Glass;
 use super::visit::{Visit, here, is_partial};
 use crate::auth::Action;
 use crate::http::State;
@@ -75,16 +76,6 @@ struct May {
     propose: bool,
 }
 
-/// An environment that is served as the provider does not have it.
-#[derive(Debug, Serialize)]
-struct Glass {
-    environment: String,
-    until: String,
-    changes: usize,
-    by: String,
-    reason: String,
-}
-
 impl Shell {
     /// That around a page which somebody looks at.
     pub(super) fn of(visit: &Visit<'_>) -> Self {
@@ -138,6 +129,7 @@ impl Shell {
             namespace,
             place,
             ..Self::of_nobody(state, visit.request)
+            glass: Glass::seen(visit),
         }
     }
 
@@ -157,16 +149,6 @@ impl Shell {
         let settings = state.settings.load();
         let look = &settings.look;
         let (tokens, jwt) = settings.authentication.methods();
-        let glass = state.writers.glass().map(|told| {
-            let broken = told.broken.iter().map(|one| Glass {
-                environment: one.environment.to_string(),
-                until: one.until.to_string(),
-                changes: one.changes,
-                by: one.by.to_string(),
-                reason: one.reason.clone(),
-            });
-            broken.collect()
-        });
         Self {
             layout: if is_partial(request) { "partial.html" } else { "layout.html" },
             assets: assets::base(),
@@ -187,7 +169,7 @@ impl Shell {
             tokens: tokens || jwt,
             proof: String::new(),
             may: May::default(),
-            glass: glass.unwrap_or_default(),
+            glass: Glass::at_all(state),
             events: String::new(),
             marks: String::new(),
         }

@@ -10,3 +10,4 @@ import "./edit.js";
 import "./copy.js";
 import "./draft.js";
 import "./tray.js";
+import "./choices.js";

@@ -11,6 +11,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
+use crate::http::ui::listed::redirect;
 use crate::http::ui::render::shown;
 use crate::http::ui::{Trouble, Visit, answered, save};
 use crate::limits;
@@ -29,6 +30,12 @@ pub(super) async fn history(state: Data<State>, request: HttpRequest) -> HttpRes
 }
 
 /// `POST …/{key}/revert`, with `to` or `commit`
+/// `GET …/{key}/revert`: somebody goes to the address of the page that reviews it. There one chooses anew.
+pub(super) async fn again(request: HttpRequest) -> HttpResponse {
+    let path = request.path();
+    redirect(&format!("{}/history", path.strip_suffix("/revert").unwrap_or(path)))
+}
+
 pub(super) async fn revert(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
     answered(&state, &request, reverted(&state, &request, sent).await)
 }
