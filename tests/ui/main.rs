@@ -25,6 +25,7 @@ mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
 mod save;
+mod rights;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 #[path = "../world/scm_http.rs"]

@@ -134,7 +134,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     })
     .await?;
     let page = context! {
-        head => shown(list.head), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits, counts => state.analytics.on(),
+        head => shown(list.head.seen(&visit, &visit.named("environment"))), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits, counts => state.analytics.on(),
         query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
         by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated])),
     };

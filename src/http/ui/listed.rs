@@ -11,6 +11,7 @@ use super::form::Form;
 use super::render::segment;
 use super::{Trouble, Visit};
 use crate::auth::Action;
+use crate::auth::scope::ANY;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::list::{By, Found, Query, cut};
@@ -45,6 +46,9 @@ pub(super) struct Head {
 struct Broken {
     path: String,
     why: String,
+    /// Its directory, which has the name of the namespace that it is about, where it has one.
+    #[serde(skip)]
+    directory: String,
 }
 
 impl Head {
@@ -55,10 +59,11 @@ impl Head {
             "" => path.to_owned(),
             directory => format!("{directory}/{path}"),
         };
-        let broken = tip
-            .view
-            .broken()
-            .map(|(file, why)| Broken { path: below(&file.path), why: cut(why, 2 * limits::UI_CELL_CHARACTERS) });
+        let broken = tip.view.broken().map(|(file, why)| Broken {
+            path: below(&file.path),
+            why: cut(why, 2 * limits::UI_CELL_CHARACTERS),
+            directory: file.directory().to_owned(),
+        });
         Self {
             commit: tip.commit.to_string(),
             branch: environment.branch.to_string(),
@@ -66,9 +71,19 @@ impl Head {
             name: head.filter(|head| head.name != head.key).map(|head| cut(&head.name, limits::UI_CELL_CHARACTERS)),
             description: head.map(|head| cut(&head.description, 2 * limits::UI_CELL_CHARACTERS)).unwrap_or_default(),
             read_only: listed.as_ref().is_some_and(|listed| listed.read_only),
-            broken: broken.take(BROKEN).collect(),
-            more_broken: tip.view.broken().count().saturating_sub(BROKEN),
+            broken: broken.collect(),
+            more_broken: 0,
         }
+    }
+
+    /// As somebody may see it: what a file in error is about is known by its place alone.
+    pub(super) fn seen(mut self, visit: &Visit<'_>, environment: &str) -> Self {
+        let may = |namespace: &str| visit.may(Action::Read, environment, namespace);
+        let whole = may(ANY);
+        self.broken.retain(|file| whole || may(&file.directory));
+        self.more_broken = self.broken.len().saturating_sub(BROKEN);
+        self.broken.truncate(BROKEN);
+        self
     }
 }
 

@@ -113,7 +113,10 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         row.change = !row.read_only && may(&visit, &environment.name, &row.key);
     }
     let may_make = visit.reaches(Action::Write, &environment.name) || visit.reaches(Action::Propose, &environment.name);
-    visit.page("namespaces/list.html", context! { head => shown(head), rows => shown(rows), may_make => may_make })
+    visit.page(
+        "namespaces/list.html",
+        context! { head => shown(head.seen(&visit, &environment.name)), rows => shown(rows), may_make => may_make },
+    )
 }
 
 async fn removed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {

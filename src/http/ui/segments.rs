@@ -124,7 +124,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     })
     .await?;
     let page = context! {
-        head => shown(list.head), rows => shown(list.rows), total => list.total, waits => list.waits,
+        head => shown(list.head.seen(&visit, &visit.named("environment"))), rows => shown(list.rows), total => list.total, waits => list.waits,
         query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
         by => shown(orders(&query, &[By::Key, By::Name, By::Used, By::Changed])),
     };

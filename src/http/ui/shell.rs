@@ -10,6 +10,7 @@ use super::assets;
 use super::glass::Glass;
 use super::visit::{Visit, here, is_partial};
 use crate::auth::Action;
+use crate::auth::scope::ANY;
 use crate::http::State;
 use crate::limits;
 use crate::serve::Environment;
@@ -45,6 +46,8 @@ pub(super) struct Shell {
     tokens: bool,
     proof: String,
     may: May,
+    /// Whether they may see everything, as the pages about all of the installation ask for.
+    everything: bool,
     glass: Vec<Glass>,
     /// Where the page hears of what moves; empty for one that does not.
     events: String,
@@ -123,13 +126,14 @@ impl Shell {
                 write: visit.may(Action::Write, &name, &namespace),
                 propose: visit.may(Action::Propose, &name, &namespace),
             },
+            everything: visit.pass.allows(ANY, ANY),
             events: events(&name, &namespace),
             marks: visit.marks.to_string(),
+            glass: Glass::seen(visit),
             environment: name,
             namespace,
             place,
             ..Self::of_nobody(state, visit.request)
-            glass: Glass::seen(visit),
         }
     }
 
@@ -141,6 +145,7 @@ impl Shell {
             (section, Spot { section, thing: None }.elsewhere(&self.place.environment, &self.place.namespace))
         });
         let of_all = ["proposals", "sync", "deliveries", "audit"];
+        let of_all = of_all.into_iter().filter(|one| self.everything || !matches!(*one, "sync" | "deliveries"));
         there.chain(of_all.map(|section| (section, format!("/ui/{section}")))).collect()
     }
 
@@ -169,6 +174,7 @@ impl Shell {
             tokens: tokens || jwt,
             proof: String::new(),
             may: May::default(),
+            everything: false,
             glass: Glass::at_all(state),
             events: String::new(),
             marks: String::new(),

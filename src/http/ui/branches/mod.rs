@@ -14,7 +14,6 @@ use serde::Serialize;
 
 pub(super) use self::clash::told as clashes;
 use super::render::{segment, shown};
-use super::visit::first_namespace;
 use super::{Trouble, Visit, answered};
 use crate::auth::Action;
 use crate::auth::scope::ANY;
@@ -129,18 +128,20 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         Ok((branches.into_iter().take(limits::UI_BRANCHES).map(with_commit).collect::<Vec<_>>(), count))
     })
     .await?;
+    // A commit may be about any namespace.
+    let whole = visit.may(Action::Read, &base.name, ANY);
     let mut sight = Sight::new(state, &visit.pass);
     let proposals = state.tracker.of_branches(&base.storage, &base.branch);
     let rows: Vec<Row> = branches
         .into_iter()
         .map(|(branch, last)| Row {
             href: place(&base.name, &branch.key),
-            flags: state.environments.get(&branch.key).map(|one| flags(&one)),
+            flags: state.environments.get(&branch.key).map(|one| flags(&visit, &one)),
             key: branch.key.to_string(),
             branch: branch.branch.to_string(),
             ahead: branch.ahead,
             behind: branch.behind,
-            last: last.map(|commit| Commit::of(&commit, now)),
+            last: last.filter(|_| whole).map(|commit| Commit::of(&commit, now)),
             proposal: proposals
                 .get(&branch.branch)
                 .filter(|entry| sight.sees(&entry.record))
@@ -151,6 +152,7 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         base => &*base.name,
         more => count - rows.len(),
         rows => shown(rows),
+        whole,
         may => shown(May::of(&visit, &base)),
         standing => standing(&visit, &base),
     };
@@ -163,7 +165,7 @@ fn standing(visit: &Visit<'_>, base: &Environment) -> Option<String> {
 }
 
 /// The flags of an environment.
-fn flags(environment: &Environment) -> String {
-    let namespace = first_namespace(environment, "default");
+fn flags(visit: &Visit<'_>, environment: &Environment) -> String {
+    let namespace = visit.arrives_in(environment, "default");
     format!("/ui/e/{}/n/{}/flags", segment(&environment.name), segment(&namespace))
 }

@@ -70,6 +70,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
     })
     .await?;
     let proposal = state.tracker.of_branches(&base.storage, &base.branch).remove(&branch.branch);
+    let is_open = proposal.as_ref().is_some_and(|entry| entry.record.is_open());
     let proposal = proposal.filter(|entry| Sight::new(state, &visit.pass).sees(&entry.record));
     let listed: Vec<Commit> = commits.commits.iter().map(|commit| Commit::of(commit, now)).collect();
     Ok(context! {
@@ -79,8 +80,8 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
         commit => &*branch.commit,
         ahead => branch.ahead,
         behind => branch.behind,
-        flags => flags(&environment),
-        is_open => proposal.as_ref().is_some_and(|entry| entry.record.is_open()),
+        flags => flags(visit, &environment),
+        is_open,
         proposal => shown(proposal.map(|entry| Face::of(&entry.record, now))),
         whole,
         commits => if whole { shown(listed) } else { shown(Vec::<Commit>::new()) },

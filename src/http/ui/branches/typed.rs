@@ -12,6 +12,7 @@ use super::super::proposals::told;
 use super::super::{Trouble, Visit, answered};
 use super::{base, standing};
 use crate::auth::Action;
+use crate::auth::scope::ANY;
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
@@ -80,6 +81,8 @@ pub(super) async fn propose_page(
     let (of, head) = (base.clone(), branch.branch.clone());
     let changes =
         blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch))).await?;
+    // They may be about any namespace.
+    let whole = visit.may(Action::Read, &base.name, ANY);
     let page = context! {
         base => &*base.name,
         into => &*base.branch,
@@ -89,7 +92,8 @@ pub(super) async fn propose_page(
         drafts => visit.state.tracker.offers(&base.storage).is_some_and(|offers| offers.draft),
         failure => failure.map(shown_failure),
         missing => visit.state.tracker.missing(&base.storage),
-        changes => told(&changes),
+        whole,
+        changes => if whole { told(&changes) } else { Value::from(()) },
         title_most => limits::PROPOSAL_TITLE_CHARACTERS,
         body_most => limits::PROPOSAL_BODY_CHARACTERS,
     };
