@@ -13,6 +13,7 @@
 )]
 
 mod analytics;
+mod away;
 mod browser;
 mod deliveries;
 mod edit;

@@ -6,13 +6,16 @@
 //     data-draft-same="changes"               kept for this value of this field only
 //   <div data-draft-for="KEY" data-draft-at>  a page that has not the form itself: it is shown here
 //   <… data-saved="KEY">                      it is saved: nothing is to be kept any more
+//   #taken behind the address                 the same, of the form that this tab has sent last
 //
 // A form is sent only when the server has just answered: otherwise it stays as it is, and the page says why. The answer
 // brings a new proof, so that a form outlives the server's restart and its own session.
 
 import { say, unsay } from "./live.js";
+import { renewed } from "./proof.js";
 
 const PREFIX = "yardarm.draft.";
+const SENT = "yardarm.sent";
 const UNTYPED = new Set(["proof", "do", "tried"]);
 
 const fields = (form) =>
@@ -146,14 +149,11 @@ async function show(place) {
 // A new proof for every form of the page; nothing where the server or the session is away, which is said.
 async function renew() {
   unsay("not-sent");
-  const response = await fetch("/ui/proof", { cache: "no-store", headers: { "HX-Request": "true" } }).catch(() => null);
-  if (response?.status === 401) say("signed-out");
-  else if (!response?.ok) say("not-sent");
-  if (!response?.ok) return null;
+  const { proof, status } = await renewed();
+  if (status === 401) say("signed-out");
+  else if (!proof) say("not-sent");
+  if (!proof) return null;
   unsay("signed-out");
-  const proof = await response.text();
-  for (const field of document.querySelectorAll("input[name=proof]")) field.value = proof;
-  document.body.setAttribute("hx-headers", JSON.stringify({ "X-Proof": proof }));
   return proof;
 }
 
@@ -169,6 +169,11 @@ document.addEventListener("submit", async (event) => {
   keep(form);
   const by = event.submitter;
   if (!(await renew())) return;
+  try {
+    sessionStorage.setItem(SENT, form.dataset.draft);
+  } catch {
+    // Then it stays kept, and is offered once too often.
+  }
   cleared = form;
   // Checked once more by the browser unless its button says otherwise: it was valid a moment ago.
   form.requestSubmit(by);
@@ -186,7 +191,15 @@ document.addEventListener("htmx:responseError", async (event) => {
 
 // --- when -----------------------------------------------------------------------------------------------------------
 
+function taken() {
+  if (location.hash !== "#taken") return;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  const sent = sessionStorage.getItem(SENT);
+  if (sent) forget(sent);
+}
+
 function begin() {
+  taken();
   for (const saved of document.querySelectorAll("[data-saved]")) {
     forget(saved.dataset.saved);
     if (saved.dataset.savedToo) forget(saved.dataset.savedToo);

@@ -12,6 +12,7 @@
 // What is said when the connection is lost, or the session over, stands in parts/live.html.
 
 import { ages } from "./ages.js";
+import { renewed } from "./proof.js";
 
 const QUIET = 40_000; // the server says something every 15 s: after this much silence nobody is there
 const PATIENCE = 1_500; // how long a connection may be away before anybody is told
@@ -23,6 +24,7 @@ let marks = main()?.dataset.marks ?? "";
 let connection = null;
 let tries = 0;
 let worry = 0;
+let away = false; // the server or the session: whichever comes back may be another one
 
 // --- what is said ---------------------------------------------------------------------------------------------------
 
@@ -43,15 +45,22 @@ export function unsay(what) {
   document.querySelector(`#notices [data-said="${what}"]`)?.remove();
 }
 
-function connected() {
+// The server answers, whatever it says.
+function reached() {
   clearTimeout(worry);
-  worry = tries = 0;
+  worry = 0;
   unsay("lost");
+}
+
+function connected() {
+  reached();
+  tries = 0;
   unsay("signed-out");
   document.documentElement.dataset.connected = "";
 }
 
 function lost() {
+  away = true;
   delete document.documentElement.dataset.connected;
   worry ||= setTimeout(() => say("lost"), PATIENCE);
 }
@@ -69,6 +78,8 @@ async function listen() {
     const response = await fetch(from, { headers, signal: ours.signal, cache: "no-store" });
     status = response.status;
     if (status === 200) {
+      if (away) await renewed();
+      away = false;
       connected();
       const alive = () => {
         clearTimeout(silence);
@@ -86,9 +97,13 @@ async function listen() {
   if (connection !== ours) return;
   connection = null;
   if (document.hidden) return;
-  if (status === 401) say("signed-out");
-  else if (status === 403 || status === 404) return;
+  if ([401, 403, 404].includes(status)) reached();
   else lost();
+  if (status === 403 || status === 404) return;
+  if (status === 401) {
+    away = true;
+    say("signed-out");
+  }
   const pause = PAUSES[Math.min(tries++, PAUSES.length - 1)];
   setTimeout(listen, pause * (0.75 + Math.random() / 2));
 }
@@ -154,6 +169,17 @@ async function refresh(what) {
   fetching = false;
 }
 
+// A page as it is now; nothing where it cannot be shown just now, and then what is there stays as it was.
+async function fetched(address) {
+  const response = await fetch(address, { cache: "no-store", headers: { Accept: "text/html" } });
+  if (new URL(response.url).pathname === "/ui/login") {
+    say("signed-out");
+    return null;
+  }
+  const answers = response.ok || response.status === 404 || response.status === 403;
+  return answers ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+}
+
 const KEEP = {
   ignoreActiveValue: true,
   callbacks: {
@@ -169,17 +195,6 @@ function isTouched(node) {
   if (node instanceof HTMLSelectElement) {
     const chosen = [...node.options].some((option) => option.defaultSelected);
     return [...node.options].some((option, at) => option.selected !== (chosen ? option.defaultSelected : at === 0));
-// A page as it is now; nothing where it cannot be shown just now, and then what is there stays as it was.
-async function fetched(address) {
-  const response = await fetch(address, { cache: "no-store", headers: { Accept: "text/html" } });
-  if (new URL(response.url).pathname === "/ui/login") {
-    say("signed-out");
-    return null;
-  }
-  const answers = response.ok || response.status === 404 || response.status === 403;
-  return answers ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
-}
-
   }
   return false;
 }

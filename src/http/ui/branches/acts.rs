@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::super::form::Form;
+use super::super::form::{Form, TAKEN};
 use super::super::proposals::lines;
 use super::super::render::segment;
 use super::super::{Trouble, Visit, answered};
@@ -39,7 +39,7 @@ async fn created(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let base = base(&visit, Action::Propose)?;
     let key = form.text("key").trim();
     match state.writers.create_branch(&base, key, visit.by()).await {
-        Ok(branch) => Ok(see(&place(&base.name, &branch.name))),
+        Ok(branch) => Ok(see(&(place(&base.name, &branch.name) + TAKEN))),
         Err(refusal) => typed::new_page(&visit, &base, key, Some(&refused_write(refusal))),
     }
 }
@@ -103,7 +103,7 @@ async fn proposed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
     } else {
         place(&base.name, &key)
     };
-    Ok(see(&next))
+    Ok(see(&(next + TAKEN)))
 }
 
 fn wish(form: &Form) -> Wish {
