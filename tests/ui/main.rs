@@ -18,20 +18,21 @@ mod browser;
 mod deliveries;
 mod edit;
 mod first;
-mod lists;
 mod glass;
+mod lists;
 mod live;
 mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
-mod save;
 mod rights;
+mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
 #[path = "../world/scm_http.rs"]
 mod scm_http;
 mod shell;
 mod texts;
+mod unscripted;
 #[path = "../world/mod.rs"]
 mod world;
