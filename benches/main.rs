@@ -12,12 +12,15 @@
 )]
 #![allow(clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr, clippy::string_slice)]
 
+#[path = "../tests/ui/browser.rs"]
+mod browser;
 mod fan_out;
 mod flag_file;
 mod floor;
 mod lists;
 mod load;
 mod ours;
+mod page;
 mod process;
 mod propagation;
 mod proposals;
@@ -81,6 +84,9 @@ fn main() {
     }
     if wanted("lists") {
         runtime.block_on(lists::run());
+    }
+    if wanted("page") {
+        runtime.block_on(page::run());
     }
     if wanted("process") {
         runtime.block_on(process::run());

@@ -467,11 +467,16 @@ async fn outcome(reading: &mut Option<JoinHandle<Option<Config>>>) -> Option<Con
 struct Fixed {
     server: config::Server,
     state_directory: PathBuf,
+    has_pages: bool,
 }
 
 impl Fixed {
     fn of(config: &Config) -> Self {
-        Self { server: config.server.clone(), state_directory: config.state_directory.clone() }
+        Self {
+            server: config.server.clone(),
+            state_directory: config.state_directory.clone(),
+            has_pages: !config.interface.disabled,
+        }
     }
 
     /// Keys that differ.
@@ -483,6 +488,7 @@ impl Fixed {
             ("server.webhook", ours.webhook != theirs.webhook),
             ("server.protocol", ours.tls.is_some() != theirs.tls.is_some()),
             ("state.directory", self.state_directory != other.state_directory),
+            ("ui.enabled", self.has_pages != other.has_pages),
         ];
         all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }

@@ -690,7 +690,7 @@ pub const RECENT_WAIT: Duration = Duration::from_millis(30);
 /// … and one that is asked for by it.
 pub const RECENT_WAIT_LONG: Duration = Duration::from_secs(5);
 /// Answers of flags that are counted by name: 5,000 flags with four answers each, and room for branches. Each takes 8
-/// bytes a slot in which it was given, 2.4 kB at most.
+/// bytes a slot in which it was given, some 4 kB at most.
 pub const ANALYTICS_SERIES: usize = 40_000;
 /// Slots of a span that are kept beyond those that are shown: of them the first one of the next span is made.
 pub const ANALYTICS_SPARE_SLOTS: u32 = 16;

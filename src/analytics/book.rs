@@ -1,16 +1,19 @@
 //! What was counted, by time: for every flag and answer the counts of the last hour, day and month.
 //!
 //! Only slots in which something was counted take room. A slot that is over becomes a [`row`](super::row) to be kept;
-//! which rows there are is known here, so that each is taken away when nobody looks so far back.
+//! which rows there are is known here, so that each is taken away when nobody looks so far back. To count and to close
+//! slots are two things: who only reads counts what came meanwhile, and does not pay for the slot that is over.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::row::{self, Counts, Row};
+use super::row::{self, Counts};
 use super::span::{Slot, Span};
-use super::{Course, Series, Used};
+use super::totals::Totals;
+use super::{Course, Series, Sums, Used};
 use crate::limits;
 
 /// All counts.
@@ -23,8 +26,12 @@ pub struct Book {
     /// The current slots.
     current: Option<[Slot; 3]>,
     /// Evaluations that have no series.
-    pub(super) uncounted: u64,
+    uncounted: u64,
+    totals: Totals,
 }
+
+/// What becomes of a row: it is written anew, or taken away.
+pub type Change = (row::Place, Option<Counts>);
 
 /// The flags of one namespace that were evaluated.
 type Flags = BTreeMap<Arc<str>, Flag>;
@@ -39,8 +46,6 @@ struct Flag {
 #[derive(Debug, Default)]
 struct Line {
     spans: [VecDeque<(Slot, u32)>; 3],
-    /// Since the start of the process.
-    total: u64,
 }
 
 impl Line {
@@ -77,9 +82,11 @@ impl Line {
         }
     }
 
-    fn at(&self, span: Span, slot: Slot) -> u32 {
+    /// What was counted in some slots.
+    fn within(&self, span: Span, slots: &Range<Slot>) -> impl Iterator<Item = (Slot, u32)> {
         let points = self.of(span);
-        points.binary_search_by_key(&slot, |(of, _)| *of).ok().and_then(|at| points.get(at)).map_or(0, |(_, n)| *n)
+        let first = points.partition_point(|(slot, _)| *slot < slots.start);
+        points.range(first..).copied().take_while(|(slot, _)| *slot < slots.end)
     }
 
     fn is_empty(&self) -> bool {
@@ -99,7 +106,7 @@ fn slots(now: Timestamp) -> [Slot; 3] {
 impl Book {
     /// The book of what was kept: rows, and what is to be kept of them anew because a slot ended while nobody was there.
     #[must_use]
-    pub fn open(kept: Vec<(row::Place, Vec<u8>)>, now: Timestamp) -> (Self, Vec<Row>) {
+    pub fn open(kept: Vec<(row::Place, Vec<u8>)>, now: Timestamp) -> (Self, Vec<Change>) {
         let mut book = Self { current: Some(slots(now)), ..Self::default() };
         let mut changes = Vec::new();
         for (place @ (span, slot), bytes) in kept {
@@ -114,17 +121,16 @@ impl Book {
         }
         for span in Span::ALL {
             let Some(finer) = span.finer() else { continue };
-            for slot in book.fold(span, finer) {
-                if slot < span.slot(now) {
-                    changes.extend(book.close(span, slot));
-                }
+            let made = book.fold(span, finer);
+            for slot in made.range(..span.slot(now)) {
+                changes.extend(book.close(span, *slot..slot.saturating_add(1)));
             }
         }
         (book, changes)
     }
 
     fn take(&mut self, span: Span, slot: Slot, counts: Counts) {
-        // The end of the slot, or what was known of it: it was evaluated at some time in it.
+        // It was evaluated at some time in it; the minutes of the last hour say it best.
         let last = span.begin(slot);
         for (environment, namespaces) in counts {
             for (namespace, flags) in namespaces {
@@ -184,56 +190,72 @@ impl Book {
         flag.answers.get_mut(at).map(|(_, line)| line)
     }
 
-    /// Books what was counted until `now`; what is to be kept of it, and what no longer is.
-    pub fn add(&mut self, counted: Vec<(Arc<Series>, u64)>, now: Timestamp) -> Vec<Row> {
-        let before = self.current.replace(slots(now)).unwrap_or_else(|| slots(now));
-        let mut changes = Vec::new();
-        for (span, ended) in Span::ALL.into_iter().zip(before) {
-            if span.slot(now) > ended {
-                changes.extend(self.close(span, ended));
-                changes.extend(self.drop_old(span, span.slot(now)));
-            }
-        }
+    /// Books what was counted until `now`.
+    pub fn add(&mut self, counted: Vec<(Arc<Series>, u64)>, now: Timestamp) {
+        self.current.get_or_insert_with(|| slots(now));
         for (series, count) in counted {
+            self.totals.add(&series, count);
             let small = u32::try_from(count).unwrap_or(u32::MAX);
             let Some(line) = self.line(&series, now) else {
                 self.uncounted = self.uncounted.saturating_add(count);
                 continue;
             };
-            line.total = line.total.saturating_add(count);
             for span in Span::ALL {
                 line.add(span, span.slot(now), small);
+            }
+        }
+    }
+
+    /// Books evaluations of which nobody knows what was evaluated.
+    pub fn add_unnamed(&mut self, count: u64) {
+        self.uncounted = self.uncounted.saturating_add(count);
+        self.totals.add_others(count);
+    }
+
+    /// Turns over to the slots of `now`; what is to be kept of those that are over, and what no longer is.
+    #[must_use]
+    pub fn turn(&mut self, now: Timestamp) -> Vec<Change> {
+        let before = self.current.replace(slots(now)).unwrap_or_else(|| slots(now));
+        let mut changes = Vec::new();
+        for (span, ended) in Span::ALL.into_iter().zip(before) {
+            let current = span.slot(now);
+            if current > ended {
+                // More than one, where nobody turned for a while.
+                changes.extend(self.close(span, ended.max(oldest(span, current))..current));
+                changes.extend(self.drop_old(span, current));
             }
         }
         changes
     }
 
     /// The current minute as far as it is known, for a process that ends: the other slots are made of minutes again.
-    pub fn leave(&mut self, now: Timestamp) -> Option<Row> {
-        self.close(Span::Hour, Span::Hour.slot(now))
+    #[must_use]
+    pub fn leave(&mut self, now: Timestamp) -> Vec<Change> {
+        let slot = Span::Hour.slot(now);
+        self.close(Span::Hour, slot..slot.saturating_add(1))
     }
 
-    /// A slot that is over; nothing where nothing was counted.
-    fn close(&mut self, span: Span, slot: Slot) -> Option<Row> {
-        let mut counts = Counts::new();
+    /// Slots that are over; none in which nothing was counted.
+    fn close(&mut self, span: Span, slots: Range<Slot>) -> Vec<Change> {
+        let mut closed: BTreeMap<Slot, Counts> = BTreeMap::new();
         for (environment, namespaces) in &self.places {
             for (namespace, flags) in namespaces {
                 for (key, flag) in flags {
-                    let answers = flag.answers.iter().map(|(answer, line)| (answer.clone(), line.at(span, slot)));
-                    let answers: BTreeMap<_, _> = answers.filter(|(_, count)| *count > 0).collect();
-                    if !answers.is_empty() {
-                        let place = counts.entry(environment.clone()).or_default();
-                        place.entry(namespace.clone()).or_default().insert(key.clone(), answers);
+                    for (answer, line) in &flag.answers {
+                        for (slot, count) in line.within(span, &slots).filter(|(_, count)| *count > 0) {
+                            let place = closed.entry(slot).or_default().entry(environment.clone()).or_default();
+                            let flags = place.entry(namespace.clone()).or_default();
+                            flags.entry(key.clone()).or_default().insert(answer.clone(), count);
+                        }
                     }
                 }
             }
         }
-        let row = if counts.is_empty() { None } else { row::encode(&counts) }?;
-        self.rows.insert((span, slot));
-        Some(((span, slot), Some(row)))
+        self.rows.extend(closed.keys().map(|slot| (span, *slot)));
+        closed.into_iter().map(|(slot, counts)| ((span, slot), Some(counts))).collect()
     }
 
-    fn drop_old(&mut self, span: Span, current: Slot) -> Vec<Row> {
+    fn drop_old(&mut self, span: Span, current: Slot) -> Vec<Change> {
         let oldest = oldest(span, current);
         let old: Vec<_> = self.rows.range((span, 0)..(span, oldest)).copied().collect();
         for place in &old {
@@ -294,7 +316,7 @@ impl Book {
         flags.map(|(key, flag)| (key.clone(), used(flag))).collect()
     }
 
-    /// When something of a namespace was evaluated last.
+    /// When a flag was evaluated last.
     #[must_use]
     pub fn last(&self, environment: &str, namespace: &str, flag: &str) -> Option<Timestamp> {
         Some(self.flags(environment, namespace)?.get(flag)?.last)
@@ -311,9 +333,10 @@ impl Book {
         (first, last): (Slot, Slot),
     ) -> Course {
         let length = usize::try_from(last.saturating_sub(first)).unwrap_or(0) + 1;
-        let flags = self.flags(environment, namespace).into_iter().flatten();
-        let lines =
-            flags.filter(|(key, _)| flag.is_none_or(|flag| flag == &***key)).flat_map(|(_, flag)| &flag.answers);
+        let wanted =
+            flag.map_or((Bound::Unbounded, Bound::Unbounded), |key| (Bound::Included(key), Bound::Included(key)));
+        let flags = self.flags(environment, namespace).into_iter().flat_map(|flags| flags.range::<str, _>(wanted));
+        let lines = flags.flat_map(|(_, flag)| &flag.answers);
         let mut answers: BTreeMap<Arc<str>, Vec<u64>> = BTreeMap::new();
         for (answer, line) in lines {
             // Of all flags together the answers mean nothing.
@@ -333,13 +356,7 @@ impl Book {
 
     /// What each flag of a namespace was answered within a span, by answer, the most frequent first.
     #[must_use]
-    pub fn sums(
-        &self,
-        environment: &str,
-        namespace: &str,
-        span: Span,
-        now: Timestamp,
-    ) -> BTreeMap<Arc<str>, Vec<(Arc<str>, u64)>> {
+    pub fn sums(&self, environment: &str, namespace: &str, span: Span, now: Timestamp) -> Sums {
         let first = (span.slot(now) + 1).saturating_sub(span.slots());
         let sum =
             |line: &Line| line.of(span).iter().filter(|(slot, _)| *slot >= first).map(|(_, n)| u64::from(*n)).sum();
@@ -353,22 +370,15 @@ impl Book {
         flags.map(|(key, flag)| (key.clone(), of(flag))).filter(|(_, sums)| !sums.is_empty()).collect()
     }
 
-    /// Every series and what was counted of it since the start.
-    pub fn totals(&self) -> impl Iterator<Item = (Series, u64)> {
-        self.places.iter().flat_map(|(environment, namespaces)| {
-            namespaces.iter().flat_map(move |(namespace, flags)| {
-                flags.iter().flat_map(move |(key, flag)| {
-                    flag.answers.iter().filter(|(_, line)| line.total > 0).map(move |(answer, line)| {
-                        let series = Series {
-                            environment: environment.clone(),
-                            namespace: namespace.clone(),
-                            flag: key.clone(),
-                            answer: answer.clone(),
-                        };
-                        (series, line.total)
-                    })
-                })
-            })
-        })
+    /// What was counted since the start, by name as far as there are names, and all others together.
+    #[must_use]
+    pub fn totals(&self) -> (Vec<(Arc<Series>, u64)>, u64) {
+        self.totals.all()
+    }
+
+    /// Evaluations that have no series.
+    #[must_use]
+    pub const fn uncounted(&self) -> u64 {
+        self.uncounted
     }
 }

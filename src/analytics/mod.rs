@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! evaluation -> Lane -> Tally     one addition, no lock
-//!                         \-> Book, every few seconds and before it is read    hour, day, month
+//!                         \-> Book, every few seconds and before it is read    hour, day, month; totals
 //!                                \-> rows, when a slot is over -> the store    disposable
 //! ```
 //!
@@ -19,8 +19,8 @@ mod span;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod totals;
 
-#[cfg(feature = "daemon")]
 use std::collections::BTreeMap;
 use std::sync::Arc;
 #[cfg(feature = "daemon")]
@@ -30,14 +30,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-pub use self::book::Book;
+pub use self::book::{Book, Change};
 pub use self::span::{Slot, Span};
 #[cfg(feature = "daemon")]
 pub use self::tally::Lane;
 #[cfg(feature = "daemon")]
-use self::{row::Row, tally::Tally};
-#[cfg(feature = "daemon")]
-use crate::limits;
+use self::tally::Tally;
 
 /// What is counted: one answer of one flag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,6 +84,9 @@ impl Course {
     }
 }
 
+/// What flags were answered, by flag; the most frequent answer of each first.
+pub type Sums = BTreeMap<Arc<str>, Vec<(Arc<str>, u64)>>;
+
 /// Where rows go. It must not block.
 pub trait Keep: Send + Sync {
     /// Takes a row over the one that is there, or takes that one away.
@@ -126,9 +127,9 @@ impl Analytics {
 
     /// Reads what was kept: seconds, where many flags are in use. Counting goes on meanwhile.
     pub fn restore(&self, kept: Vec<(row::Place, Vec<u8>)>, now: Timestamp) {
-        let (book, rows) = Book::open(kept, now);
+        let (book, changes) = Book::open(kept, now);
         *self.lock() = Some(book);
-        self.put(rows);
+        self.put(changes);
     }
 
     /// Whether what was kept has been read.
@@ -154,26 +155,31 @@ impl Analytics {
         if self.on() { self.tally.lane(environment, namespace) } else { Lane::off() }
     }
 
-    /// Books what was counted until now.
+    /// Books what was counted until now, and keeps the slots that are over. Milliseconds, where many flags are in use:
+    /// none of it is for the thread of a request.
     pub fn collect(&self, now: Timestamp) {
         let mut guard = self.lock();
         let Some(book) = guard.as_mut() else { return };
-        // Under the book's lock, so that what is counted first is booked first.
-        let counted = self.tally.collect();
-        let rows = book.add(counted, now);
-        book.uncounted = book.uncounted.saturating_add(self.tally.take_uncounted());
+        self.count(book, now);
+        let changes = book.turn(now);
         drop(guard);
-        if !rows.is_empty() && self.tally.is_full() {
+        if !changes.is_empty() && self.tally.is_full() {
             self.tally.forget();
         }
-        self.put(rows);
+        self.put(changes);
+    }
+
+    /// Under the book's lock, so that what is counted first is booked first.
+    fn count(&self, book: &mut Book, now: Timestamp) {
+        book.add(self.tally.collect(), now);
+        book.add_unnamed(self.tally.take_uncounted());
     }
 
     /// The last word of a process that ends.
     pub fn finish(&self, now: Timestamp) {
         self.collect(now);
-        let row = self.lock().as_mut().and_then(|book| book.leave(now));
-        self.put(row.into_iter().collect());
+        let changes = self.lock().as_mut().map(|book| book.leave(now)).unwrap_or_default();
+        self.put(changes);
     }
 
     /// Every flag of a namespace that was evaluated in the last month: when last, and how in the last day. A flag that
@@ -197,69 +203,63 @@ impl Analytics {
         self.read(now, |book| book.course(environment, namespace, flag, span, (first, last)))
     }
 
-    /// The counts of one flag between two times, as finely as they are kept that far back.
+    /// The counts of some flags between two times, as finely as they are kept that far back, in the order of the flags.
     #[must_use]
-    pub fn between(
+    pub fn between<'f>(
         &self,
         environment: &str,
         namespace: &str,
-        flag: &str,
+        flags: impl IntoIterator<Item = &'f str>,
         (from, to): (Timestamp, Timestamp),
         now: Timestamp,
-    ) -> Course {
+    ) -> Vec<Course> {
         let span = Span::reaching(from, now);
         let oldest = (span.slot(now) + 1).saturating_sub(span.slots());
         let (first, last) = (span.slot(from).max(oldest), span.slot(to.min(now)));
-        if first > last {
-            return Course { seconds: span.seconds(), ..Course::default() };
-        }
-        self.read(now, |book| book.course(environment, namespace, Some(flag), span, (first, last)))
+        let course = |book: &Book, flag: &str| {
+            if first > last {
+                return Course { seconds: span.seconds(), ..Course::default() };
+            }
+            book.course(environment, namespace, Some(flag), span, (first, last))
+        };
+        self.read(now, |book| flags.into_iter().map(|flag| course(book, flag)).collect())
     }
 
-    /// What each flag of a namespace was answered within a span that ends now, the most frequent answer first.
+    /// What each flag of a namespace was answered within a span that ends now.
     #[must_use]
-    pub fn sums(
-        &self,
-        environment: &str,
-        namespace: &str,
-        span: Span,
-        now: Timestamp,
-    ) -> BTreeMap<Arc<str>, Vec<(Arc<str>, u64)>> {
+    pub fn sums(&self, environment: &str, namespace: &str, span: Span, now: Timestamp) -> Sums {
         self.read(now, |book| book.sums(environment, namespace, span, now))
     }
 
     /// Evaluations that were counted without a name since the start.
     #[must_use]
     pub fn uncounted(&self) -> u64 {
-        self.lock().as_ref().map_or(0, |book| book.uncounted)
+        self.lock().as_ref().map_or(0, Book::uncounted)
     }
 
-    /// What was counted of the first series since the start, at most [`limits::METRIC_FLAGS`]; and of all others
-    /// together.
+    /// What was counted since the start: of the series that came first, at most
+    /// [`METRIC_FLAGS`](crate::limits::METRIC_FLAGS), each; and of all others together. None of it ever goes down.
     #[must_use]
-    pub fn totals(&self, now: Timestamp) -> (Vec<(Series, u64)>, u64) {
-        self.read(now, |book| {
-            let mut all = book.totals();
-            let named: Vec<_> = all.by_ref().take(limits::METRIC_FLAGS).collect();
-            let others = all.map(|(_, count)| count).fold(book.uncounted, u64::saturating_add);
-            (named, others)
-        })
+    pub fn totals(&self, now: Timestamp) -> (Vec<(Arc<Series>, u64)>, u64) {
+        self.read(now, Book::totals)
     }
 
     /// Something of the book of this moment; of an empty one while what was kept is read.
     fn read<T>(&self, now: Timestamp, of: impl FnOnce(&Book) -> T) -> T {
-        self.collect(now);
-        match &*self.lock() {
-            Some(book) => of(book),
+        match &mut *self.lock() {
+            Some(book) => {
+                self.count(book, now);
+                of(book)
+            }
             None => of(&Book::default()),
         }
     }
 
-    fn put(&self, rows: Vec<Row>) {
-        for row in rows {
-            if let Some(keep) = &self.keep {
-                keep.keep(row);
-            }
+    /// Hands rows on, which are made of counts here, when nobody waits for the book.
+    fn put(&self, changes: Vec<Change>) {
+        let Some(keep) = &self.keep else { return };
+        for change in changes {
+            keep.keep(row::row(change));
         }
     }
 

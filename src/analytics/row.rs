@@ -21,10 +21,16 @@ pub type Place = (Span, Slot);
 pub type Row = (Place, Option<Arc<[u8]>>);
 
 /// Environment, namespace, flag, answer, count.
-pub(super) type Counts = BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeMap<Arc<str>, u32>>>>;
+pub type Counts = BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeMap<Arc<str>, BTreeMap<Arc<str>, u32>>>>;
 
-/// The counts as they are kept.
-pub(super) fn encode(counts: &Counts) -> Option<Arc<[u8]>> {
+/// A row of counts, or that it is none any more. Milliseconds, where many flags are in use. Counts that cannot be written
+/// are not kept.
+#[must_use]
+pub fn row((place, counts): (Place, Option<Counts>)) -> Row {
+    (place, counts.and_then(|counts| encode(&counts)))
+}
+
+fn encode(counts: &Counts) -> Option<Arc<[u8]>> {
     let json = serde_json::to_vec(counts).ok()?;
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&json).ok()?;

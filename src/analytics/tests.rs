@@ -26,10 +26,21 @@ impl Disk {
     }
 
     fn open(&mut self, now: Timestamp) -> Book {
-        let (book, rows) = Book::open(self.0.clone().into_iter().collect(), now);
-        self.put(rows);
+        let (book, changes) = Book::open(self.0.clone().into_iter().collect(), now);
+        self.put(changes.into_iter().map(row::row));
         book
     }
+
+    fn leave(&mut self, book: &mut Book, now: Timestamp) {
+        self.put(book.leave(now).into_iter().map(row::row));
+    }
+}
+
+/// Books, and turns over to `now`.
+fn book_of(book: &mut Book, counted: Vec<(Arc<Series>, u64)>, now: Timestamp) -> Vec<Row> {
+    let changes = book.turn(now);
+    book.add(counted, now);
+    changes.into_iter().map(row::row).collect()
 }
 
 fn day(book: &Book, flag: &str, now: Timestamp) -> u64 {
@@ -71,33 +82,51 @@ fn a_restart_loses_nothing_and_a_kill_a_minute() {
     let (mut disk, mut book) = (Disk::default(), Book::default());
     let minute = |n: i64| Timestamp::from_second(at("2027-01-30T00:00:05Z").as_second() + 60 * n).unwrap();
     for n in 0..200 {
-        let rows = book.add(counted("banner", "true", 1), minute(n));
-        disk.put(rows);
+        disk.put(book_of(&mut book, counted("banner", "true", 1), minute(n)));
     }
     let now = minute(199);
     let (hour, all) = (within(&book, Span::Hour, now), within(&book, Span::Month, now));
     assert_eq!((hour[0].1, all[0].1), (60, 200));
-    disk.put(book.leave(now));
+    disk.leave(&mut book, now);
     let mut again = disk.open(now);
     for span in Span::ALL {
         assert_eq!(within(&again, span, now), within(&book, span, now), "{span:?}");
     }
     // The same minute goes on.
-    disk.put(again.add(counted("banner", "true", 4), now));
-    disk.put(again.add(Vec::new(), minute(200)));
+    disk.put(book_of(&mut again, counted("banner", "true", 4), now));
+    disk.put(book_of(&mut again, Vec::new(), minute(200)));
     // Killed: what was counted in this minute is not on the disk.
-    drop(again.add(counted("banner", "true", 100), minute(200)));
+    drop(book_of(&mut again, counted("banner", "true", 100), minute(200)));
     let again = disk.open(minute(201));
     assert_eq!(within(&again, Span::Month, minute(201)), [("banner=true".to_owned(), 204)]);
     assert_eq!(within(&again, Span::Hour, minute(201))[0].1, 62);
 }
 
 #[test]
+fn every_slot_that_is_over_is_kept_however_late_somebody_turns() {
+    let (mut disk, mut book) = (Disk::default(), Book::default());
+    // Whoever reads books what came meanwhile, and closes nothing.
+    for (count, time) in [(1, "2027-01-30T08:13:50Z"), (2, "2027-01-30T08:14:10Z"), (4, "2027-01-30T08:15:10Z")] {
+        book.add(counted("banner", "true", count), at(time));
+    }
+    let now = at("2027-01-30T08:17:00Z");
+    disk.put(book_of(&mut book, Vec::new(), now));
+    let slots: Vec<_> = disk.0.keys().map(|(span, slot)| (*span, span.begin(*slot).to_string())).collect();
+    let slot = |span: Span, time: &str| (span, format!("2027-01-30T{time}Z"));
+    let minutes = ["08:13:00", "08:14:00", "08:15:00"].map(|time| slot(Span::Hour, time));
+    assert_eq!(slots, [&minutes[..], &[slot(Span::Day, "08:00:00")]].concat());
+    let again = disk.open(now);
+    assert_eq!(within(&again, Span::Hour, now), [("banner=true".to_owned(), 7)]);
+    assert_eq!(within(&again, Span::Day, now), [("banner=true".to_owned(), 7)]);
+    assert!(book.turn(now).is_empty(), "once");
+}
+
+#[test]
 fn slots_that_end_while_nobody_is_there_are_kept() {
     let (mut disk, mut book) = (Disk::default(), Book::default());
     let begin = at("2027-01-30T05:50:00Z");
-    disk.put(book.add(counted("banner", "a", 3), begin));
-    disk.put(book.leave(begin));
+    disk.put(book_of(&mut book, counted("banner", "a", 3), begin));
+    disk.leave(&mut book, begin);
     // The quarter and the six hours have ended meanwhile; the minutes go at once, and the others stay.
     for (time, month) in [
         ("2027-01-30T06:20:00Z", 3),
@@ -108,7 +137,7 @@ fn slots_that_end_while_nobody_is_there_are_kept() {
         let mut book = disk.open(at(time));
         let sum: u64 = within(&book, Span::Month, at(time)).iter().map(|(_, n)| n).sum();
         assert_eq!(sum, month, "{time}");
-        disk.put(book.add(Vec::new(), at(time)));
+        disk.put(book_of(&mut book, Vec::new(), at(time)));
     }
     assert!(disk.0.is_empty(), "{:?}", disk.0.keys());
 }
@@ -119,13 +148,13 @@ fn what_is_kept_is_bounded() {
     let begin = at("2027-01-30T00:00:00Z").as_second();
     for hour in 0..24 * 40 {
         let now = Timestamp::from_second(begin + 3_600 * hour).unwrap();
-        disk.put(book.add(counted("banner", "true", 1), now));
-        disk.put(book.leave(now));
+        disk.put(book_of(&mut book, counted("banner", "true", 1), now));
+        disk.leave(&mut book, now);
     }
     let kept = |span: Span| disk.0.keys().filter(|(of, _)| *of == span).count();
     assert!(kept(Span::Hour) <= 2 && kept(Span::Day) <= 28 && kept(Span::Month) <= 136, "{:?}", Span::ALL.map(kept));
     let now = Timestamp::from_second(begin + 86_400 * 100).unwrap();
-    book.add(Vec::new(), now);
+    drop(book_of(&mut book, Vec::new(), now));
     assert!(book.used("production", "shop", now).is_empty(), "a flag that nobody evaluates is forgotten");
 }
 
@@ -141,10 +170,10 @@ fn rows_that_are_none_are_taken_away() {
         encoder.finish().unwrap()
     };
     let kept = vec![(place(slot - 1), b"no row".to_vec()), (place(slot - 2), bomb), (place(slot + 60), Vec::new())];
-    let (book, rows) = Book::open(kept, now);
+    let (book, changes) = Book::open(kept, now);
     assert!(book.used("production", "shop", now).is_empty());
-    assert_eq!(rows.len(), 3);
-    assert!(rows.iter().all(|(_, row)| row.is_none()));
+    assert_eq!(changes.len(), 3);
+    assert!(changes.iter().all(|(_, counts)| counts.is_none()));
 }
 
 #[test]

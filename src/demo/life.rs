@@ -140,14 +140,14 @@ pub(super) fn prepare(repository: &program::Repository, book: &Book) -> Result<(
     Ok(())
 }
 
-/// Goes on until it is dropped.
-pub(super) async fn go_on(stage: &Stage) -> Result<(), Error> {
-    let (asked, acted) = tokio::join!(ask(stage.outside.clone()), act(stage));
-    asked.and(acted)
+/// Goes on until it is dropped. Whoever looks may do whatever they like with the shop: what finds things otherwise than it
+/// expects leaves them as they are, and something else happens next.
+pub(super) async fn go_on(stage: &Stage) {
+    tokio::join!(ask(stage.outside.clone()), act(stage));
 }
 
 /// Applications, for customers of all kinds.
-async fn ask(outside: Outside) -> Result<(), Error> {
+async fn ask(outside: Outside) {
     const FLAGS: [(&str, &str); 8] = [
         ("shop", "banner"),
         ("shop", "recommendation-model"),
@@ -158,11 +158,10 @@ async fn ask(outside: Outside) -> Result<(), Error> {
         ("payments", "fraud-check"),
         ("support", "chat"),
     ];
-    let countries = ["de", "at", "pl", "us", "fr", "jp"];
+    const COUNTRIES: [&str; 6] = ["de", "at", "pl", "us", "fr", "jp"];
     let mut tick = tokio::time::interval(limits::DEMO_QUESTION);
-    for n in 0_usize.. {
+    for (n, country) in (0_usize..).zip(COUNTRIES.iter().cycle()) {
         tick.tick().await;
-        let country = countries.iter().cycle().nth(n % countries.len()).copied().unwrap_or_default();
         let context =
             json!({ "country": country, "orders": (n % 13).to_string(), "amount": (n % 40 * 50).to_string() });
         // Some pages ask for more than others, and the customers come back.
@@ -179,26 +178,19 @@ async fn ask(outside: Outside) -> Result<(), Error> {
         // While the daemon is busy nobody shops.
         let _ = outside.post("/evaluate/v1/batch", &json!({ "requests": requests })).await;
     }
-    Ok(())
 }
 
-async fn act(stage: &Stage) -> Result<(), Error> {
+async fn act(stage: &Stage) {
     let rosa = Person { name: "Rosa Parks".to_owned(), email: "rosa@example.com".to_owned(), login: "rosa".to_owned() };
-    for n in 0_usize.. {
-        let (Some(news), Some(wish)) =
-            (NEWS.iter().cycle().nth((n + 1) % NEWS.len()), WISHES.iter().cycle().nth(n % WISHES.len()))
-        else {
-            return Ok(());
-        };
+    for (news, wish) in NEWS.iter().cycle().skip(1).zip(WISHES.iter().cycle()) {
         tokio::time::sleep(limits::DEMO_PAUSE).await;
         let repository = stage.forge.repository().clone();
-        blocking(move || say(&repository, news)).await?;
+        let _ = blocking(move || say(&repository, news)).await;
         tokio::time::sleep(limits::DEMO_PAUSE).await;
         let (repository, book) = (stage.forge.repository().clone(), stage.book());
         let number = tokio::task::spawn_blocking(move || propose(&repository, &book, wish, false)).await;
-        let Some(number) = number.ok().transpose()?.flatten() else { continue };
+        let Ok(Ok(Some(number))) = number else { continue };
         tokio::time::sleep(limits::DEMO_PAUSE).await;
-        // Whoever watches may have closed or merged it already: then there is nothing to be done.
         let _ = with(stage.book(), move |book| {
             book.check(number, "ci/flags", true, "14 flags, no problem")?;
             book.review(number, if wish.author == "rosa" { "grace" } else { "rosa" }, true)
@@ -209,7 +201,6 @@ async fn act(stage: &Stage) -> Result<(), Error> {
         let way = Way { style: "merge", head_commit: None, delete_branch: true };
         let _ = with(stage.book(), move |book| book.merge(number, &rosa, "", &way)).await;
     }
-    Ok(())
 }
 
 async fn with(book: Arc<Book>, act: impl FnOnce(&Book) -> Result<(), Refused> + Send + 'static) -> Result<(), Refused> {

@@ -21,6 +21,7 @@ mod desk;
 mod flags;
 mod herald;
 mod life;
+mod loopback;
 mod stage;
 mod table;
 
@@ -117,7 +118,7 @@ async fn play(stage: &Stage, options: Options, out: &mut dyn Write) -> Result<Ve
         table::addresses(out, stage)?;
         tokio::select! {
             told = until_told() => told?,
-            ended = life::go_on(stage) => ended?,
+            () = life::go_on(stage) => {}
         }
     }
     Ok(rows)

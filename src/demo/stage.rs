@@ -73,8 +73,8 @@ impl Stage {
         let prepared = tokio::task::spawn_blocking(move || life::prepare(&repository, &book)).await;
         prepared.unwrap_or(Ok(()))?;
         let secret = Sender::Gitea.secret(&random());
-        let state = directory.path().join("state").display().to_string();
-        let text = configuration(&forge, &secrets, (&desk, &secret), port, &state);
+        let kept = directory.path().join("state").display().to_string();
+        let text = configuration(&forge, &secrets, (&desk, &secret), port, &kept);
         let read = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
         let config = config::load(&text, "demo.yml", &BTreeMap::new(), &read).map_err(|findings| {
             let told = findings.iter().map(|finding| format!("{}: {}", finding.key, finding.message));

@@ -3,6 +3,8 @@
 //! Whoever may read a namespace may read how its flags are used. A flag that was never evaluated, be it there or not,
 //! has zeros: the numbers tell nothing that its name does not.
 
+use std::collections::BTreeSet;
+
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::{SignedDuration, Timestamp};
@@ -135,8 +137,9 @@ fn flag(state: &State, request: &HttpRequest) -> Result<HttpResponse, Failure> {
     let now = state.clock.now();
     let asked = |name| select::query(request, [name, name]);
     let times = times(asked("from").as_deref(), asked("to").as_deref(), now)?;
-    let course = state.analytics.between(&environment, &namespace, &segment(request, "key"), times, now);
-    Ok(HttpResponse::Ok().json(shown(&course)))
+    let key = segment(request, "key");
+    let courses = state.analytics.between(&environment, &namespace, [&*key], times, now);
+    Ok(HttpResponse::Ok().json(courses.first().map(shown)))
 }
 
 /// A request about several flags.
@@ -161,7 +164,9 @@ async fn several(state: &State, request: &HttpRequest, payload: Payload) -> Resu
     let now = state.clock.now();
     let times = times(asked.from.as_deref(), asked.to.as_deref(), now)?;
     let most = asked.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    let course = |key: &String| shown(&state.analytics.between(&environment, &namespace, key, times, now));
-    let flags: Map<String, Value> = keys.iter().take(most).map(|key| (key.clone(), course(key))).collect();
+    let keys: BTreeSet<&str> = keys.iter().take(most).map(String::as_str).collect();
+    let courses = state.analytics.between(&environment, &namespace, keys.iter().copied(), times, now);
+    let flags: Map<String, Value> =
+        keys.iter().zip(&courses).map(|(key, course)| ((*key).to_owned(), shown(course))).collect();
     Ok(HttpResponse::Ok().json(json!({ "flagEvaluations": flags })))
 }

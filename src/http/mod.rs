@@ -147,6 +147,8 @@ impl From<&Config> for Settings {
 
 /// The routes of the main listener, webhooks apart.
 pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
+    // Asked once: every thread has the same routes, whatever a reload brings.
+    let has_pages = !state.settings.load().look.disabled;
     move |config| {
         config.app_data(Data::from(state.clone()));
         // First as almost everybody asks, then everything once more with a slash at its end.
@@ -164,7 +166,7 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
             let list = web::get().to(environments::resources_of_nothing);
             config.service(web::resource(path).route(list).default_service(web::to(wrong_method)));
         }
-        if !state.settings.load().look.disabled {
+        if has_pages {
             ui::routes(config, &state);
         }
         config.default_service(web::to(unknown_path));

@@ -110,6 +110,12 @@ impl Scheme {
         matches!(self, Self::Token { .. } | Self::Basic)
     }
 
+    /// Whether the proof is the secret itself: whoever gets one delivery has it.
+    #[must_use]
+    pub const fn shows_the_secret(self) -> bool {
+        matches!(self, Self::Token { .. } | Self::Basic)
+    }
+
     /// Which bytes of a form delivery are signed.
     #[must_use]
     pub const fn form(self) -> Signed {

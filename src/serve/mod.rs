@@ -83,6 +83,12 @@ impl Environment {
         }
     }
 
+    /// Whether a file, by its path below the root of the repository, is in its directory.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        self.directory.is_empty() || path.strip_prefix(&*self.directory).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The current state, without a lock. Hold it for one request only.
     pub fn load(&self) -> Guard<Arc<Served>> {
         self.current.load()

@@ -556,8 +556,8 @@ impl Lane {
     }
 }
 
-/// What was counted of flags since the start: some of them, and all others together.
-pub type CountsOfFlags = dyn Fn() -> (Vec<(Series, u64)>, u64) + Send + Sync;
+/// What was counted of flags since the start: some of them, always the same, and all others together.
+pub type CountsOfFlags = dyn Fn() -> (Vec<(Arc<Series>, u64)>, u64) + Send + Sync;
 
 /// Evaluations by flag.
 #[derive(Default)]

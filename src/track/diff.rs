@@ -1,5 +1,6 @@
 //! What a proposal would change of what is served, from the mirror.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -35,6 +36,30 @@ pub struct Range {
     pub to: String,
 }
 
+/// Of which configured environments somebody may know what changes in them. A branch may change several, and files of
+/// none of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readable {
+    /// Of all, and of every other file as well.
+    All,
+    /// Of those with these names.
+    Of(BTreeSet<Arc<str>>),
+}
+
+impl Readable {
+    fn has(&self, environment: &Environment) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(names) => names.contains(&environment.name),
+        }
+    }
+
+    /// Whether somebody may know of a file. `environments` are those that are read from its branch.
+    fn has_file(&self, path: &str, environments: &[Arc<Environment>]) -> bool {
+        *self == Self::All || environments.iter().any(|environment| self.has(environment) && environment.holds(path))
+    }
+}
+
 /// What a branch has that its base has not: as those see it who own flags, and as Git does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -45,23 +70,26 @@ pub struct Comparison {
 }
 
 impl Tracker {
-    /// What a proposal changes, environment by environment; those that it leaves alone are not named. Blocks; the
-    /// provider is not asked.
+    /// What a proposal changes, environment by environment, as far as somebody may know; those that it leaves alone are
+    /// not named. Blocks; the provider is not asked.
     ///
     /// # Errors
     /// [`Refusal::State`] if its commits are not here (yet).
-    pub fn changes(&self, record: &Record) -> Result<Vec<Changed>, Refusal> {
-        self.between(record, |inner, range, share, repository| inner.changes(&record.base, range, share, repository))
+    pub fn changes(&self, record: &Record, to: &Readable) -> Result<Vec<Changed>, Refusal> {
+        self.between(record, |inner, range, share, repository| {
+            changes_of(&inner.of_base(&record.base, share), to, range, share, repository)
+        })
     }
 
     /// The same, and the texts.
     ///
     /// # Errors
     /// As [`Self::changes`].
-    pub fn compare(&self, record: &Record) -> Result<Comparison, Refusal> {
+    pub fn compare(&self, record: &Record, to: &Readable) -> Result<Comparison, Refusal> {
         self.between(record, |inner, range, share, repository| {
-            let changes = inner.changes(&record.base, range, share, repository)?;
-            Ok(Comparison { changes, text: text(range, repository)? })
+            let of_base = inner.of_base(&record.base, share);
+            let changes = changes_of(&of_base, to, range, share, repository)?;
+            Ok(Comparison { changes, text: text(range, repository, |path| to.has_file(path, &of_base))? })
         })
     }
 
@@ -69,8 +97,14 @@ impl Tracker {
     ///
     /// # Errors
     /// As [`Self::changes`].
-    pub fn compare_branch(&self, storage: &Arc<str>, head: &Arc<str>, base: &Arc<str>) -> Result<Comparison, Refusal> {
-        self.compare(&Record::planned(storage, head, base, &"".into(), Timestamp::UNIX_EPOCH))
+    pub fn compare_branch(
+        &self,
+        storage: &Arc<str>,
+        head: &Arc<str>,
+        base: &Arc<str>,
+        to: &Readable,
+    ) -> Result<Comparison, Refusal> {
+        self.compare(&Record::planned(storage, head, base, &"".into(), Timestamp::UNIX_EPOCH), to)
     }
 
     fn between<T>(
@@ -92,10 +126,10 @@ impl Tracker {
     }
 }
 
-/// The texts that differ.
-fn text(range: &Range, repository: &dyn Repository) -> Result<String, git::Error> {
+/// The texts that differ, of the files that are `wanted`.
+fn text(range: &Range, repository: &dyn Repository, wanted: impl Fn(&str) -> bool) -> Result<String, git::Error> {
     let mut text = String::new();
-    for file in repository.changed_paths(Some(&range.from), &range.to)? {
+    for file in repository.changed_paths(Some(&range.from), &range.to)?.iter().filter(|file| wanted(&file.path)) {
         if text.len() > limits::COMPARED_BYTES {
             break;
         }
@@ -119,33 +153,38 @@ fn not_here(record: &Record) -> Refusal {
 }
 
 impl Inner {
-    /// What is different between two states, of the environments that are read from the branch `base`.
-    fn changes(
-        &self,
-        base: &str,
-        range: &Range,
-        share: &Share,
-        repository: &dyn Repository,
-    ) -> Result<Vec<Changed>, git::Error> {
-        let environments = self.seams.environments.all();
-        let of_base = environments.iter().filter(|environment| {
+    /// The configured environments that are read from the branch `base`.
+    fn of_base(&self, base: &str, share: &Share) -> Vec<Arc<Environment>> {
+        let mut environments = self.seams.environments.all();
+        environments.retain(|environment| {
             environment.base.is_none() && environment.storage == *share.storage() && *environment.branch == *base
         });
-        let mut all_changes = Vec::new();
-        for environment in of_base {
-            let directory = &environment.directory;
-            if repository.tree_id(&range.from, directory)? == repository.tree_id(&range.to, directory)? {
-                continue;
-            }
-            let before = state(share, repository, &range.from, environment)?;
-            let after = state(share, repository, &range.to, environment)?;
-            let changes = change::between(&before, &after);
-            if changes != Changes::default() {
-                all_changes.push(Changed { environment: environment.name.clone(), changes });
-            }
-        }
-        Ok(all_changes)
+        environments
     }
+}
+
+/// What is different between two states, of these environments, as far as somebody may know.
+fn changes_of(
+    environments: &[Arc<Environment>],
+    to: &Readable,
+    range: &Range,
+    share: &Share,
+    repository: &dyn Repository,
+) -> Result<Vec<Changed>, git::Error> {
+    let mut all_changes = Vec::new();
+    for environment in environments.iter().filter(|environment| to.has(environment)) {
+        let directory = &environment.directory;
+        if repository.tree_id(&range.from, directory)? == repository.tree_id(&range.to, directory)? {
+            continue;
+        }
+        let before = state(share, repository, &range.from, environment)?;
+        let after = state(share, repository, &range.to, environment)?;
+        let changes = change::between(&before, &after);
+        if changes != Changes::default() {
+            all_changes.push(Changed { environment: environment.name.clone(), changes });
+        }
+    }
+    Ok(all_changes)
 }
 
 /// Between which commits a proposal lies; nothing if they are not here.
@@ -181,4 +220,30 @@ fn state(
 ) -> Result<snapshot::Environment, git::Error> {
     let inputs = share.inputs(repository, commit, &environment.directory)?;
     Ok(snapshot::assemble(&inputs, &snapshot::Environment::default(), share.hazards(environment)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_read_one_environment_is_told_of_its_files_alone() {
+        let text = |text: &str| Arc::<str>::from(text);
+        let of = |name: &str, directory: &str| {
+            Arc::new(Environment::new(text(name), None, false, text("s"), text(directory), text("main")))
+        };
+        let both = [of("production", "production"), of("staging", "staging")];
+        let told = |to: &Readable, path: &str| to.has_file(path, &both);
+        let one = Readable::Of([text("production")].into());
+        assert!(told(&one, "production/shop/features.yaml"));
+        for path in ["staging/shop/features.yaml", "production.yaml", "productions/a", "README.md", "production"] {
+            assert!(!told(&one, path), "{path}");
+            assert!(told(&Readable::All, path), "{path}");
+        }
+        assert!(one.has(&both[0]) && !one.has(&both[1]));
+        let nothing = Readable::Of(BTreeSet::new());
+        assert!(!told(&nothing, "production/shop/features.yaml"));
+        let root = [of("production", "")];
+        assert!(one.has_file("README.md", &root), "all of the repository is in its directory");
+    }
 }

@@ -236,13 +236,7 @@ impl Inner {
         let Ok(paths) = repository.changed_paths(Some(&from), head) else { return };
         let mut touched = storage.environments.iter().filter(|name| {
             let environment = self.seams.environments.get(name);
-            environment.is_some_and(|environment| {
-                let inside = |path: &str| {
-                    environment.directory.is_empty()
-                        || path.strip_prefix(&*environment.directory).is_some_and(|rest| rest.starts_with('/'))
-                };
-                paths.iter().any(|difference| inside(&difference.path))
-            })
+            environment.is_some_and(|environment| paths.iter().any(|difference| environment.holds(&difference.path)))
         });
         let (Some(only), None) = (touched.next(), touched.next()) else { return };
         self.took(storage, Jobs::NONE, |book, _| book.concerns(&record.id, only));

@@ -59,8 +59,8 @@ pub struct Copy {
 /// What comes of a wish: segments first, so that whoever reads it sees what flags stand on.
 #[must_use]
 pub fn plan(from: (&View, &str), to: (&View, &str), wish: &Wish) -> Vec<Copy> {
-    let alone = wish.flags.len() + wish.segments.len() == 1;
-    let renamed = |key: &str| wish.key.as_ref().filter(|_| alone).map_or_else(|| key.to_owned(), String::clone);
+    let only = wish.flags.len() + wish.segments.len() == 1;
+    let renamed = |key: &str| wish.key.as_ref().filter(|_| only).map_or_else(|| key.to_owned(), String::clone);
     let mut copies = Vec::new();
     let mut add = |kind: Kind, key: &str, along: bool| {
         let here = from.0.get(from.1, kind, key);

@@ -181,23 +181,22 @@ fn joined(steps: Vec<(Reach, Gets)>, mut rest: Gets) -> (Vec<Part>, Gets) {
             }
             Reach::Some(whom, percentage) => (whom, percentage),
         };
-        match parts.last_mut().filter(|part| part.gets == gets) {
-            Some(part) => match (percentage, widest) {
-                (Some(new), Some(known)) if new <= known => {}
-                (Some(new), known) => {
-                    if known.is_some() {
-                        part.whom.retain(|whom| !matches!(whom, Whom::Share { .. }));
-                    }
-                    part.whom.push(whom);
-                    widest = Some(new);
+        let Some(part) = parts.last_mut().filter(|part| part.gets == gets) else {
+            widest = percentage;
+            parts.push(Part { gets, whom: vec![whom] });
+            continue;
+        };
+        match (percentage, widest) {
+            (Some(new), Some(known)) if new <= known => {}
+            (Some(new), known) => {
+                if known.is_some() {
+                    part.whom.retain(|whom| !matches!(whom, Whom::Share { .. }));
                 }
-                (None, _) if part.whom.contains(&whom) => {}
-                (None, _) => part.whom.push(whom),
-            },
-            None => {
-                widest = percentage;
-                parts.push(Part { gets, whom: vec![whom] });
+                part.whom.push(whom);
+                widest = Some(new);
             }
+            (None, _) if part.whom.contains(&whom) => {}
+            (None, _) => part.whom.push(whom),
         }
     }
     while parts.last().is_some_and(|part| part.gets == rest) {

@@ -5,10 +5,12 @@
 //! kept, so that a page can show it with its age. Nothing is changed here: `yardarm webhook` does that.
 
 pub mod probe;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, mpsc};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -27,6 +29,7 @@ use crate::provider::Provider;
 use crate::provider::api::hooks::plan::{self, Step, Wish};
 use crate::provider::api::hooks::{self, Attempt, Hook};
 use crate::provider::api::{Failure, Place};
+use crate::provider::signature::Scheme;
 use crate::scm::{Link, Links};
 
 /// The webhooks of all storages.
@@ -221,8 +224,17 @@ impl Site {
 
     /// Asks the provider what it has. Blocks for as long as that takes; somebody who asks meanwhile gets no second one.
     pub fn look(&self, clock: &dyn Clock) {
-        let Ok(_one) = self.working.try_lock() else { return };
+        let Some(_one) = self.alone() else { return };
         self.looked(clock.now());
+    }
+
+    /// Whoever is the only one at work; none while somebody is. It guards nothing that a panic could leave half-done.
+    fn alone(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.working.try_lock() {
+            Ok(alone) => Some(alone),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn looked(&self, at: Timestamp) -> Option<Hook> {
@@ -273,7 +285,7 @@ impl Site {
     /// Goes the whole way: looks what the provider has, has it send a test, and waits for that in `log`. Where it sends no
     /// test, or none comes, the endpoint is tried from here. Blocks for up to half a minute.
     pub fn check(&self, log: &Log, clock: &dyn Clock) {
-        let Ok(_one) = self.working.try_lock() else { return };
+        let Some(_one) = self.alone() else { return };
         let at = clock.now();
         let mut legs = Vec::new();
         let hook = self.looked(at);
@@ -338,6 +350,10 @@ impl Site {
         let (Some(secret), Some(provider)) = (self.secrets.first(), self.provider) else {
             return leg(Some(false), "the configuration has no secret for it");
         };
+        // Where it is sent to is the provider's word, and whoever may edit the webhook there wrote it.
+        if Scheme::of(provider, &self.secrets).shows_the_secret() {
+            return leg(None, "not tried from here: it would show the secret to whatever address the provider names");
+        }
         match probe::ask(&hook.url, provider, secret, &self.secrets, hook.verifies_tls, clock.now()) {
             Said::Taken => leg(Some(true), ""),
             Said::Refused => leg(Some(false), "status 401: another daemon, or one with other secrets, answers there"),

@@ -106,7 +106,8 @@ impl Recents {
         let place = format!("{}\0{}\0{}", storage.share.storage(), environment.branch, environment.directory);
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= limits::RECENT_PLACES && !places.contains_key(&place) {
-            places.clear();
+            // Where somebody is at work it goes on, so that nobody begins the same again.
+            places.retain(|_, known| known.lock().working);
         }
         places.entry(place).or_default().clone()
     }
@@ -130,14 +131,17 @@ impl Writers {
         }
         if !state.working {
             state.working = true;
+            drop(state);
             let (work, directory) = (Working(known.clone()), environment.directory.clone());
             let tip = tip.clone();
+            // A runtime that ends drops it at once, and with it the mark that somebody works: no lock is held here.
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = look(&storage, &directory, &tip, &work.0) {
                     work.0.give_up(&tip);
                     tracing::warn!(storage = %storage.share.storage(), %error, "the last changes of flags are not known");
                 }
             });
+            state = known.lock();
         }
         loop {
             let left = until.saturating_duration_since(Instant::now());

@@ -7,6 +7,7 @@ mod reports;
 
 use serde_json::json;
 use yardarm::demo::dialect::Sender;
+use yardarm::demo::outside::Form;
 
 use crate::provider::{Story, nothing};
 use crate::world::{ENVIRONMENT, NAMESPACE, Plan, SHOP, features};
@@ -33,9 +34,14 @@ async fn from_a_branch_to_live_by_webhooks_alone() {
     let branches = story.get(&format!("/api/v2/environments/{ENVIRONMENT}/branches")).await;
     assert_eq!(branches["branches"][0]["proposal"]["number"], number);
 
+    let client = story.world.listen(Form::Events).await;
     let merged = story.merge(number, "merge").await;
     let live = story.until_state(&id, "live").await;
     assert_eq!(live["live"]["commit"].as_str(), Some(&*merged));
+    let seen = json!({ "by": 1, "of": 1 });
+    story.until(&id, "its one client has it", |proposal| proposal["live"]["seen"] == seen).await;
+    assert_eq!(story.proposals().await[0]["live"].get("seen"), None, "a list looks at no streams");
+    drop(client);
     assert_eq!(story.world.banner(ENVIRONMENT, NAMESPACE).await, "cheaper");
     // Its branch has no use any more, and goes.
     story.world.until("the branch is gone", |storage| crate::world::environment(storage, "discount").is_none()).await;

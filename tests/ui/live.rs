@@ -26,28 +26,13 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
     rosa.end().await;
 
-    // How long after the swap: the page's own clock is that of the daemon.
-    ada.script("window.shown = []; document.body.addEventListener('yardarm:shown', () => shown.push(Date.now()))")
-        .await;
-    let mut took = Vec::new();
-    for round in 0..5 {
-        let name = format!("A banner, round {round}");
-        world.push(&[(SHOP, &text.replace("A banner that moved", &name))]).await;
-        ada.see(&name).await;
-        let at = ada.script("return shown.at(-1)").await.as_i64().unwrap();
-        let since = world.daemon().environments().get("production").unwrap().load().since;
-        took.push(at - since.as_millisecond());
-    }
-    took.sort_unstable();
-    assert!(took[0] < 200 && took[2] < 1_000, "milliseconds from the swap to the page: {took:?}");
-
     // The server goes away and comes back; what was pushed meanwhile is seen, though nobody could tell.
     let port = world.outside.base().rsplit(':').next().unwrap().to_owned();
     world.text = world.text.replace("http_port: 0", &format!("http_port: {port}"));
     ada.expect_error("net::ERR");
     world.stop_daemon().await;
     ada.see("The connection to the server is lost").await;
-    ada.see("A banner, round 4").await;
+    ada.see("A banner that moved").await;
     world.commit("main", &[(SHOP, &features(NAMESPACE, "third").replace("Banner", "Pushed in the dark"))]);
     world.start_daemon().await;
     ada.see("Pushed in the dark").await;

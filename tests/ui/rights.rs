@@ -10,6 +10,9 @@ use crate::world::{Plan, features};
 const FLAGS: &str = "/ui/e/production/n/shop/flags";
 const FLAG: &str = "/ui/e/production/n/shop/flags/banner";
 
+/// A form that no page has offered: where to, and its fields.
+type Forged<'f> = (&'f str, &'f [(&'f str, &'f str)]);
+
 /// A change of the banner, as pages send it along.
 fn change(namespace: &str) -> String {
     let payload = json!({ "key": "banner", "name": "Forged", "type": "BOOLEAN_FLAG_TYPE" });
@@ -68,7 +71,7 @@ async fn who_only_reads_is_offered_nothing_and_gets_nothing_done() {
     // Forged, with a good proof: every form that there is.
     browser.expect_error("403");
     let changes = change("shop");
-    let forged: [(&str, &[(&str, &str)]); 20] = [
+    let forged: [Forged<'_>; 20] = [
         (FLAGS, &[("turn", "off:banner")]),
         (FLAGS, &[("do", "delete"), ("key", "banner")]),
         ("/ui/e/production/n/shop/segments", &[("do", "delete"), ("key", "beta")]),
@@ -138,16 +141,16 @@ async fn who_proposes_is_offered_to_propose_and_cannot_commit() {
     let id = story.proposals().await[0]["id"].as_str().unwrap().to_owned();
     let (changes, elsewhere) = (change("shop"), change("pay"));
     let merge = format!("/ui/proposals/{id}/merge");
-    let forged: [(&str, &[(&str, &str)], u64); 6] = [
-        ("/ui/e/production/commit", &[("changes", &changes), ("to", "here")], 403),
-        ("/ui/e/production/commit", &[("changes", &changes), ("to", "glass"), ("reason", "because")], 403),
-        ("/ui/e/production/commit", &[("changes", &elsewhere), ("to", "branch"), ("branch", "update-banner")], 403),
-        ("/ui/e/production/review", &[("changes", &elsewhere)], 403),
-        ("/ui/e/production/branches/update-banner/delete", &[], 403),
+    let forged: [(Forged<'_>, u64); 6] = [
+        (("/ui/e/production/commit", &[("changes", &changes), ("to", "here")]), 403),
+        (("/ui/e/production/commit", &[("changes", &changes), ("to", "glass"), ("reason", "because")]), 403),
+        (("/ui/e/production/commit", &[("changes", &elsewhere), ("to", "branch"), ("branch", "update-banner")]), 403),
+        (("/ui/e/production/review", &[("changes", &elsewhere)]), 403),
+        (("/ui/e/production/branches/update-banner/delete", &[]), 403),
         // What they may not see is not there.
-        (&merge, &[], 404),
+        ((&merge, &[]), 404),
     ];
-    for (path, fields, status) in forged {
+    for ((path, fields), status) in forged {
         assert_eq!(browser.forge(path, fields).await, status, "{path} {fields:?}");
     }
 

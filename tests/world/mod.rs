@@ -131,11 +131,11 @@ impl Plan {
     /// Everybody needs a token; the story itself asks with this one, which may do everything. `others` are lines of YAML
     /// at the side of it: `name: {credential: …, scopes: […]}`.
     pub fn tokens(mut self, own: &str, others: &[&str]) -> Self {
-        let tokens: String = others.iter().map(|one| format!(", {one}")).collect();
         self.token = Some(own.to_owned());
+        let own = format!("story: {{credential: {own}}}");
+        let tokens = [&[own.as_str()], others].concat().join(", ");
         self.rest(&format!(
-            "authentication:\n  required: true\n  methods: {{token: {{enabled: true, storage: {{tokens: {{story: \
-             {{credential: {own}}}{tokens}}}}}}}}}"
+            "authentication:\n  required: true\n  methods: {{token: {{enabled: true, storage: {{tokens: {{{tokens}}}}}}}}}"
         ))
     }
 

@@ -21,9 +21,8 @@ struct Made {
 
 type Answer = Result<Made, Refused>;
 
-#[expect(clippy::unnecessary_wraps, reason = "what every route answers")]
-fn made(status: u16, body: Value) -> Answer {
-    Ok(Made { status, body, count: None })
+fn made(status: u16, body: Value) -> Made {
+    Made { status, body, count: None }
 }
 
 fn missing() -> Refused {
@@ -108,13 +107,13 @@ impl Book {
             return Err(missing());
         }
         let number = |text: &str| text.parse::<u64>().map_err(|_| missing());
-        match (asked.method.as_str(), below) {
+        Ok(match (asked.method.as_str(), below) {
             ("GET", []) => made(200, self.repository()),
             ("GET", ["pulls"]) => self.listed(asked),
-            ("POST", ["pulls"]) => self.opened(asked),
-            ("GET", ["pulls", one]) => self.shown(200, number(one)?),
-            ("PATCH", ["pulls", one]) => self.edited(number(one)?, asked),
-            ("POST", ["pulls", one, "merge"]) => self.merged(number(one)?, asked),
+            ("POST", ["pulls"]) => self.opened(asked)?,
+            ("GET", ["pulls", one]) => self.shown(200, number(one)?)?,
+            ("PATCH", ["pulls", one]) => self.edited(number(one)?, asked)?,
+            ("POST", ["pulls", one, "merge"]) => self.merged(number(one)?, asked)?,
             ("GET", ["pulls", one, "reviews"]) => {
                 let reviews = self.lists().any(number(one)?)?.reviews.clone();
                 paged(asked, reviews.iter().map(shape::review).collect())
@@ -164,19 +163,19 @@ impl Book {
                 made(201, shape::comment(&(id, ACCOUNT.to_owned(), text.to_owned())))
             }
             (method @ ("PATCH" | "DELETE"), ["issues", "comments", id]) => {
-                self.rewritten(number(id)?, asked.text("body").filter(|_| method == "PATCH"))
+                self.rewritten(number(id)?, asked.text("body").filter(|_| method == "PATCH"))?
             }
-            (_, ["hooks", below @ ..]) => self.hooks(below, asked),
-            _ => Err(missing()),
-        }
+            (_, ["hooks", below @ ..]) => self.hooks(below, asked)?,
+            _ => return Err(missing()),
+        })
     }
 
     fn shown(&self, status: u16, number: u64) -> Answer {
         let it = self.lists().any(number)?.clone();
-        made(status, self.pull(&it))
+        Ok(made(status, self.pull(&it)))
     }
 
-    fn listed(&self, asked: &Asked) -> Answer {
+    fn listed(&self, asked: &Asked) -> Made {
         let open = asked.parameter("state") != Some("closed");
         let mut all: Vec<_> =
             self.lists().pulls.iter().filter(|it| (it.state == State::Open) == open).cloned().collect();
@@ -223,7 +222,7 @@ impl Book {
             delete_branch: asked.body.get("delete_branch_after_merge").and_then(Value::as_bool).unwrap_or(false),
         };
         self.merge(number, &by, &message, &way)?;
-        made(200, Value::Null)
+        Ok(made(200, Value::Null))
     }
 
     fn rewritten(&self, id: u64, text: Option<&str>) -> Answer {
@@ -233,17 +232,17 @@ impl Book {
         let comments = holding.next().ok_or_else(missing)?;
         let Some(text) = text else {
             comments.retain(|(known, ..)| *known != id);
-            return made(204, Value::Null);
+            return Ok(made(204, Value::Null));
         };
         let comment = comments.iter_mut().find(|(known, ..)| *known == id).ok_or_else(missing)?;
         text.clone_into(&mut comment.2);
-        made(200, shape::comment(comment))
+        Ok(made(200, shape::comment(comment)))
     }
 
     /// Webhooks as they are entered; what is announced goes to the daemon all the same.
     fn hooks(&self, below: &[&str], asked: &Asked) -> Answer {
         let mut lists = self.lists();
-        match (asked.method.as_str(), below) {
+        Ok(match (asked.method.as_str(), below) {
             ("GET", []) => paged(asked, lists.hooks.clone()),
             ("POST", []) => {
                 let id = lists.id();
@@ -270,17 +269,16 @@ impl Book {
                 lists.happened.push(super::Happened { event: "push", payload });
                 made(204, Value::Null)
             }
-            _ => Err(missing()),
-        }
+            _ => return Err(missing()),
+        })
     }
 }
 
 /// One page of a list.
-#[expect(clippy::unnecessary_wraps, reason = "what every route answers")]
-fn paged(asked: &Asked, all: Vec<Value>) -> Answer {
+fn paged(asked: &Asked, all: Vec<Value>) -> Made {
     let number = |name: &str| asked.parameter(name).and_then(|text| text.parse::<usize>().ok());
     let (count, limit) = (all.len(), number("limit").unwrap_or(30).clamp(1, 50));
     let before = number("page").unwrap_or(1).saturating_sub(1).saturating_mul(limit);
     let entries: Vec<Value> = all.into_iter().skip(before).take(limit).collect();
-    Ok(Made { status: 200, body: Value::Array(entries), count: Some(count) })
+    Made { status: 200, body: Value::Array(entries), count: Some(count) }
 }

@@ -9,23 +9,20 @@ mod shape;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::task::JoinHandle;
 
 use super::dialect::{Person, Repository};
 use super::forge::{Error, Forge};
+use super::loopback::{Loopback, Port};
 use crate::git::{self, program};
-use crate::limits;
 
 /// A running server.
 #[derive(Debug)]
 pub(super) struct Desk {
     book: Arc<Book>,
-    server: ServerHandle,
-    serving: JoinHandle<std::io::Result<()>>,
+    server: Loopback,
 }
 
 /// Everything that it knows.
@@ -118,29 +115,16 @@ impl From<git::Error> for Refused {
 impl Desk {
     /// Serves on a free port of loopback.
     pub(super) fn start(forge: &Forge, token: String) -> Result<Self, Error> {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(Error::Listen)?;
-        let address = listener.local_addr().map_err(Error::Listen)?;
+        let port = Port::free()?;
         let book = Arc::new(Book {
             place: forge.place().clone(),
-            web: format!("http://{address}"),
+            web: port.url(),
             token,
             repository: forge.repository().clone(),
             lists: Mutex::default(),
         });
-        let shared = web::Data::from(Arc::clone(&book));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .app_data(web::PayloadConfig::new(limits::DEMO_GIT_REQUEST_BYTES))
-                .default_service(web::to(api::answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(1)
-        .listen(listener)
-        .map_err(Error::Listen)?
-        .run();
-        Ok(Self { book, server: server.handle(), serving: tokio::spawn(server) })
+        let server = port.serve(web::Data::from(Arc::clone(&book)), api::answer)?;
+        Ok(Self { book, server })
     }
 
     /// Root of its API.
@@ -158,9 +142,7 @@ impl Desk {
     }
 
     pub(super) async fn stop(self) {
-        self.server.stop(false).await;
-        // The server's own task ends with it; how, is of no use to anybody now.
-        let _ = self.serving.await;
+        self.server.stop().await;
     }
 }
 

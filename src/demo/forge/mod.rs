@@ -10,12 +10,11 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use super::dialect::{Repository, Sender};
+use super::loopback::{Loopback, Port};
 use crate::git::backend::Backend;
 use crate::git::program;
 use crate::limits;
@@ -57,8 +56,7 @@ pub struct Forge {
     place: Repository,
     repository: program::Repository,
     state: Arc<State>,
-    server: ServerHandle,
-    serving: JoinHandle<std::io::Result<()>>,
+    server: Loopback,
 }
 
 /// What the HTTP side shares with the owner.
@@ -79,10 +77,8 @@ impl Forge {
     /// [`Error`], if Git or the socket refuses.
     pub fn start(root: &Path, options: Options) -> Result<Self, Error> {
         let repository = program::Repository::init(&root.join(REPOSITORY), options.format)?;
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(Error::Listen)?;
-        let address = listener.local_addr().map_err(Error::Listen)?;
-        let place =
-            Repository { base: format!("http://{address}"), owner: "acme".to_owned(), name: "flags".to_owned() };
+        let port = Port::free()?;
+        let place = Repository { base: port.url(), owner: "acme".to_owned(), name: "flags".to_owned() };
         let state = Arc::new(State {
             backend: Backend::new(root, limits::DEMO_GIT_DEADLINE),
             credential: options.credential,
@@ -90,21 +86,8 @@ impl Forge {
             book: Mutex::default(),
             changed: watch::Sender::new(0),
         });
-        let shared = web::Data::from(Arc::clone(&state));
-        let server = HttpServer::new(move || {
-            App::new()
-                .app_data(shared.clone())
-                .app_data(web::PayloadConfig::new(limits::DEMO_GIT_REQUEST_BYTES))
-                .default_service(web::to(wire::answer))
-        })
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(1)
-        .listen(listener)
-        .map_err(Error::Listen)?
-        .run();
-        let handle = server.handle();
-        Ok(Self { root: root.to_owned(), place, repository, state, server: handle, serving: tokio::spawn(server) })
+        let server = port.serve(web::Data::from(Arc::clone(&state)), wire::answer)?;
+        Ok(Self { root: root.to_owned(), place, repository, state, server })
     }
 
     /// Scheme, host and port, owner and name.
@@ -179,9 +162,7 @@ impl Forge {
     /// Ends the server; connections that are open are closed.
     pub async fn stop(self) {
         self.recover();
-        self.server.stop(false).await;
-        // The server's own task ends with it; how, is of no use to anybody now.
-        let _ = self.serving.await;
+        self.server.stop().await;
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut fault::Book) -> T) -> T {

@@ -29,6 +29,8 @@ use super::{State, json as written};
 use crate::auth::Action;
 use crate::auth::scope::ANY;
 use crate::proposal::Record;
+use crate::serve::Seen;
+use crate::track::diff::Readable;
 use crate::track::records::Entry;
 
 /// The routes.
@@ -82,15 +84,32 @@ fn listed(state: &State, request: &HttpRequest) -> Result<HttpResponse, Failure>
 async fn got(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Failure> {
     let pass = auth::admit(state, Need::READ, request)?;
     let entry = known(state, &pass, request)?;
-    let of = state.clone();
+    let (of, to) = (state.clone(), readable(state, &pass));
     let read = web::block(move || {
-        let changes = of.tracker.changes(&entry.record);
+        let changes = of.tracker.changes(&entry.record, &to);
         let mut shown = Shown::of(&entry);
-        shown.tell_all(&entry, &changes);
+        shown.tell_all(&entry, &changes, seen(&of, &entry.record));
         serde_json::to_vec(&shown).unwrap_or_default()
     });
     let bytes = read.await.map_err(|_| Failure::new(Code::Internal, "a thread that reads a repository has died"))?;
     Ok(HttpResponse::Ok().content_type(written::mime()).body(bytes))
+}
+
+/// Of which environments a caller may know what changes in them.
+pub(super) fn readable(state: &State, pass: &Pass<'_>) -> Readable {
+    let reads = |name: &str| may(state, pass, Action::Read, name, ANY);
+    if reads(ANY) {
+        return Readable::All;
+    }
+    let all = state.environments.all().into_iter();
+    Readable::Of(all.filter(|it| it.base.is_none() && reads(&it.name)).map(|it| it.name.clone()).collect())
+}
+
+/// How many of those who listen to its environment have what it brought; nothing where it is not live. Looks at every
+/// stream that is open.
+pub(super) fn seen(state: &State, record: &Record) -> Option<Seen> {
+    let (live, name) = (record.live.as_ref()?, record.environment.as_deref()?);
+    Some(state.environments.get(name)?.seen(&live.commit))
 }
 
 /// A proposal that the caller may see.

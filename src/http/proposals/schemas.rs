@@ -84,7 +84,20 @@ fn properties() -> Map<String, Value> {
         "live": or_null(&json!({
             "type": "object",
             "required": ["commit", "at"],
-            "properties": { "commit": told("The served commit that contains it."), "at": time("Since when.") },
+            "properties": {
+                "commit": told("The served commit that contains it."),
+                "at": time("Since when."),
+                "seen": {
+                    "type": "object",
+                    "description": "How many clients have it, where one proposal alone is asked for: of the streams that are \
+                                    open, those that were told of it or of something newer. Who polls is not among them.",
+                    "required": ["by", "of"],
+                    "properties": {
+                        "by": { "type": "integer", "minimum": 0, "description": "Streams that have it." },
+                        "of": { "type": "integer", "minimum": 0, "description": "Streams that are open." },
+                    },
+                },
+            },
         })),
         "trouble": or_null(&json!({
             "type": "object",

@@ -10,6 +10,7 @@ use crate::http::environments::{conflicts, refused_write};
 use crate::http::error::{Code, Failure};
 use crate::proposal::{Entry as Happened, Live, State, marker};
 use crate::provider::api::{Check, Failure as ByProvider, Mergeable, Reviews};
+use crate::serve::Seen;
 use crate::track::Refusal;
 use crate::track::diff::Changed;
 use crate::track::records::Entry;
@@ -44,7 +45,7 @@ pub(in crate::http) struct Shown<'e> {
     reviews: Option<&'e Reviews>,
     checks: &'e [Check],
     mergeable: Option<&'e Mergeable>,
-    live: Option<&'e Live>,
+    live: Option<SinceThen<'e>>,
     trouble: Option<Trouble>,
     created: Timestamp,
     updated: Option<Timestamp>,
@@ -56,6 +57,15 @@ pub(in crate::http) struct Shown<'e> {
     succeeded_by: Option<&'e str>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     all: Option<All<'e>>,
+}
+
+/// Since when it is live, and how far that has come.
+#[derive(Debug, Serialize)]
+struct SinceThen<'e> {
+    #[serde(flatten)]
+    live: &'e Live,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<Seen>,
 }
 
 /// What one alone tells beside.
@@ -103,7 +113,7 @@ impl<'e> Shown<'e> {
             reviews: seen.map(|seen| &seen.reviews),
             checks: seen.map(|seen| &*seen.checks).unwrap_or_default(),
             mergeable: seen.map(|seen| &seen.mergeable),
-            live: record.live.as_ref(),
+            live: record.live.as_ref().map(|live| SinceThen { live, seen: None }),
             trouble: record
                 .trouble
                 .as_ref()
@@ -120,8 +130,11 @@ impl<'e> Shown<'e> {
         }
     }
 
-    /// Description, changes and history as well.
-    pub(super) fn tell_all(&mut self, entry: &'e Entry, changes: &'e Result<Vec<Changed>, Refusal>) {
+    /// Description, changes and history as well, and how many clients have it.
+    pub(super) fn tell_all(&mut self, entry: &'e Entry, changes: &'e Result<Vec<Changed>, Refusal>, by: Option<Seen>) {
+        if let Some(live) = &mut self.live {
+            live.seen = by;
+        }
         self.all = Some(All {
             body: entry.record.seen.as_ref().map(|seen| marker::without(&seen.body)).unwrap_or_default(),
             changes: changes.as_deref().ok(),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Trouble, Visit, answered};
-use crate::analytics::{Course, Span, Used};
+use crate::analytics::{Course, Span, Sums, Used};
 use crate::auth::Action;
 use crate::flags::snapshot::Namespace;
 use crate::http::State;
@@ -117,17 +117,14 @@ fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     let served = environment.load();
     let nothing = Namespace::default();
     let flags = served.flags.namespaces.get(&*namespace).map_or(&nothing, |namespace| &**namespace);
-    let (one, list) = match &flag {
-        Some(key) => {
-            let last = counts.last(&environment.name, &namespace, key, now);
-            (Some(one(key, flags, last.map(|at| Last::of(at, now)))), None)
-        }
-        None => {
-            let sums = counts.sums(&environment.name, &namespace, span, now);
-            let used = counts.used(&environment.name, &namespace, now);
-            let asked = Asked { q: visit.asked("q"), unused: visit.asked("unused") == "1" };
-            (None, Some(list(asked, flags, &sums, &used, now)))
-        }
+    let (one, list) = if let Some(key) = &flag {
+        let last = counts.last(&environment.name, &namespace, key, now);
+        (Some(one(key, flags, last.map(|at| Last::of(at, now)))), None)
+    } else {
+        let sums = counts.sums(&environment.name, &namespace, span, now);
+        let used = counts.used(&environment.name, &namespace, now);
+        let asked = Asked { q: visit.asked("q"), unused: visit.asked("unused") == "1" };
+        (None, Some(list(asked, flags, &sums, &used, now)))
     };
     let page = Page {
         on: counts.on(),
@@ -170,8 +167,6 @@ struct Asked {
 
 /// Every flag that there is or that was evaluated, by its key, with its name.
 type Known<'n> = BTreeMap<&'n str, Option<&'n str>>;
-/// What flags were answered.
-type Sums = BTreeMap<Arc<str>, Vec<(Arc<str>, u64)>>;
 
 fn list(asked: Asked, flags: &Namespace, sums: &Sums, used: &BTreeMap<Arc<str>, Used>, now: Timestamp) -> List {
     let mut known: Known<'_> = sums.keys().map(|key| (&**key, None)).collect();

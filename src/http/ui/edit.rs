@@ -226,6 +226,7 @@ impl Does {
 
 /// All of it, for the template.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a template asks for each by its name")]
 struct Page<'p> {
     kind: &'static str,
     key: &'p str,

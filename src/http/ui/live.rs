@@ -87,7 +87,7 @@ impl Marks {
     /// As of now, for somebody who may see what `sees` says of an environment and a namespace.
     pub(super) fn of(state: &State, spot: &Spot, sees: &dyn Fn(&str, &str) -> bool) -> Self {
         let environments = &state.environments;
-        let seen = |environment: &Environment, namespace: &str| {
+        let may_see = |environment: &Environment, namespace: &str| {
             sees(&environment.name, namespace) || environment.base.as_ref().is_some_and(|base| sees(base, namespace))
         };
         let everything = sees(ANY, ANY);
@@ -99,12 +99,12 @@ impl Marks {
         let whole = |count: u64| finished(&mark(everything.then_some(count)));
 
         let namespace = if spot.namespace.is_empty() { ANY } else { &spot.namespace };
-        let here = environments.get(&spot.environment).filter(|here| seen(here, namespace));
+        let here = environments.get(&spot.environment).filter(|here| may_see(here, namespace));
         let mut one = mark(here.map(|here| here.generation()));
         one.update(spot.environment.as_bytes());
 
         let mut all = mark(None);
-        for environment in environments.all().iter().filter(|environment| seen(environment, ANY)) {
+        for environment in environments.all().iter().filter(|environment| may_see(environment, ANY)) {
             all.update(environment.name.as_bytes());
             all.update(&environment.generation().to_le_bytes());
         }

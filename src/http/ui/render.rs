@@ -46,14 +46,13 @@ impl Pages {
         if cfg!(debug_assertions) {
             return environment()?.get_template(template)?.render(shown(&page));
         }
-        let environment = match self.environment.get() {
-            Some(environment) => environment,
-            None => {
-                let made = environment()?;
-                self.environment.get_or_init(|| made)
-            }
+        let known = if let Some(known) = self.environment.get() {
+            known
+        } else {
+            let made = environment()?;
+            self.environment.get_or_init(|| made)
         };
-        environment.get_template(template)?.render(shown(&page))
+        known.get_template(template)?.render(shown(&page))
     }
 
     /// A text that asks for no values, for whoever looks for something in it; where there is none, its name.

@@ -219,9 +219,9 @@ pub(super) async fn sign_in(state: Data<State>, request: HttpRequest, sent: Payl
     answered(&state, &request, signed_in(&state, &request, sent).await)
 }
 
-async fn signed_in(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
+async fn signed_in(state: &Data<State>, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Trouble> {
     form::is_own(request)?;
-    let form = Form::read(&body::read(request, sent).await?);
+    let form = Form::read(&body::read(request, payload).await?);
     let (seat, next) = (Sessions::seat(request), form.text("next"));
     if !state.ui.sessions.is_proof(&seat, form.text(form::PROOF)) {
         return Ok(asked(state, request, HttpResponse::Forbidden(), next, "stale"));
@@ -252,9 +252,9 @@ pub(super) async fn sign_out(state: Data<State>, request: HttpRequest, sent: Pay
     answered(&state, &request, signed_out(&state, &request, sent).await)
 }
 
-async fn signed_out(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
+async fn signed_out(state: &Data<State>, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Trouble> {
     form::is_own(request)?;
-    let form = Form::read(&body::read(request, sent).await?);
+    let form = Form::read(&body::read(request, payload).await?);
     let seat = Sessions::seat(request);
     if state.ui.sessions.is_proof(&seat, form.text(form::PROOF)) {
         state.ui.sessions.end(&seat);

@@ -46,8 +46,6 @@ pub(super) struct Shell {
     tokens: bool,
     proof: String,
     may: May,
-    /// Whether they may see everything, as the pages about all of the installation ask for.
-    everything: bool,
     glass: Vec<Glass>,
     /// Where the page hears of what moves; empty for one that does not.
     events: String,
@@ -77,6 +75,8 @@ struct Spoken {
 struct May {
     write: bool,
     propose: bool,
+    /// To look at everything, as pages about all of the installation ask for.
+    everything: bool,
 }
 
 impl Shell {
@@ -125,8 +125,8 @@ impl Shell {
             may: May {
                 write: visit.may(Action::Write, &name, &namespace),
                 propose: visit.may(Action::Propose, &name, &namespace),
+                everything: visit.pass.allows(ANY, ANY),
             },
-            everything: visit.pass.allows(ANY, ANY),
             events: events(&name, &namespace),
             marks: visit.marks.to_string(),
             glass: Glass::seen(visit),
@@ -145,7 +145,7 @@ impl Shell {
             (section, Spot { section, thing: None }.elsewhere(&self.place.environment, &self.place.namespace))
         });
         let of_all = ["proposals", "sync", "deliveries", "audit"];
-        let of_all = of_all.into_iter().filter(|one| self.everything || !matches!(*one, "sync" | "deliveries"));
+        let of_all = of_all.into_iter().filter(|one| self.may.everything || !matches!(*one, "sync" | "deliveries"));
         there.chain(of_all.map(|section| (section, format!("/ui/{section}")))).collect()
     }
 
@@ -174,7 +174,6 @@ impl Shell {
             tokens: tokens || jwt,
             proof: String::new(),
             may: May::default(),
-            everything: false,
             glass: Glass::at_all(state),
             events: String::new(),
             marks: String::new(),

@@ -19,6 +19,7 @@ pub struct Rights {
 
 /// What can be done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "one button each, which a template asks for by its name")]
 pub struct Acts {
     /// Give it another title or description.
     pub edit: bool,

@@ -16,7 +16,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::proposals::Sight;
+use crate::http::proposals::{Sight, readable};
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::proposal::Face;
@@ -61,11 +61,12 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
     // The differences and commits may be about any namespace.
     let whole = visit.may(Action::Read, &base.name, ANY);
     let (of, from, name) = (base.clone(), environment.clone(), key.clone());
+    let to = readable(state, &visit.pass);
     let (branch, commits, changes) = blocking(state, move |state| {
         let gone = || Refusal::UnknownEnvironment(name.clone());
         let branch = state.writers.branches(&of)?.into_iter().find(|branch| *branch.key == *name).ok_or_else(gone)?;
         let commits = state.writers.commits(&of, &name, None, limits::UI_COMMITS)?;
-        let changes = state.tracker.compare_branch(&of.storage, &from.branch, &of.branch);
+        let changes = state.tracker.compare_branch(&of.storage, &from.branch, &of.branch, &to);
         Ok((branch, commits, changes))
     })
     .await?;

@@ -17,6 +17,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
+use crate::http::proposals::readable;
 use crate::limits;
 use crate::serve::Environment;
 
@@ -78,9 +79,10 @@ pub(super) async fn propose_page(
     let unknown = || Failure::not_found(format!("environment: \"{key}\" not found"));
     let branch = visit.state.environments.get(&key).filter(|one| one.base.as_ref() == Some(&base.name));
     let branch = branch.ok_or_else(unknown)?;
-    let (of, head) = (base.clone(), branch.branch.clone());
+    let (of, head, to) = (base.clone(), branch.branch.clone(), readable(visit.state, &visit.pass));
     let changes =
-        blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch))).await?;
+        blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch, &to)))
+            .await?;
     // They may be about any namespace.
     let whole = visit.may(Action::Read, &base.name, ANY);
     let page = context! {

@@ -14,7 +14,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::proposals::{known, rights};
+use crate::http::proposals::{known, readable, rights};
 use crate::limits;
 use crate::proposal::{Record, Source};
 use crate::track::Refusal;
@@ -66,8 +66,8 @@ struct Happened {
 pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Trouble> {
     let (state, record) = (visit.state, &entry.record);
     let now = state.clock.now();
-    let of = record.clone();
-    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of))).await?;
+    let (of, to) = (record.clone(), readable(state, &visit.pass));
+    let changes = blocking(state, move |state| Ok(state.tracker.compare(&of, &to))).await?;
     let distance = entry.distance.unwrap_or_default();
     let (body, cut) = description(record);
     let history: Vec<Happened> = record

@@ -16,6 +16,7 @@ use crate::write::{Change, What};
 
 /// Where they may go.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "ways that are open or not, each by itself")]
 pub(super) struct Offer {
     /// To the environment itself.
     pub(super) here: bool,
