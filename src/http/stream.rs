@@ -7,12 +7,8 @@
 //! A line is never blank (the clients' engines take that for a broken one): the keep-alive between lines is a single
 //! space, between events a comment. Both also find the clients that are gone.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -20,12 +16,13 @@ use serde_json::json;
 
 use super::auth::{self, Need};
 use super::error::{Code, Failure};
+use super::feed::{Feed, Tells};
 use super::openapi::{EVENTS as EVENT_STREAM, JSON, Operation, Schemas, Shape, TEXT, Tag, schema};
 use super::watch::Watch;
 use super::{State, json, select};
 use crate::limits;
 use crate::serve::Environment;
-use crate::serve::streams::{Place, Ticket};
+use crate::serve::streams::{Place, Seat};
 use crate::telemetry::metrics::Lane;
 
 /// What an event stream says of a namespace that is gone: look again.
@@ -136,7 +133,7 @@ fn stream(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) ->
     }
 }
 
-fn begin(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> Result<Feed, Failure> {
+fn begin(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> Result<Feed<States>, Failure> {
     let named = select::segment(request, "environment")?;
     let namespace = select::segment(request, "namespace")?;
     let pass = auth::admit(state, need, request)?;
@@ -156,18 +153,18 @@ fn begin(state: &Data<State>, request: &HttpRequest, need: Need, form: Form) -> 
         lane
     });
     let watch = Watch::new(state, need, request, &pass, [&named, &environment.name, &namespace]);
-    Ok(Feed {
+    let first = if form == Form::Events { retry() } else { Bytes::new() };
+    let states = States {
         watch,
         wanted: (*environment.name != *named).then(|| named.into_owned().into()),
         state: state.clone().into_inner(),
         environment,
         place,
-        ticket,
         lane,
         told: digest.map_or(Told::Nothing, |digest| Told::Digest(digest.into())),
-        rest: if form == Form::Events { retry() } else { Bytes::new() },
         form,
-    })
+    };
+    Ok(Feed::new(states, ticket, first))
 }
 
 /// The pause that an event stream's client makes before it comes back, different for each.
@@ -186,92 +183,59 @@ enum Told {
     Gone,
 }
 
-/// One stream. It holds no buffer and no queue: what it sends is looked up when the connection asks for it.
+/// What one stream tells.
 #[derive(Debug)]
-struct Feed {
+struct States {
     state: Arc<State>,
     watch: Watch,
     environment: Arc<Environment>,
     place: Arc<Place>,
-    ticket: Ticket,
     lane: Option<Arc<Lane>>,
     /// The environment that was asked for, where another one answers in its place.
     wanted: Option<Box<str>>,
     told: Told,
-    /// The end of the frame that is under way.
-    rest: Bytes,
     form: Form,
 }
 
-impl Feed {
-    /// The next piece, or nothing until somebody wakes the seat; the end if the stream is over.
-    fn next(&mut self, context: &Context<'_>) -> Poll<Option<Bytes>> {
-        if self.rest.is_empty() {
-            self.ticket.seat().wait(context.waker());
-            if self.ticket.draining() || self.environment.retired() || !self.watch.holds(&self.state) {
-                return Poll::Ready(None);
-            }
-            if !self.look() {
-                return self.keep_alive();
-            }
-        }
-        // A large frame goes out in pieces, so that the connection of a reader that stopped holds one piece of it.
-        let piece = self.rest.len().min(limits::STREAM_PIECE_BYTES);
-        self.ticket.seat().spoke();
-        Poll::Ready(Some(self.rest.split_to(piece)))
+impl Tells for States {
+    fn holds(&mut self) -> bool {
+        !self.environment.retired() && self.watch.holds(&self.state)
     }
 
-    /// Takes the frame of the current state, if the client does not know that state.
-    fn look(&mut self) -> bool {
+    /// The frame of the current state, if the client does not know that state.
+    fn news(&mut self, seat: &Seat) -> Option<Bytes> {
         // Asked for before the state: what is told is at least as new.
         let generation = self.environment.generation();
         let served = self.environment.load();
         match served.flags.namespaces.get(&self.place.namespace) {
             Some(namespace) => {
-                self.ticket.seat().told(generation);
+                seat.told(generation);
                 if matches!(&self.told, Told::Digest(digest) if **digest == *namespace.digest) {
-                    return false;
+                    return None;
                 }
                 let frames = self.place.frames(namespace);
-                self.rest = if self.form == Form::Events { frames.event() } else { frames.line() };
                 self.told = Told::Digest(namespace.digest.clone());
                 if let Some(lane) = &self.lane {
                     lane.message();
                 }
-                true
+                Some(if self.form == Form::Events { frames.event() } else { frames.line() })
             }
             None if self.form == Form::Events && matches!(self.told, Told::Digest(_)) => {
-                self.rest = Bytes::from_static(GONE);
                 self.told = Told::Gone;
-                true
+                Some(Bytes::from_static(GONE))
             }
-            None => false,
+            None => None,
         }
     }
 
-    fn keep_alive(&self) -> Poll<Option<Bytes>> {
-        if !self.ticket.seat().take_keep_alive() {
-            return Poll::Pending;
-        }
+    fn silence(&self) -> Option<Bytes> {
         // The environment that was wanted has come: the client finds it when it comes back.
         if self.wanted.as_ref().is_some_and(|wanted| self.state.environments.get(wanted).is_some()) {
-            return Poll::Ready(None);
+            return None;
         }
-        Poll::Ready(Some(Bytes::from_static(match self.form {
+        Some(Bytes::from_static(match self.form {
             Form::Lines => b" ",
             Form::Events => b":\n\n",
-        })))
-    }
-}
-
-impl MessageBody for Feed {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        self.get_mut().next(context).map(|piece| piece.map(Ok))
+        }))
     }
 }

@@ -159,6 +159,12 @@ impl Form {
         if found.is_empty() { Ok(resource) } else { Err(found) }
     }
 
+    /// What is wrong with what it says and may be saved all the same, because it stood there before.
+    #[must_use]
+    pub fn standing(&self, said: &Resource) -> Vec<Wrong> {
+        mistakes(said).into_iter().map(|found| self.wrong(found)).collect()
+    }
+
     /// What a template shows: every field with its name, what stands in it, and what is wrong with it.
     #[must_use]
     pub fn shown(&self, wrongs: &[Wrong]) -> Value {

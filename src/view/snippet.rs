@@ -62,17 +62,48 @@ pub fn all(call: &Call<'_>) -> Vec<Snippet> {
 const TOKEN: &str = "YARDARM_TOKEN";
 
 impl Call<'_> {
-    fn word(&self) -> &'static str {
+    const fn word(&self) -> &'static str {
+        self.either("boolean", "variant")
+    }
+
+    /// What its answer is read from: of the one kind, of the other.
+    const fn either(&self, boolean: &'static str, variant: &'static str) -> &'static str {
         match self.kind {
-            FlagKind::Boolean => "boolean",
-            FlagKind::Variant => "variant",
+            FlagKind::Boolean => boolean,
+            FlagKind::Variant => variant,
         }
     }
 
-    fn context(&self) -> Value {
-        let pairs = self.context.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
-        Value::Object(pairs.collect::<Map<_, _>>())
+    fn context(&self) -> Map<String, Value> {
+        self.context.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect()
     }
+
+    /// The context as OFREP has it: whom it is for stands in it.
+    fn targeted(&self) -> Map<String, Value> {
+        let mut context = self.context();
+        context.insert("targetingKey".to_owned(), self.entity.into());
+        context
+    }
+
+    /// Its parts as JavaScript and Python write them.
+    fn literals(&self) -> Literals {
+        Literals {
+            url: quoted(self.base),
+            namespace: quoted(self.namespace),
+            flag: quoted(self.flag),
+            entity: quoted(self.entity),
+            context: Value::Object(self.context()).to_string(),
+        }
+    }
+}
+
+/// The parts of a question as literals.
+struct Literals {
+    url: String,
+    namespace: String,
+    flag: String,
+    entity: String,
+    context: String,
 }
 
 /// As one word of a shell.
@@ -104,10 +135,6 @@ fn curl(call: &Call<'_>) -> String {
 }
 
 fn ofrep(call: &Call<'_>) -> String {
-    let mut context = Map::from_iter([("targetingKey".to_owned(), Value::from(call.entity))]);
-    if let Value::Object(own) = call.context() {
-        context.extend(own.into_iter().filter(|(key, _)| key != "targetingKey"));
-    }
     let key = percent_encoding::utf8_percent_encode(call.flag, percent_encoding::NON_ALPHANUMERIC).to_string();
     let key = key.replace("%2D", "-").replace("%5F", "_").replace("%2E", ".");
     format!(
@@ -116,7 +143,7 @@ fn ofrep(call: &Call<'_>) -> String {
         token_header(call),
         sh(&format!("X-Flipt-Environment: {}", call.environment)),
         sh(&format!("X-Flipt-Namespace: {}", call.namespace)),
-        sh(&json!({ "context": context }).to_string()),
+        sh(&json!({ "context": call.targeted() }).to_string()),
     )
 }
 
@@ -152,22 +179,15 @@ fn node(call: &Call<'_>) -> String {
     } else {
         format!("\n  headers: {{ 'X-Flipt-Environment': {} }},", quoted(call.environment))
     };
+    let Literals { url, namespace, flag, entity, context } = call.literals();
+    let method = call.word();
+    let answer = call.either("answer.enabled", "answer.variantKey, answer.variantAttachment");
     format!(
         "import {{ {import} }} from '@flipt-io/flipt';\n\n\
-         const client = new FliptClient({{\n  url: {},{token}{headers}\n}});\n\
-         const answer = await client.evaluation.{}({{\n  namespaceKey: {},\n  flagKey: {},\n  entityId: {},\n  \
-         context: {},\n}});\n\
-         console.log({});\n",
-        quoted(call.base),
-        call.word(),
-        quoted(call.namespace),
-        quoted(call.flag),
-        quoted(call.entity),
-        call.context(),
-        match call.kind {
-            FlagKind::Boolean => "answer.enabled",
-            FlagKind::Variant => "answer.variantKey, answer.variantAttachment",
-        },
+         const client = new FliptClient({{\n  url: {url},{token}{headers}\n}});\n\
+         const answer = await client.evaluation.{method}({{\n  namespaceKey: {namespace},\n  flagKey: {flag},\n  \
+         entityId: {entity},\n  context: {context},\n}});\n\
+         console.log({answer});\n",
     )
 }
 
@@ -185,22 +205,15 @@ fn python(call: &Call<'_>) -> String {
     } else {
         format!("\n    headers={{\"X-Flipt-Environment\": {}}},", quoted(call.environment))
     };
+    let Literals { url, namespace, flag, entity, context } = call.literals();
+    let method = call.word();
+    let answer = call.either("answer.enabled", "answer.variant_key, answer.variant_attachment");
     format!(
         "{imports}from flipt.evaluation import EvaluationRequest\n\n\
-         client = FliptClient(\n    url={},{token}{headers}\n)\n\
-         answer = client.evaluation.{}(\n    EvaluationRequest(\n        namespace_key={},\n        flag_key={},\n        \
-         entity_id={},\n        context={},\n    )\n)\n\
-         print({})\n",
-        quoted(call.base),
-        call.word(),
-        quoted(call.namespace),
-        quoted(call.flag),
-        quoted(call.entity),
-        call.context(),
-        match call.kind {
-            FlagKind::Boolean => "answer.enabled",
-            FlagKind::Variant => "answer.variant_key, answer.variant_attachment",
-        },
+         client = FliptClient(\n    url={url},{token}{headers}\n)\n\
+         answer = client.evaluation.{method}(\n    EvaluationRequest(\n        namespace_key={namespace},\n        \
+         flag_key={flag},\n        entity_id={entity},\n        context={context},\n    )\n)\n\
+         print({answer})\n",
     )
 }
 
@@ -252,18 +265,11 @@ fn rust(call: &Call<'_>) -> String {
         call.namespace,
         call.flag,
         call.entity,
-        match call.kind {
-            FlagKind::Boolean => "answer.enabled",
-            FlagKind::Variant => "answer.variant_key",
-        },
+        call.either("answer.enabled", "answer.variant_key"),
     )
 }
 
 fn openfeature(call: &Call<'_>) -> String {
-    let mut context = Map::from_iter([("targetingKey".to_owned(), Value::from(call.entity))]);
-    if let Value::Object(own) = call.context() {
-        context.extend(own.into_iter().filter(|(key, _)| key != "targetingKey"));
-    }
     let token = if call.has_token {
         format!("\n    ['Authorization', `Bearer ${{process.env.{TOKEN}}}`],")
     } else {
@@ -284,7 +290,7 @@ fn openfeature(call: &Call<'_>) -> String {
         quoted(call.environment),
         quoted(call.namespace),
         quoted(call.flag),
-        Value::Object(context),
+        Value::Object(call.targeted()),
     )
 }
 

@@ -44,11 +44,18 @@ pub struct Recent {
     /// The last commit that was looked at, from which it goes on to the past.
     oldest: Option<String>,
     looked_at: usize,
-    /// Nothing more will be known; older changes are not told.
-    pub whole: bool,
+    /// Nothing more will be known of this tip; older changes are not told.
+    whole: bool,
 }
 
 impl Recent {
+    /// Whether nothing more will be known of what stands at this tip. What is known of one before it is told too, while
+    /// that is looked at.
+    #[must_use]
+    pub fn is_whole(&self, tip: &str) -> bool {
+        tip.is_empty() || self.whole && self.tip == tip
+    }
+
     /// The last change of something, as far as it is known.
     #[must_use]
     pub fn of(&self, namespace: &str, kind: Kind, key: &str) -> Option<&Change> {
@@ -126,7 +133,7 @@ impl Writers {
         let Some(tip) = storage.share.shown(&environment.branch) else { return Ok(Arc::default()) };
         let known = storage.core.recents.known(&storage, environment);
         let mut state = known.lock();
-        if state.recent.tip == *tip && state.recent.whole {
+        if state.recent.is_whole(&tip) {
             return Ok(state.recent.clone());
         }
         if !state.working {
@@ -145,7 +152,7 @@ impl Writers {
         }
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || !state.working || (state.recent.tip == *tip && state.recent.whole) {
+            if left.is_zero() || !state.working || state.recent.is_whole(&tip) {
                 return Ok(state.recent.clone());
             }
             state = known.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -274,4 +281,18 @@ fn declared(view: &View, known: &HashSet<(Arc<str>, Arc<str>)>) -> HashMap<Place
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_the_tip_before_is_not_all() {
+        let known = Recent { tip: "a".to_owned(), whole: true, ..Recent::default() };
+        assert!(known.is_whole("a"));
+        assert!(!known.is_whole("b"), "a push came, and who asks is to ask again");
+        assert!(!Recent { whole: false, ..known }.is_whole("a"));
+        assert!(Recent::default().is_whole(""), "where there is no commit there is nothing to be known");
+    }
 }

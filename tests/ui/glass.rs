@@ -98,7 +98,8 @@ async fn what_is_served_before_it_is_pushed_is_live_at_once_and_nobody_misses_it
     for browser in [&ops, &rosa] {
         browser.see("Break-glass: production is served as the Git provider does not have it.").await;
         browser.see("the forge is down, <b>checkout</b> is on fire").await;
-        browser.see("1 change by ops waits to be pushed").await;
+        browser.see("1 change waits to be pushed").await;
+        browser.see("Broken by ops").await;
         browser.until("nobody misses it", BANNER).await;
         browser.accessible().await;
     }
@@ -137,7 +138,7 @@ async fn what_is_served_before_it_is_pushed_is_live_at_once_and_nobody_misses_it
     ops.press("Save").await;
     ops.see("2 changes are served and wait for the provider.").await;
     ops.script("window.same = true").await;
-    rosa.see("2 changes, the first by ops, wait to be pushed").await;
+    rosa.see("2 changes wait to be pushed").await;
 
     // Who may read one namespace, which is not the one, is told that it is so; who is nobody yet, no more than that.
     let narrow = Browser::open(&world).await;
@@ -148,7 +149,7 @@ async fn what_is_served_before_it_is_pushed_is_live_at_once_and_nobody_misses_it
     narrow.accessible().await;
     narrow.sign_in("only-pay").await;
     narrow.see("Banner").await;
-    narrow.see("What waits to be pushed ends to be served at").await;
+    narrow.see("2 changes wait to be pushed; the first ends to be served at").await;
     let page = narrow.source().await;
     assert!(!page.contains("on fire") && !page.contains("ops"), "{page}");
     narrow.accessible().await;

@@ -69,6 +69,8 @@ async fn flags_are_found_as_one_types_and_switched() {
     browser.see("<script>alert(1)</script>").await;
     assert_eq!(keys(&browser).await, ["banner", "checkout", "odd"]);
     browser.accessible().await;
+    // Which commit was the last of each is found out by itself, while somebody has begun to choose.
+    browser.until("each says when it was changed", "const rows = [...document.querySelectorAll('td.when')]; return rows.length === 3 && rows.every(row => row.querySelector('time'))").await;
 
     // What is typed is looked for, and the address says it.
     browser.fill("#q", "check").await;

@@ -26,6 +26,15 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
     rosa.end().await;
 
+    // What is gathered is known to the browser alone.
+    let gathered =
+        serde_json::json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": NAMESPACE, "key": "banner" }]);
+    let put = format!(
+        "localStorage.setItem('yardarm.tray.production', {}); dispatchEvent(new Event('storage'))",
+        serde_json::Value::from(gathered.to_string())
+    );
+    ada.script(&put).await;
+
     // The server goes away and comes back; what was pushed meanwhile is seen, though nobody could tell.
     let port = world.outside.base().rsplit(':').next().unwrap().to_owned();
     world.text = world.text.replace("http_port: 0", &format!("http_port: {port}"));
@@ -39,6 +48,9 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     ada.see_no("The connection to the server is lost").await;
     assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
     ada.accessible().await;
+    // Its proof is of another life: it is renewed, and nothing is refused.
+    ada.press("Gathered changes 1").await;
+    ada.find("form.review").await;
     ada.end().await;
     world.end().await;
 }

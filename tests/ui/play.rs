@@ -93,6 +93,20 @@ async fn somebody_asks_what_a_flag_answers_and_why() {
     assert!(code.as_str().unwrap().contains(r#""orders":"2""#), "{code}");
     browser.accessible().await;
 
+    // What is opened stays open, and what is closed closed, while the answer follows.
+    browser.click("#snippet-curl summary").await;
+    browser.click("#snippet-python summary").await;
+    browser.fill("#context", "country=fr\norders=2").await;
+    browser
+        .until(
+            "the code follows",
+            "return document.querySelector('#snippet-python code').textContent.includes('\"fr\"')",
+        )
+        .await;
+    let open =
+        browser.script("return [...document.querySelectorAll('.snippet[open]')].map(one => one.id).join()").await;
+    assert_eq!(open, "snippet-python");
+
     // What cannot be read is said, and nothing that was typed is gone.
     browser.fill("#context", "country de").await;
     browser.see("Line 1 of the context has no \"=\"").await;
@@ -117,6 +131,11 @@ async fn somebody_asks_what_a_flag_answers_and_why() {
     browser.see("1 differs").await;
     browser.fill("#beside_at", "0123456789").await;
     browser.see("commit 0123456789 is not in the history").await;
+
+    // A question that no link can carry is not put into two hundred of them.
+    browser.expect_error("400");
+    browser.go(&format!("{PLACE}?context=a%3D{}", "x".repeat(9_000))).await;
+    browser.see("this question is longer than a link can carry").await;
 
     // Names are text, whatever they look like; and nothing of it needs a script.
     browser.without_scripts().await;

@@ -120,6 +120,17 @@ async fn what_else_is_done_with_one() {
     browser.see_no("which is 1 ahead of it").await;
     browser.see("2 ahead, 0 behind").await;
 
+    // On a phone what can be done comes before what it changes; where there is room it stands beside that.
+    let top = "document.getElementById(id).getBoundingClientRect().top";
+    let first =
+        format!("const top = id => {top}; return top('acts') < top('changes') && top('changes') < top('facts')");
+    let beside =
+        format!("const top = id => {top}; return top('acts') === top('changes') && top('acts') < top('facts')");
+    browser.until("they are side by side", &beside).await;
+    browser.size(390, 844).await;
+    browser.until("what can be done comes first", &first).await;
+    browser.size(1280, 900).await;
+
     // And then where the branch has changed the same: nothing is done, and both are shown.
     story.world.push(&[(SHOP, &features(NAMESPACE, "dearer"))]).await;
     browser.see("which is 1 ahead of it").await;

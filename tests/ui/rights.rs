@@ -135,7 +135,8 @@ async fn who_proposes_is_offered_to_propose_and_cannot_commit() {
     browser.see("You may see some of them, so it is not shown.").await;
     browser.accessible().await;
     browser.go("/ui/e/production/branches").await;
-    browser.see("not shown to you").await;
+    browser.see("update-banner").await;
+    browser.see_no("Newest commit").await;
     browser.expect_error("403");
     browser.expect_error("404");
     let id = story.proposals().await[0]["id"].as_str().unwrap().to_owned();
@@ -238,7 +239,8 @@ async fn who_reads_one_namespace_finds_nothing_of_the_others() {
     browser.go("/ui/proposals").await;
     browser.see("Nothing has been proposed yet.").await;
     browser.go("/ui/e/production/branches").await;
-    browser.see("not shown to you").await;
+    browser.see("work").await;
+    browser.see_no("Newest commit").await;
     browser.accessible().await;
     browser.click("#main table a.small").await;
     browser.see("Banner").await;

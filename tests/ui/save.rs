@@ -208,6 +208,10 @@ async fn several_changes_are_gathered_and_a_protected_environment_takes_a_propos
     reviewed(&browser, "production", &json!([segment("beta")])).await;
     browser.press("Gather").await;
     browser.until("2 gathered", "return document.querySelector('[data-tray] [data-count]')?.textContent === '2'").await;
+    // A link that says that they are saved is no more than that.
+    browser.go("/ui/e/production/saved?commit=0&gathered=yes&base=production&trouble=Sign%20in%20elsewhere").await;
+    browser.see("Go on").await;
+    assert_eq!(browser.text("[data-tray] [data-count]").await, "2");
     reviewed(&browser, "production", &json!([segment("gamma")])).await;
     browser.press("Gather").await;
     browser.press("Gathered changes 3").await;

@@ -2,10 +2,11 @@
 
 use fantoccini::key::Key;
 use yardarm::demo::dialect::Sender;
+use yardarm::demo::forge::{Fault, Kind as Requests};
 use yardarm::demo::outside::{Answer, Outside};
 
 use crate::browser::Browser;
-use crate::world::{Plan, World, asking, in_time};
+use crate::world::{NAMESPACE, Plan, World, asking, features, in_time};
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)>\u{202e}gnihton\u{2066} & \"'";
 
@@ -221,6 +222,139 @@ async fn forged_forms_other_origins_and_frames_are_kept_out() {
         cookie,
         "a cookie that somebody put there is not what one is known by"
     );
+    world.stop_daemon().await;
+    world.end().await;
+}
+
+const SCOPES: &str = "authentication:\n  required: true\n  methods: {token: {enabled: true, storage: {tokens: {\
+                      all: {credential: every-thing}, \
+                      reader: {credential: reads-shop, scopes: ['read:production/shop']}, \
+                      proposer: {credential: proposes-shop, scopes: ['propose:production/shop']}, \
+                      one: {credential: reads-work, scopes: ['read:work']}}}}}";
+const BESIDE: &str =
+    "directory: shops\n    break_glass: {enabled: true}\n  staging:\n    storage: flags\n    directory: staging";
+
+/// A namespace with one flag.
+fn place(namespace: &str, flag: &str) -> String {
+    format!(
+        "version: '1.5'\nnamespace: {namespace}\nflags:\n- {{key: {flag}, name: {flag}, type: BOOLEAN_FLAG_TYPE, enabled: true}}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sees_one_place_is_told_nothing_of_others() {
+    let plan = Plan::of(Sender::Gitea).without_webhook().environment(BESIDE).rest(SCOPES);
+    let mut world = plan.forge_only();
+    let [shop, vault, attic] = [features(NAMESPACE, "first"), place("vault", "treasure"), place("attic", "heirloom")];
+    let files: [(&str, &str); 4] = [
+        ("shops/shop/features.yaml", &shop),
+        ("shops/vault/features.yaml", &vault),
+        ("shops/broken/features.yaml", "flags: ["),
+        ("staging/attic/features.yaml", &attic),
+    ];
+    world.commit("main", &files);
+    world.start_daemon().await;
+    assert!(asking(async || world.outside.get("/ready").await.unwrap().status == 200).await, "it is never ready");
+    let sent = async |method: &str, token: &str, path: &str, body: serde_json::Value| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        in_time(path, world.outside.send(method, path, &headers, body)).await.unwrap()
+    };
+    let page = async |token: &str, path: &str| {
+        let answer = sent("GET", token, path, serde_json::Value::Null).await;
+        (answer.status, answer.text().replace("&#x2f;", "/"))
+    };
+    let delete = |namespace: &str, key: &str| serde_json::json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": namespace, "key": key }]);
+    let made = sent(
+        "POST",
+        "every-thing",
+        "/api/v2/environments/production/changes",
+        serde_json::json!({
+            "branch": "work", "message": "Nobody else knows", "changes": delete("vault", "treasure"),
+        }),
+    );
+    let made = made.await;
+    assert_eq!(made.status, 200, "{}", made.text());
+
+    let (branches, branch) = ("/ui/e/production/branches", "/ui/e/production/branches/work");
+    let everywhere = ["treasure", "Nobody else knows", "vault", "heirloom", "attic", "staging"];
+    for (token, path) in [
+        ("reads-shop", "/ui/"),
+        ("reads-shop", "/ui/e/production/n/shop/flags"),
+        ("reads-shop", "/ui/e/production/n/shop/playground"),
+        ("reads-shop", "/ui/e/production/n/shop/analytics"),
+        ("reads-shop", "/ui/e/production/namespaces"),
+        ("reads-shop", branches),
+        ("reads-shop", branch),
+        ("proposes-shop", &format!("{branch}/propose")),
+        ("reads-shop", "/ui/audit"),
+        ("reads-shop", "/ui/proposals"),
+        ("reads-shop", "/ui/palette?q=a&from=production/vault"),
+        ("reads-shop", "/ui/palette?q=a&from=staging/attic"),
+    ] {
+        let (status, told) = page(token, path).await;
+        assert!(status == 200 || status == 302 && path == "/ui/", "{path}: {status}");
+        for other in everywhere {
+            // What somebody asks for is said back to them.
+            let asked = path.contains(other);
+            assert!(asked || !told.contains(other), "{token} is told of {other} on {path}:\n{told}");
+        }
+        assert!(!told.contains("\"/ui/sync\"") && !told.contains("broken/features.yaml"), "{path}:\n{told}");
+    }
+    // All of it is there for whoever may see it.
+    for (path, there) in [
+        (branches, "Nobody else knows"),
+        (branch, "treasure"),
+        ("/ui/audit", "treasure"),
+        ("/ui/e/production/n/shop/flags", "broken/features.yaml"),
+        ("/ui/sync", "/ui/e/staging/n/attic/flags"),
+    ] {
+        let (status, told) = page("every-thing", path).await;
+        assert!(status == 200 && told.contains(there), "{there} is not on {path}:\n{told}");
+    }
+    assert!(
+        page("reads-shop", "/ui/e/production/n/shop/flags").await.1.contains("A file of this environment has an error")
+    );
+    for (token, path) in [
+        ("reads-shop", "/ui/sync"),
+        ("reads-shop", "/ui/deliveries"),
+        ("reads-shop", "/ui/e/production/n/vault/flags"),
+        ("reads-shop", "/ui/e/staging/branches"),
+        ("reads-shop", &format!("{branch}/propose")),
+        ("reads-work", "/ui/e/work/branches"),
+        ("reads-work", branches),
+    ] {
+        assert_eq!(page(token, path).await.0, 403, "{token}: {path}");
+    }
+    // An environment that may not be seen is not there: it is looked in the usual one.
+    for from in ["staging", "nowhere"] {
+        let (_, told) = page("reads-shop", &format!("/ui/palette?q=banner&from={from}/x")).await;
+        assert!(told.contains("/ui/e/production/n/shop/flags/banner"), "{from}: {told}");
+    }
+
+    // A broken glass is told to everybody, and why to whoever may read the environment.
+    world.may_fail();
+    world.forge.misbehave(Requests::Any, Fault::Status(502));
+    let sent = async |token: &str, path: &str, body: serde_json::Value| {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+        in_time(path, world.outside.send("POST", path, &headers, body.to_string().into_bytes())).await.unwrap()
+    };
+    let change =
+        serde_json::json!({ "breakGlass": { "reason": "The vault is open" }, "changes": delete("vault", "treasure") });
+    let done = sent("every-thing", "/api/v2/environments/production/changes", change).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    for (token, path, why) in [
+        ("every-thing", "/ui/e/production/n/shop/flags", true),
+        ("reads-shop", "/ui/e/production/n/shop/flags", false),
+        ("nobody", "/ui/login", false),
+    ] {
+        let bearer = format!("Bearer {token}");
+        let told = ask(&world.outside, "GET", path, &[("Authorization", &bearer)], "").await.text();
+        assert!(told.contains("Break-glass: production is served"), "{token}: {told}");
+        assert_eq!(told.contains("The vault is open"), why, "{token}: {told}");
+    }
     world.stop_daemon().await;
     world.end().await;
 }

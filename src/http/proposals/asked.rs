@@ -9,6 +9,7 @@ use crate::http::environments::Fields;
 use crate::http::error::Failure;
 use crate::limits;
 use crate::proposal::{Id, Record, State};
+use crate::view::proposal::name;
 
 /// What a list is to have.
 #[derive(Debug)]
@@ -25,19 +26,6 @@ type Place = (Timestamp, Id);
 
 const STATES: [State; 7] =
     [State::Planned, State::Open, State::Merged, State::Live, State::Closed, State::Failed, State::Gone];
-
-/// As it is written.
-pub(super) const fn name(state: State) -> &'static str {
-    match state {
-        State::Planned => "planned",
-        State::Open => "open",
-        State::Merged => "merged",
-        State::Live => "live",
-        State::Closed => "closed",
-        State::Failed => "failed",
-        State::Gone => "gone",
-    }
-}
 
 pub(super) fn names() -> [&'static str; 7] {
     STATES.map(name)

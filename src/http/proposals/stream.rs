@@ -6,12 +6,8 @@
 //! told of every proposal, and one that comes for the first time of what happens from now on: it asks for the list after
 //! the stream is open, and misses nothing.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -22,11 +18,11 @@ use crate::http::State;
 use crate::http::auth::{self, Need};
 use crate::http::environments::Fields;
 use crate::http::error::{Code, Failure};
+use crate::http::feed::{Feed, Tells};
 use crate::http::openapi::EVENTS;
 use crate::http::stream::retry;
 use crate::http::watch::Watch;
-use crate::limits;
-use crate::serve::streams::Ticket;
+use crate::serve::streams::Seat;
 use crate::track::records::{Entry, Table};
 
 pub(super) async fn open(state: Data<State>, request: HttpRequest) -> HttpResponse {
@@ -40,7 +36,7 @@ pub(super) async fn open(state: Data<State>, request: HttpRequest) -> HttpRespon
     }
 }
 
-fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed, Failure> {
+fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed<Changes>, Failure> {
     let pass = auth::admit(state, Need::READ, request)?;
     let mut fields = Fields::of_query(request, &["environment"])?;
     let environment = fields.filled("environment")?.map(Into::into);
@@ -61,42 +57,27 @@ fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed, Failure> {
         place.sit(ticket.seat());
     }
     let watch = Watch::anywhere(state, Need::READ, request, &pass);
-    Ok(Feed { watch, state: state.clone().into_inner(), ticket, told, environment, rest: retry() })
+    Ok(Feed::new(Changes { watch, state: state.clone().into_inner(), told, environment }, ticket, retry()))
 }
 
-/// One stream. It holds no queue: what it sends is looked up when the connection asks for it.
+/// What one stream tells.
 #[derive(Debug)]
-struct Feed {
+struct Changes {
     state: Arc<State>,
     watch: Watch,
-    ticket: Ticket,
     /// Number of the change that was told last.
     told: u64,
     /// Those of this environment alone.
     environment: Option<Box<str>>,
-    /// The end of the event that is under way.
-    rest: Bytes,
 }
 
-impl Feed {
-    fn next(&mut self, context: &Context<'_>) -> Poll<Option<Bytes>> {
-        if self.rest.is_empty() {
-            self.ticket.seat().wait(context.waker());
-            if self.ticket.draining() || !self.watch.holds(&self.state) {
-                return Poll::Ready(None);
-            }
-            if !self.look() {
-                let due = self.ticket.seat().take_keep_alive();
-                return if due { Poll::Ready(Some(Bytes::from_static(b":\n\n"))) } else { Poll::Pending };
-            }
-        }
-        let piece = self.rest.len().min(limits::STREAM_PIECE_BYTES);
-        self.ticket.seat().spoke();
-        Poll::Ready(Some(self.rest.split_to(piece)))
+impl Tells for Changes {
+    fn holds(&mut self) -> bool {
+        self.watch.holds(&self.state)
     }
 
-    /// Takes the next change that the caller may see.
-    fn look(&mut self) -> bool {
+    /// The next change that the caller may see.
+    fn news(&mut self, _: &Seat) -> Option<Bytes> {
         let found = self.state.tracker.read(|table| {
             let mut at = self.told;
             loop {
@@ -108,28 +89,17 @@ impl Feed {
             }
         });
         self.told = found.0;
-        let Some(entry) = found.1 else { return false };
+        let entry = found.1?;
         let data = serde_json::to_string(&Shown::of(&entry)).unwrap_or_default();
         let id = self.state.tracker.life();
-        self.rest = Bytes::from(format!("id: {id}-{}\nevent: proposal\ndata: {data}\n\n", entry.version));
-        true
+        Some(Bytes::from(format!("id: {id}-{}\nevent: proposal\ndata: {data}\n\n", entry.version)))
     }
+}
 
+impl Changes {
     fn wants(&self, entry: &Entry) -> bool {
         let environment = entry.record.environment.as_deref();
         self.environment.as_deref().is_none_or(|wanted| environment == Some(wanted))
             && self.watch.sees(&self.state, environment.unwrap_or(ANY))
-    }
-}
-
-impl MessageBody for Feed {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        self.get_mut().next(context).map(|piece| piece.map(Ok))
     }
 }

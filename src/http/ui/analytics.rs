@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Trouble, Visit, answered};
 use crate::analytics::{Course, Span, Sums, Used};
 use crate::auth::Action;
+use crate::auth::scope::ANY;
 use crate::flags::snapshot::Namespace;
 use crate::http::State;
 use crate::http::auth::Need;
@@ -39,7 +40,7 @@ struct Page {
     moves: bool,
     plot: Plot,
     total: String,
-    /// Evaluations of flags that are too many to be counted by name.
+    /// Evaluations of flags that are too many to be counted by name, of all environments: for whoever may see those.
     uncounted: u64,
     flag: Option<One>,
     list: Option<List>,
@@ -134,7 +135,7 @@ fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
         moves: counts.on() && span != Span::Month,
         total: grouped(plot.total),
         plot,
-        uncounted: counts.uncounted(),
+        uncounted: if visit.pass.allows(ANY, ANY) { counts.uncounted() } else { 0 },
         flag: one,
         list,
     };

@@ -155,6 +155,10 @@ async fn asked(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let mut targets: Vec<String> =
         state.environments.all().iter().filter(|one| may(one)).map(|one| one.name.to_string()).collect();
     targets.truncate(limits::UI_ENVIRONMENTS);
+    // The list says what the page is about, be it offered or not.
+    if !targets.iter().any(|name| **name == *there.name) {
+        targets.insert(0, there.name.to_string());
+    }
     let lines = told.copies.iter().map(|copy| Line {
         kind: copy.kind.word(),
         key: copy.key.clone(),

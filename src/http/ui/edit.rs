@@ -41,8 +41,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource(&one).route(get).route(post));
     config.service(web::resource(format!("{one}/beside")).route(web::get().to(past::beside)));
     config.service(web::resource(format!("{one}/history")).route(web::get().to(past::history)));
-    let revert = web::resource(format!("{one}/revert"));
-    config.service(revert.route(web::get().to(past::again)).route(web::post().to(past::revert)));
+    config.service(
+        web::resource(format!("{one}/revert")).route(web::get().to(past::back)).route(web::post().to(past::revert)),
+    );
 }
 
 /// `GET …/flags/{key}`, `…/segments/{key}`, `…/new-flag`, `…/new-segment`
@@ -66,7 +67,8 @@ async fn opened(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
         None => return Err(about.missing(at.as_deref()).into()),
     };
     let does = seen.resource.as_ref().map(Does::of);
-    let sheet = Sheet { at, base: seen.commit.to_string(), does, ..Sheet::default() };
+    let stands = seen.resource.as_ref().map(|resource| form.standing(resource)).unwrap_or_default();
+    let sheet = Sheet { at, base: seen.commit.to_string(), does, stands, ..Sheet::default() };
     show(&visit, HttpResponse::Ok(), &about, &seen, &form, &sheet)
 }
 
@@ -196,6 +198,8 @@ struct Sheet {
     /// The commit that somebody began with.
     base: String,
     wrongs: Vec<Wrong>,
+    /// What is wrong and may stay: it is said at its field, and keeps nobody from saving.
+    stands: Vec<Wrong>,
     /// Somebody wanted to save it: from now on what is missing is told too.
     tried: bool,
     /// Somebody else has changed it since, or deleted it.
@@ -267,7 +271,7 @@ fn show(
         href: about.href(&environment),
         at: sheet.at.as_deref(),
         base: &sheet.base,
-        form: form.shown(&sheet.wrongs),
+        form: form.shown(&[&*sheet.wrongs, &*sheet.stands].concat()),
         wrongs: &sheet.wrongs,
         tried: sheet.tried,
         moved: sheet.moved,

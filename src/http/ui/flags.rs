@@ -1,15 +1,16 @@
 //! `…/flags`: what there is, what it does, and what can be done to several of them at once.
 
+use std::ops::ControlFlow;
+
 use actix_web::http::header;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
-use super::render::{segment, shown};
+use super::listed::{self, Changed, Head, List, Named, patience, query, redirect};
 use super::visit::here;
-use super::{Trouble, Visit, answered, copy, save};
+use super::{Trouble, Visit, answered, save};
 use crate::auth::Action;
 use crate::flags::resource::{Flag, Kind, Resource};
 use crate::flags::snapshot::FlagKind;
@@ -17,8 +18,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::limits;
-use crate::view::list::{By, Entry, Found, cut, find, offered};
+use crate::view::list::{By, Entry, find, offered};
 use crate::view::plot::{Spark, spark};
 use crate::view::summary::{self, Summary};
 use crate::write::{Change, What};
@@ -39,15 +39,14 @@ pub(super) async fn first(state: Data<State>, request: HttpRequest) -> HttpRespo
         let default = state.environments.default_environment();
         let found = default.iter().find(seen).or_else(|| all.iter().find(seen));
         let found = found.ok_or_else(|| Failure::not_found("there is no environment that you may see"))?;
-        let place = format!("/ui/e/{}/n/{}/flags", segment(&found.name), segment(&visit.arrives_in(found, "default")));
-        Ok(HttpResponse::Found().insert_header((header::LOCATION, place)).finish())
+        Ok(HttpResponse::Found().insert_header((header::LOCATION, visit.flags_of(found))).finish())
     };
     answered(&state, &request, first())
 }
 
 /// `GET /ui/e/{environment}/n/{namespace}/flags`
 pub(super) async fn list(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    answered(&state, &request, listed(&state, &request).await)
+    answered(&state, &request, shown(&state, &request).await)
 }
 
 /// `POST /ui/e/{environment}/n/{namespace}/flags`: switches, copies or deletes those that were chosen.
@@ -58,9 +57,8 @@ pub(super) async fn act(state: Data<State>, request: HttpRequest, sent: Payload)
 /// A flag as it is listed.
 #[derive(Debug, Serialize)]
 struct Row {
-    key: String,
-    name: String,
-    description: String,
+    #[serde(flatten)]
+    named: Named,
     enabled: bool,
     boolean: bool,
     does: Summary,
@@ -72,9 +70,7 @@ struct Row {
 impl Row {
     fn of(flag: &Flag, changed: Option<Changed>, spark: Option<Spark>) -> Self {
         Self {
-            key: flag.key.clone(),
-            name: cut(&flag.name, limits::UI_CELL_CHARACTERS),
-            description: cut(&flag.description, limits::UI_CELL_CHARACTERS),
+            named: Named::of(&flag.key, &flag.name, &flag.description),
             enabled: flag.enabled,
             boolean: flag.kind == FlagKind::Boolean,
             does: summary::of_flag(flag),
@@ -84,27 +80,17 @@ impl Row {
     }
 }
 
-/// What a list of flags is made of.
-struct List {
-    head: Head,
-    rows: Vec<Row>,
-    found: Found,
-    total: usize,
-    metadata: Vec<String>,
-    /// Which changes were the last is not wholly known yet.
-    waits: bool,
-}
-
-async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
+async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
-    let (asked, now) = (query.clone(), state.clock.now());
-    let list = blocking(state, move |state| {
+    let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
+    let patience = patience(&visit, &query);
+    let (list, metadata) = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
         let used = state.analytics.on().then(|| state.analytics.used(&environment.name, &namespace, now));
-        let recent = state.writers.recent(&environment, patience(&asked))?;
+        let recent = state.writers.recent(&environment, patience)?;
         let last = |flag: &Flag| recent.of(&namespace, Kind::Flag, &flag.key);
         // What was evaluated in the last month was, however seldom.
         let times = |flag: &Flag| {
@@ -123,37 +109,28 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
                 hours(flag).as_ref().map(|hours| spark(hours)),
             )
         };
-        Ok(List {
-            head: Head::of(&environment, &tip, &namespace),
+        let page = List {
+            head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
-            waits: !recent.whole,
+            waits: !recent.is_whole(&tip.commit),
             total: flags.len(),
-            metadata: offered(&entries),
             found,
-        })
+        };
+        Ok((page, offered(&entries)))
     })
     .await?;
-    let page = context! {
-        head => shown(list.head.seen(&visit, &visit.named("environment"))), rows => shown(list.rows), total => list.total, metadata => list.metadata, waits => list.waits, counts => state.analytics.on(),
-        query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
-        by => shown(orders(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated])),
-    };
-    visit.page("flags/list.html", page)
+    let page = list.page(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated]);
+    visit.page("flags/list.html", context! { metadata, counts => state.analytics.on(), ..page })
 }
 
 async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::CHANGE)?;
     let environment = visit.environment(Action::Read)?;
     let namespace = visit.named("namespace");
-    let form = visit.form(sent).await?;
-    let (wanted, keys) = chosen(&form);
-    if keys.is_empty() {
-        return Ok(redirect(&here(request)));
-    }
-    if wanted == "copy" {
-        return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Flag, &keys)));
-    }
-    may_change(&visit, &environment.name, &namespace)?;
+    let (wanted, keys) = match listed::wanted(&visit, &environment, Kind::Flag, sent).await? {
+        ControlFlow::Break(answered) => return Ok(answered),
+        ControlFlow::Continue(wanted) => wanted,
+    };
     let of = environment.clone();
     let changes = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;

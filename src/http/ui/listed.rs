@@ -1,17 +1,23 @@
 //! What every list has: where it was read, its pages, its orders, and what was chosen in it.
 
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use actix_web::http::header;
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
+use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::form::Form;
-use super::render::segment;
-use super::{Trouble, Visit};
+use super::render::{segment, shown};
+use super::visit::here;
+use super::{Trouble, Visit, copy};
 use crate::auth::Action;
-use crate::auth::scope::ANY;
+use crate::flags::resource::Kind;
+use crate::http::error::Failure;
 use crate::limits;
 use crate::serve::Environment;
 use crate::view::list::{By, Found, Query, cut};
@@ -39,6 +45,8 @@ pub(super) struct Head {
     broken: Vec<Broken>,
     /// Further ones.
     more_broken: usize,
+    /// There are some, of which nothing is told to whoever may read some namespaces alone.
+    broken_elsewhere: bool,
 }
 
 /// A file in error.
@@ -46,24 +54,22 @@ pub(super) struct Head {
 struct Broken {
     path: String,
     why: String,
-    /// Its directory, which has the name of the namespace that it is about, where it has one.
-    #[serde(skip)]
-    directory: String,
 }
 
 impl Head {
-    pub(super) fn of(environment: &Environment, tip: &Tip, namespace: &str) -> Self {
+    /// That of a namespace; `whole` is for somebody who may read all of the environment.
+    pub(super) fn of(environment: &Environment, tip: &Tip, namespace: &str, whole: bool) -> Self {
         let listed = tip.view.namespace(namespace);
         let head = listed.as_ref().map(|listed| &listed.namespace);
         let below = |path: &str| match &*environment.directory {
             "" => path.to_owned(),
             directory => format!("{directory}/{path}"),
         };
-        let broken = tip.view.broken().map(|(file, why)| Broken {
-            path: below(&file.path),
-            why: cut(why, 2 * limits::UI_CELL_CHARACTERS),
-            directory: file.directory().to_owned(),
-        });
+        let all = tip.view.broken().count();
+        let told = if whole { all } else { 0 };
+        let broken = tip.view.broken().take(told.min(BROKEN));
+        let broken =
+            broken.map(|(file, why)| Broken { path: below(&file.path), why: cut(why, 2 * limits::UI_CELL_CHARACTERS) });
         Self {
             commit: tip.commit.to_string(),
             branch: environment.branch.to_string(),
@@ -72,18 +78,50 @@ impl Head {
             description: head.map(|head| cut(&head.description, 2 * limits::UI_CELL_CHARACTERS)).unwrap_or_default(),
             read_only: listed.as_ref().is_some_and(|listed| listed.read_only),
             broken: broken.collect(),
-            more_broken: 0,
+            more_broken: told.saturating_sub(BROKEN),
+            broken_elsewhere: all > told,
         }
     }
+}
 
-    /// As somebody may see it: what a file in error is about is known by its place alone.
-    pub(super) fn seen(mut self, visit: &Visit<'_>, environment: &str) -> Self {
-        let may = |namespace: &str| visit.may(Action::Read, environment, namespace);
-        let whole = may(ANY);
-        self.broken.retain(|file| whole || may(&file.directory));
-        self.more_broken = self.broken.len().saturating_sub(BROKEN);
-        self.broken.truncate(BROKEN);
-        self
+/// What every row says first.
+#[derive(Debug, Serialize)]
+pub(super) struct Named {
+    key: String,
+    name: String,
+    description: String,
+}
+
+impl Named {
+    pub(super) fn of(key: &str, name: &str, description: &str) -> Self {
+        let cut = |text: &str| cut(text, limits::UI_CELL_CHARACTERS);
+        Self { key: key.to_owned(), name: cut(name), description: cut(description) }
+    }
+}
+
+/// What a list is made of.
+pub(super) struct List<R> {
+    pub(super) head: Head,
+    pub(super) rows: Vec<R>,
+    pub(super) found: Found,
+    pub(super) total: usize,
+    /// Which changes were the last is not wholly known yet.
+    pub(super) waits: bool,
+}
+
+impl<R: Serialize> List<R> {
+    /// What its page shows, in orders that its columns offer.
+    pub(super) fn page(&self, query: &Query, by: &[By]) -> Value {
+        context! {
+            head => shown(&self.head),
+            rows => shown(&self.rows),
+            total => self.total,
+            waits => self.waits,
+            query => shown(query),
+            narrow => query.is_narrow(),
+            pages => shown(Pages::of(query, &self.found)),
+            by => shown(orders(query, by)),
+        }
     }
 }
 
@@ -100,10 +138,12 @@ impl Changed {
     }
 }
 
-/// How long a list waits for the last changes: longer where it is asked for by them.
-pub(super) fn patience(query: &Query) -> Duration {
+/// How long a list waits for the last changes: longer where it is asked for by them, and where it is shown already and
+/// asks for nothing else (`lists/parts.html`).
+pub(super) fn patience(visit: &Visit<'_>, query: &Query) -> Duration {
     let by_change = query.changed.is_some() || query.sort.by == By::Changed;
-    if by_change { limits::RECENT_WAIT_LONG } else { limits::RECENT_WAIT }
+    let is_again = visit.asked("known") == "all";
+    if by_change || is_again { limits::RECENT_WAIT_LONG } else { limits::RECENT_WAIT }
 }
 
 /// What the address asks for.
@@ -114,7 +154,7 @@ pub(super) fn query(request: &HttpRequest) -> Query {
 
 /// The pages of what was found.
 #[derive(Debug, Serialize)]
-pub(super) struct Pages {
+struct Pages {
     matching: usize,
     /// The first row of this page, from 1; 0 where nothing was found.
     from: usize,
@@ -132,7 +172,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    pub(super) fn of(query: &Query, found: &Found) -> Self {
+    fn of(query: &Query, found: &Found) -> Self {
         let from = (found.page - 1) * limits::UI_ROWS;
         let all = Query { sort: query.sort, ..Query::default() };
         Self {
@@ -153,7 +193,7 @@ impl Pages {
 
 /// An order that a column offers.
 #[derive(Debug, Serialize)]
-pub(super) struct Order {
+struct Order {
     /// The query that asks for it.
     query: String,
     /// `ascending`, `descending` or `none`, as `aria-sort` has it.
@@ -161,7 +201,7 @@ pub(super) struct Order {
 }
 
 /// The orders that the columns offer, by the word of each.
-pub(super) fn orders(query: &Query, by: &[By]) -> std::collections::BTreeMap<&'static str, Order> {
+fn orders(query: &Query, by: &[By]) -> std::collections::BTreeMap<&'static str, Order> {
     let order = |by: By| {
         let now = match (query.sort.by == by, query.sort.back) {
             (false, _) => "none",
@@ -173,18 +213,38 @@ pub(super) fn orders(query: &Query, by: &[By]) -> std::collections::BTreeMap<&'s
     by.iter().copied().map(order).collect()
 }
 
+/// What somebody wants to have done to which flags or segments of a list, and may. Answered already is what changes
+/// nothing: nothing was chosen, or what was is to be copied, which begins on a page of its own.
+pub(super) async fn wanted(
+    visit: &Visit<'_>,
+    environment: &Environment,
+    kind: Kind,
+    sent: Payload,
+) -> Result<ControlFlow<HttpResponse, (String, Vec<String>)>, Trouble> {
+    let namespace = visit.named("namespace");
+    let (wanted, keys) = chosen(&visit.form(sent).await?);
+    if keys.is_empty() {
+        return Ok(ControlFlow::Break(redirect(&here(visit.request))));
+    }
+    if keys.len() > limits::CHANGES {
+        return Err(Failure::invalid(format!("one commit has at most {} changes", limits::CHANGES)).into());
+    }
+    if wanted == "copy" {
+        return Ok(ControlFlow::Break(redirect(&copy::address(&environment.name, &namespace, kind, &keys))));
+    }
+    may_change(visit, &environment.name, &namespace)?;
+    Ok(ControlFlow::Continue((wanted, keys)))
+}
+
 /// What a form of a list asks for, and of which: `turn=on:key` of one, or `do=on` of those that are ticked.
-pub(super) fn chosen(form: &Form) -> (String, Vec<String>) {
+fn chosen(form: &Form) -> (String, Vec<String>) {
     if let Some((what, key)) = form.filled("turn").and_then(|turn| turn.split_once(':')) {
         return (what.to_owned(), vec![key.to_owned()]);
     }
-    let mut keys: Vec<String> = Vec::new();
-    for (_, key) in form.fields().filter(|(name, key)| *name == "key" && !key.is_empty()) {
-        if !keys.iter().any(|known| known == key) {
-            keys.push(key.to_owned());
-        }
-    }
-    (form.text("do").to_owned(), keys)
+    let ticked = form.fields().filter(|(name, key)| *name == "key" && !key.is_empty());
+    let mut known = HashSet::new();
+    let keys = ticked.map(|(_, key)| key).filter(|key| known.insert(*key)).map(str::to_owned);
+    (form.text("do").to_owned(), keys.collect())
 }
 
 /// Whether somebody may change something here, directly or by a proposal; as an error that says what is missing.
@@ -203,4 +263,19 @@ pub(super) fn place(environment: &str, namespace: &str, page: &str) -> String {
 /// Leads somewhere else.
 pub(super) fn redirect(to: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, to)).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_chosen_once_and_one_by_its_own_button() {
+        let of = |sent: &str| chosen(&Form::read(sent.as_bytes()));
+        let told =
+            |what: &str, keys: &[&str]| (what.to_owned(), keys.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(of("key=b&key=&key=a&key=b&do=delete"), told("delete", &["b", "a"]));
+        assert_eq!(of("key=b&turn=on:a%3Ac&do=delete"), told("on", &["a:c"]));
+        assert_eq!(of(""), told("", &[]));
+    }
 }

@@ -10,13 +10,9 @@
 //! restart everything counts as moved. What somebody may not see never moves for them. A stream ends with the session or
 //! the token that it was opened with.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -30,11 +26,11 @@ use crate::auth::scope::ANY;
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::error::{Code, Failure};
+use crate::http::feed::{Feed, Tells};
 use crate::http::openapi::EVENTS;
 use crate::http::stream::retry;
 use crate::http::watch::Watch;
-use crate::serve::Environment;
-use crate::serve::streams::Ticket;
+use crate::serve::{Environment, streams};
 
 /// What can move, by the names that pages follow it with.
 const MOVING: [&str; 7] = ["environment", "environments", "proposals", "deliveries", "sync", "audit", "glass"];
@@ -185,7 +181,7 @@ pub(super) async fn open(state: Data<State>, request: HttpRequest) -> HttpRespon
     }
 }
 
-fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed, Trouble> {
+fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed<Moves>, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let spot = Spot { environment: visit.asked("environment"), namespace: visit.asked("namespace") };
     let told = request.headers().get("last-event-id").and_then(|value| value.to_str().ok()).and_then(Marks::read);
@@ -204,40 +200,22 @@ fn begin(state: &Data<State>, request: &HttpRequest) -> Result<Feed, Trouble> {
         None => Watch::anywhere(state, Need::READ, request, &visit.pass),
     };
     let session = session.map(|_| seat);
-    Ok(Feed { watch, session, state: state.clone().into_inner(), ticket, spot, told, rest: retry() })
+    Ok(Feed::new(Moves { watch, session, state: state.clone().into_inner(), spot, told }, ticket, retry()))
 }
 
-/// One stream. It holds no queue: what it says is found out when the connection asks for it.
+/// What one stream tells.
 #[derive(Debug)]
-struct Feed {
+struct Moves {
     watch: Watch,
     /// The session that it lives in, where there is one.
     session: Option<Seat>,
     state: Arc<State>,
-    ticket: Ticket,
     spot: Spot,
     /// The marks that the page knows.
     told: Option<Marks>,
-    /// The end of the event that is under way.
-    rest: Bytes,
 }
 
-impl Feed {
-    fn next(&mut self, context: &Context<'_>) -> Poll<Option<Bytes>> {
-        if self.rest.is_empty() {
-            self.ticket.seat().wait(context.waker());
-            if self.ticket.draining() || !self.holds() {
-                return Poll::Ready(None);
-            }
-            if !self.look() {
-                let due = self.ticket.seat().take_keep_alive();
-                return if due { Poll::Ready(Some(Bytes::from_static(b":\n\n"))) } else { Poll::Pending };
-            }
-        }
-        self.ticket.seat().spoke();
-        Poll::Ready(Some(std::mem::take(&mut self.rest)))
-    }
-
+impl Tells for Moves {
     fn holds(&mut self) -> bool {
         if let Some(seat) = &self.session {
             match self.state.ui.sessions.until(seat, self.state.clock.now()) {
@@ -249,29 +227,16 @@ impl Feed {
         self.watch.holds(&self.state)
     }
 
-    /// Takes what has moved since the page was told last.
-    fn look(&mut self) -> bool {
+    /// What has moved since the page was told last.
+    fn news(&mut self, _: &streams::Seat) -> Option<Bytes> {
         let sees = |environment: &str, namespace: &str| self.watch.sees_in(&self.state, environment, namespace);
         let now = Marks::of(&self.state, &self.spot, &sees);
         if self.told == Some(now) {
-            return false;
+            return None;
         }
         let moved: Vec<_> = now.moved(self.told).collect();
-        self.rest = Bytes::from(format!("id: {now}\nevent: moved\ndata: {}\n\n", moved.join(" ")));
         self.told = Some(now);
-        true
-    }
-}
-
-impl MessageBody for Feed {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        self.get_mut().next(context).map(|piece| piece.map(Ok))
+        Some(Bytes::from(format!("id: {now}\nevent: moved\ndata: {}\n\n", moved.join(" "))))
     }
 }
 

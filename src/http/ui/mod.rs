@@ -56,7 +56,7 @@ pub struct Ui {
 }
 
 /// The routes.
-pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
+pub(super) fn routes(config: &mut ServiceConfig, state: &State) {
     live::connect(state);
     let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
         config.service(web::resource(path).route(handler));
@@ -86,12 +86,11 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     analytics::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
-    get(config, "/ui/{nowhere:.*}", web::get().to(nowhere));
 }
 
-/// An address that leads nowhere is told as one tells people.
-async fn nowhere(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    answered(&state, &request, Err(Failure::not_found("there is no such page").into()))
+/// There is no such page: who has mistyped an address is told so in one.
+pub(super) fn unknown_path(state: &Data<State>, request: &HttpRequest) -> HttpResponse {
+    answered(state, request, Err(Failure::not_found("there is no page at this address").into()))
 }
 
 /// Everybody who comes to the root wants the pages.

@@ -4,6 +4,7 @@
 //! field. It looks at the environment that the page was of, in those of its namespaces that the person may read.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -19,6 +20,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::limits;
 use crate::serve::Environment;
+use crate::view::list::cut;
 use crate::view::palette::Query;
 use crate::view::place::segment;
 
@@ -61,9 +63,11 @@ fn found(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     let (environment, namespace) = from.split_once('/').unwrap_or_default();
     let mut groups = vec![Group { kind: "pages", found: pages(&visit, &query) }];
     let decoded = crate::http::environments::decoded;
-    let environment = state.environments.get(&decoded(environment));
-    let environment = environment.or_else(|| state.environments.default_environment());
-    if let Some(environment) = environment.filter(|one| visit.reaches(Action::Read, &one.name)) {
+    // What may not be seen is not there.
+    let seen = |one: &Arc<Environment>| visit.reaches(Action::Read, &one.name);
+    let environment = state.environments.get(&decoded(environment)).filter(seen);
+    let environment = environment.or_else(|| state.environments.default_environment().filter(seen));
+    if let Some(environment) = environment {
         let [flags, segments] = declared(&visit, &environment, &decoded(namespace), &query);
         groups.splice(0..0, [Group::of("flags", flags), Group::of("segments", segments)]);
     }
@@ -89,11 +93,14 @@ fn declared(visit: &Visit<'_>, environment: &Environment, namespace: &str, query
         let near = if **key == *namespace { 30 } else { 0 };
         let place = format!("/ui/e/{}/n/{}", segment(&environment.name), segment(key));
         let found = |section: &str, of: &str, name: &str| {
+            if of.len() > limits::UI_KEY_BYTES {
+                return None;
+            }
             let rate = query.rate(&[of, name])? + near;
             let named = !name.trim().is_empty() && name != of;
             Some(Found {
-                name: if named { name.to_owned() } else { of.to_owned() },
-                key: named.then(|| of.to_owned()),
+                name: cut(if named { name } else { of }, limits::UI_CELL_CHARACTERS),
+                key: named.then(|| cut(of, limits::UI_CELL_CHARACTERS)),
                 place: key.to_string(),
                 href: format!("{place}/{section}/{}", segment(of)),
                 rate,
@@ -111,12 +118,12 @@ fn declared(visit: &Visit<'_>, environment: &Environment, namespace: &str, query
 fn places(visit: &Visit<'_>, query: &Query) -> Vec<Found> {
     let all = visit.state.environments.all();
     let seen = all.iter().filter(|one| !query.is_empty() && visit.reaches(Action::Read, &one.name));
-    let found = |one: &std::sync::Arc<Environment>| {
+    let found = |one: &Arc<Environment>| {
         Some(Found {
             name: one.name.to_string(),
             key: None,
             place: one.base.as_ref().map(ToString::to_string).unwrap_or_default(),
-            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&visit.arrives_in(one, "default"))),
+            href: visit.flags_of(one),
             rate: query.rate(&[&one.name])?,
         })
     };

@@ -21,6 +21,8 @@ use crate::flags::evaluate::Context;
 use crate::flags::explain::{self, Answer, Explanation};
 use crate::flags::snapshot::{Flag, Namespace};
 use crate::http::auth::Need;
+use crate::http::environments::blocking;
+use crate::http::error::Failure;
 use crate::http::{State, context as json_context};
 use crate::limits;
 use crate::serve::Environment;
@@ -38,6 +40,27 @@ struct Asked {
     /// The environment beside it; empty for none, or for the same at another commit.
     beside: String,
     beside_at: String,
+}
+
+impl Asked {
+    fn of(visit: &Visit<'_>) -> Result<Self, Failure> {
+        let asked = Self {
+            flag: visit.asked("flag").trim().to_owned(),
+            entity: visit.asked("entity"),
+            context: visit.asked("context").replace("\r\n", "\n"),
+            at: visit.asked("at").trim().to_owned(),
+            beside: visit.asked("beside"),
+            beside_at: visit.asked("beside_at").trim().to_owned(),
+        };
+        // The page has the question in each of its links.
+        let longer = |text: &str, most: usize| text.chars().nth(most).is_some();
+        if longer(&asked.context, limits::UI_PLAYGROUND_CONTEXT)
+            || [&asked.flag, &asked.entity].into_iter().any(|text| longer(text, limits::UI_PLAYGROUND_ENTITY))
+        {
+            return Err(Failure::invalid("this question is longer than a link can carry: ask it by the API"));
+        }
+        Ok(asked)
+    }
 }
 
 /// One answer with everything that led to it.
@@ -67,13 +90,20 @@ struct Said {
     attachment: String,
 }
 
-/// One flag of all of them.
+/// What one flag of all of them answers in every place.
 #[derive(Debug, Serialize)]
-struct Row {
+struct Line {
     key: String,
-    href: String,
     said: Vec<Option<Said>>,
     differs: bool,
+}
+
+/// The same with the question that asks it alone.
+#[derive(Debug, Serialize)]
+struct Row {
+    #[serde(flatten)]
+    line: Line,
+    href: String,
 }
 
 /// A property that the flag looks at.
@@ -93,14 +123,7 @@ async fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let key = visit.named("namespace");
-    let asked = Asked {
-        flag: visit.asked("flag").trim().to_owned(),
-        entity: visit.asked("entity"),
-        context: visit.asked("context"),
-        at: visit.asked("at").trim().to_owned(),
-        beside: visit.asked("beside"),
-        beside_at: visit.asked("beside_at").trim().to_owned(),
-    };
+    let asked = Asked::of(&visit)?;
     let (read, mistake) = match context_of(&asked.context) {
         Ok(read) => (read, None),
         Err(mistake) => (Context::default(), Some(mistake)),
@@ -110,11 +133,18 @@ async fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let found = places::found(state, asked_of, &key).await?;
     let sides: Vec<Side> = found.iter().map(|found| side(found, &asked, &read, mistake.is_none())).collect();
     let differ = two(&sides).is_some_and(|(one, other)| one.said != other.said);
-    let rows =
-        if asked.flag.is_empty() && mistake.is_none() { rows(&found, &asked, &read, request) } else { Vec::new() };
-    let more = rows.len().saturating_sub(limits::UI_PLAYGROUND_FLAGS);
-    let all = rows.len();
-    let differing = rows.iter().filter(|row| row.differs).count();
+    let lines = if asked.flag.is_empty() && mistake.is_none() {
+        let places: Vec<_> = found.iter().map(|found| found.namespace.as_ref().ok().cloned()).collect();
+        let (entity, context) = (asked.entity.clone(), read.clone());
+        blocking(state, move |_| Ok(lines(&places, &entity, &context))).await?
+    } else {
+        Vec::new()
+    };
+    let all = lines.len();
+    let more = all.saturating_sub(limits::UI_PLAYGROUND_FLAGS);
+    let differing = lines.iter().filter(|line| line.differs).count();
+    let row = |line: Line| Row { href: with(request, &[("flag", &line.key)]), line };
+    let rows: Vec<Row> = lines.into_iter().take(limits::UI_PLAYGROUND_FLAGS).map(row).collect();
     let flag = flag_of(&found, &asked.flag);
     let wanted = flag.map(|flag| wanted(flag, &asked, &read, request)).unwrap_or_default();
     let snippets = match (flag, mistake.is_none()) {
@@ -134,7 +164,7 @@ async fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
             mistake => shown(&mistake),
             sides => shown(&sides),
             differ => differ,
-            rows => shown(rows.into_iter().take(limits::UI_PLAYGROUND_FLAGS).collect::<Vec<_>>()),
+            rows => shown(&rows),
             more => more,
             all => all,
             differing => differing,
@@ -144,6 +174,7 @@ async fn paged(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
             flags => flags,
             environments => environments,
             longest => limits::UI_PLAYGROUND_CONTEXT,
+            longest_entity => limits::UI_PLAYGROUND_ENTITY,
         },
     )
 }
@@ -216,25 +247,22 @@ fn two(sides: &[Side]) -> Option<(&Side, &Side)> {
 }
 
 /// Every flag of the places, those that differ first.
-fn rows(found: &[Found], asked: &Asked, read: &Context, request: &HttpRequest) -> Vec<Row> {
-    let namespaces: Vec<Option<&Arc<Namespace>>> = found.iter().map(|found| found.namespace.as_ref().ok()).collect();
-    let mut keys: Vec<&str> = namespaces.iter().flatten().flat_map(|of| of.flags_by_key()).map(|f| &*f.key).collect();
+fn lines(places: &[Option<Arc<Namespace>>], entity: &str, read: &Context) -> Vec<Line> {
+    let mut keys: Vec<&str> = places.iter().flatten().flat_map(|of| of.flags_by_key()).map(|flag| &*flag.key).collect();
     keys.sort_unstable();
     keys.dedup();
     let of = |key: &str| -> Vec<Option<Said>> {
-        let answer = |flag: &Flag| said(&explain::answer(flag, &asked.entity, read));
-        namespaces.iter().map(|namespace| namespace.and_then(|of| of.flag(key)).map(answer)).collect()
+        let answer = |flag: &Flag| said(&explain::answer(flag, entity, read));
+        places.iter().map(|place| place.as_ref().and_then(|of| of.flag(key)).map(answer)).collect()
     };
-    let mut rows: Vec<Row> = keys
-        .into_iter()
-        .map(|key| {
-            let said = of(key);
-            let differs = said.first().zip(said.get(1)).is_some_and(|(one, other)| one != other);
-            Row { key: key.to_owned(), href: with(request, &[("flag", key)]), said, differs }
-        })
-        .collect();
-    rows.sort_by_key(|row| !row.differs);
-    rows
+    let line = |key: &str| {
+        let said = of(key);
+        let differs = said.first().zip(said.get(1)).is_some_and(|(one, other)| one != other);
+        Line { key: key.to_owned(), said, differs }
+    };
+    let mut lines: Vec<Line> = keys.into_iter().map(line).collect();
+    lines.sort_by_key(|line| !line.differs);
+    lines
 }
 
 fn flag_of<'f>(found: &'f [Found], key: &str) -> Option<&'f Flag> {

@@ -1,24 +1,22 @@
 //! `…/segments`: whom flags can name, who is in each, and which flags name it.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use minijinja::context;
 use serde::Serialize;
 
-use super::listed::{Changed, Head, Pages, chosen, may_change, orders, patience, query, redirect};
-use super::render::shown;
+use super::listed::{self, Changed, Head, List, Named, patience, query, redirect};
 use super::visit::here;
-use super::{Trouble, Visit, answered, copy, save};
+use super::{Trouble, Visit, answered, save};
 use crate::auth::Action;
 use crate::flags::resource::view::named;
 use crate::flags::resource::{Flag, Kind, Segment};
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
-use crate::limits;
-use crate::view::list::{By, Entry, Found, cut, find};
+use crate::view::list::{By, Entry, find};
 use crate::view::summary::{self, Who};
 use crate::write::{Change, What};
 
@@ -33,7 +31,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 
 /// `GET /ui/e/{environment}/n/{namespace}/segments`
 async fn list(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    answered(&state, &request, listed(&state, &request).await)
+    answered(&state, &request, shown(&state, &request).await)
 }
 
 /// `POST /ui/e/{environment}/n/{namespace}/segments`: copies or deletes those that were chosen.
@@ -44,9 +42,8 @@ async fn act(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpRes
 /// A segment as it is listed.
 #[derive(Debug, Serialize)]
 struct Row {
-    key: String,
-    name: String,
-    description: String,
+    #[serde(flatten)]
+    named: Named,
     who: Who,
     /// The first flags that name it.
     flags: Vec<String>,
@@ -58,25 +55,13 @@ struct Row {
 impl Row {
     fn of(segment: &Segment, flags: &[&str], changed: Option<Changed>) -> Self {
         Self {
-            key: segment.key.clone(),
-            name: cut(&segment.name, limits::UI_CELL_CHARACTERS),
-            description: cut(&segment.description, limits::UI_CELL_CHARACTERS),
+            named: Named::of(&segment.key, &segment.name, &segment.description),
             who: summary::of_segment(segment),
             flags: flags.iter().take(NAMED).map(ToString::to_string).collect(),
             more: flags.len().saturating_sub(NAMED),
             changed,
         }
     }
-}
-
-/// What a list of segments is made of.
-struct List {
-    head: Head,
-    rows: Vec<Row>,
-    found: Found,
-    total: usize,
-    /// Which changes were the last is not wholly known yet.
-    waits: bool,
 }
 
 /// The flags that name a segment, each once.
@@ -93,14 +78,15 @@ fn uses<'v>(flags: &[&'v Flag]) -> HashMap<&'v str, Vec<&'v str>> {
     uses
 }
 
-async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
+async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let (namespace, query) = (visit.named("namespace"), query(request));
-    let (asked, now) = (query.clone(), state.clock.now());
+    let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
+    let patience = patience(&visit, &query);
     let list = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
-        let recent = state.writers.recent(&environment, patience(&asked))?;
+        let recent = state.writers.recent(&environment, patience)?;
         let (flags, segments) = (tip.view.flags(&namespace), tip.view.segments(&namespace));
         let uses = uses(&flags);
         let of = |key: &str| uses.get(key).map(Vec::as_slice).unwrap_or_default();
@@ -115,35 +101,26 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
             Row::of(segment, of(&segment.key), last(segment).map(|change| Changed::of(change, now)))
         };
         Ok(List {
-            head: Head::of(&environment, &tip, &namespace),
+            head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| segments.get(*at)).map(|segment| row(segment)).collect(),
             total: segments.len(),
-            waits: !recent.whole,
+            waits: !recent.is_whole(&tip.commit),
             found,
         })
     })
     .await?;
-    let page = context! {
-        head => shown(list.head.seen(&visit, &visit.named("environment"))), rows => shown(list.rows), total => list.total, waits => list.waits,
-        query => shown(&query), narrow => query.is_narrow(), pages => shown(Pages::of(&query, &list.found)),
-        by => shown(orders(&query, &[By::Key, By::Name, By::Used, By::Changed])),
-    };
-    visit.page("segments/list.html", page)
+    visit.page("segments/list.html", list.page(&query, &[By::Key, By::Name, By::Used, By::Changed]))
 }
 
 async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
     let visit = Visit::admit(state, request, Need::CHANGE)?;
     let environment = visit.environment(Action::Read)?;
     let namespace = visit.named("namespace");
-    let form = visit.form(sent).await?;
-    let (wanted, keys) = chosen(&form);
-    if keys.is_empty() || !matches!(&*wanted, "copy" | "delete") {
-        return Ok(redirect(&here(request)));
-    }
-    if wanted == "copy" {
-        return Ok(redirect(&copy::address(&environment.name, &namespace, Kind::Segment, &keys)));
-    }
-    may_change(&visit, &environment.name, &namespace)?;
+    let keys = match listed::wanted(&visit, &environment, Kind::Segment, sent).await? {
+        ControlFlow::Break(answered) => return Ok(answered),
+        ControlFlow::Continue((wanted, keys)) if wanted == "delete" => keys,
+        ControlFlow::Continue(_) => return Ok(redirect(&here(request))),
+    };
     let of = environment.clone();
     let commit = blocking(state, move |state| Ok(state.writers.tip(&of)?.commit.to_string())).await?;
     let delete = |key| Change {

@@ -7,14 +7,16 @@ use actix_web::web::Data;
 use serde::Serialize;
 
 use super::assets;
-use super::glass::Glass;
 use super::visit::{Visit, here, is_partial};
 use crate::auth::Action;
 use crate::auth::scope::ANY;
 use crate::http::State;
+use crate::http::environments::decoded;
 use crate::limits;
 use crate::serve::Environment;
+use crate::view::moment::Moment;
 use crate::view::place::{Spot, segment};
+use crate::write::glass::Broken;
 
 /// What is around every page.
 #[derive(Debug, Serialize)]
@@ -75,8 +77,25 @@ struct Spoken {
 struct May {
     write: bool,
     propose: bool,
-    /// To look at everything, as pages about all of the installation ask for.
-    everything: bool,
+    /// See what is of no environment of its own: storages and deliveries.
+    operate: bool,
+}
+
+/// An environment that is served as the provider does not have it.
+#[derive(Debug, Serialize)]
+struct Glass {
+    environment: String,
+    until: String,
+    changes: usize,
+    /// Who broke it and why, for whoever may read the environment.
+    why: Option<Why>,
+}
+
+/// Why a glass was broken.
+#[derive(Debug, Serialize)]
+struct Why {
+    by: String,
+    reason: String,
 }
 
 impl Shell {
@@ -90,14 +109,14 @@ impl Shell {
         let current = state.environments.get(&name);
         // A page of the whole installation says where one came from, where it is asked for that.
         let from = visit.asked("from");
-        let from = from.split_once('/').map(|(environment, namespace)| {
-            let decoded = crate::http::environments::decoded;
-            (decoded(environment).into_owned(), decoded(namespace).into_owned())
+        let from = from.split_once('/').and_then(|(environment, namespace)| {
+            let environment = decoded(environment);
+            let there = seen.iter().find(|one| *one.name == *environment)?;
+            Some((*there, decoded(namespace).into_owned()))
         });
-        let from = from.filter(|(name, _)| seen.iter().any(|one| *one.name == **name));
         let known = seen.iter().find(|one| current.is_none() && one.default).or_else(|| seen.first());
-        let place = if let Some((environment, namespace)) = from.filter(|_| name.is_empty()) {
-            Some(Spoken { environment, namespace })
+        let place = if let Some((there, wanted)) = from.filter(|_| name.is_empty()) {
+            Some(Spoken { environment: there.name.to_string(), namespace: visit.arrives_in(there, &wanted) })
         } else if name.is_empty() {
             known.map(|one| Spoken { environment: one.name.to_string(), namespace: visit.arrives_in(one, "default") })
         } else {
@@ -110,7 +129,7 @@ impl Shell {
             key: one.name.to_string(),
             base: one.base.as_ref().map(ToString::to_string),
             protected: state.writers.is_protected(one),
-            href: elsewhere(spot, one, &visit.arrives_in(one, &place.namespace)),
+            href: elsewhere(visit, spot, one, &visit.arrives_in(one, &place.namespace)),
             current: *one.name == *name,
         });
         let caller = visit.pass.caller();
@@ -125,11 +144,11 @@ impl Shell {
             may: May {
                 write: visit.may(Action::Write, &name, &namespace),
                 propose: visit.may(Action::Propose, &name, &namespace),
-                everything: visit.pass.allows(ANY, ANY),
+                operate: visit.pass.allows(ANY, ANY),
             },
+            glass: glass(state, &|environment| visit.reads_all_of(environment)),
             events: events(&name, &namespace),
             marks: visit.marks.to_string(),
-            glass: Glass::seen(visit),
             environment: name,
             namespace,
             place,
@@ -144,8 +163,8 @@ impl Shell {
         let there = there.map(|section| {
             (section, Spot { section, thing: None }.elsewhere(&self.place.environment, &self.place.namespace))
         });
-        let of_all = ["proposals", "sync", "deliveries", "audit"];
-        let of_all = of_all.into_iter().filter(|one| self.may.everything || !matches!(*one, "sync" | "deliveries"));
+        let of_all = ["proposals", "sync", "deliveries", "audit"].into_iter();
+        let of_all = of_all.filter(|section| self.may.operate || !matches!(*section, "sync" | "deliveries"));
         there.chain(of_all.map(|section| (section, format!("/ui/{section}")))).collect()
     }
 
@@ -174,11 +193,22 @@ impl Shell {
             tokens: tokens || jwt,
             proof: String::new(),
             may: May::default(),
-            glass: Glass::at_all(state),
+            glass: glass(state, &|_| false),
             events: String::new(),
             marks: String::new(),
         }
     }
+}
+
+/// What nobody may miss, as every answer's head says it; who did it and why, to whoever may read the environment.
+fn glass(state: &State, reads: &dyn Fn(&str) -> bool) -> Vec<Glass> {
+    let glass = |one: &Broken| Glass {
+        environment: one.environment.to_string(),
+        until: Moment::of(one.until, one.until).whole,
+        changes: one.changes,
+        why: reads(&one.environment).then(|| Why { by: one.by.to_string(), reason: one.reason.clone() }),
+    };
+    state.writers.glass().iter().flat_map(|told| &told.broken).map(glass).collect()
 }
 
 /// Where a page hears of what moves.
@@ -187,18 +217,19 @@ fn events(environment: &str, namespace: &str) -> String {
 }
 
 /// The same page in another environment; of a flag or a segment that is not there, the list.
-fn elsewhere(spot: Spot<'_>, environment: &Environment, namespace: &str) -> String {
+fn elsewhere(visit: &Visit<'_>, spot: Spot<'_>, environment: &Environment, namespace: &str) -> String {
     let list = spot.elsewhere(&environment.name, namespace);
     let served = environment.load();
     let there = |key: &str| {
-        let namespace = served.flags.namespaces.get(namespace);
+        let readable = visit.may(Action::Read, &environment.name, namespace);
+        let namespace = served.flags.namespaces.get(namespace).filter(|_| readable);
         namespace.is_some_and(|namespace| match spot.section {
             "flags" => namespace.flag(key).is_some(),
             "segments" => namespace.segments_by_key().any(|segment| *segment.key == *key),
             _ => false,
         })
     };
-    match spot.thing.map(crate::http::environments::decoded).filter(|key| there(key)) {
+    match spot.thing.map(decoded).filter(|key| there(key)) {
         Some(key) => format!("{list}/{}", segment(&key)),
         None => list,
     }
@@ -211,7 +242,8 @@ fn namespaces(visit: &Visit<'_>, environment: &Arc<Environment>, spot: Spot<'_>)
     if !named.is_empty() && !keys.contains(&&*named) {
         keys.push(&named);
     }
-    let seen = keys.into_iter().filter(|key| visit.may(Action::Read, &environment.name, key));
+    let seen = keys.into_iter().filter(|key| key.len() <= limits::UI_KEY_BYTES);
+    let seen = seen.filter(|key| visit.may(Action::Read, &environment.name, key));
     let place = |key: &str| Place {
         key: key.to_owned(),
         base: None,

@@ -11,14 +11,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::render::segment;
-use super::visit::first_namespace;
 use super::{Trouble, Visit, answered};
 use crate::fault::Class;
-use crate::flags::problem::Problem;
+use crate::flags::problem::{Problem, Severity};
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::status::given_up_problems;
+use crate::limits;
 use crate::sync::status::{self, Mode};
 use crate::track;
 use crate::view::moment::Moment;
@@ -39,7 +38,7 @@ fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
     visit.pass.permit_everything()?;
     let now = state.clock.now();
     let mut storages: Vec<Storage> =
-        state.board.all(now).iter().map(|storage| Storage::of(state, storage, now)).collect();
+        state.board.all(now).iter().map(|storage| Storage::of(&visit, storage, now)).collect();
     // What somebody was woken for stands at the top.
     storages.sort_by_key(|storage| storage.health);
     let unwell = storages.iter().filter(|storage| storage.health < Health::Well).count();
@@ -106,7 +105,10 @@ struct Storage {
     failure: Option<Failure>,
     tracking: Option<Tracking>,
     environments: Vec<Environment>,
+    /// The first of them, the worst first.
     problems: Vec<Fault>,
+    /// How many there are.
+    faults: usize,
 }
 
 /// What fails, since when, and who has to act.
@@ -134,7 +136,8 @@ struct Tracking {
 struct Environment {
     name: Arc<str>,
     base: Option<Arc<str>>,
-    href: String,
+    /// Its flags, while it is there.
+    href: Option<String>,
     commit: Option<Commit>,
     since: Option<Moment>,
     from_disk: bool,
@@ -154,7 +157,7 @@ struct Environment {
 #[derive(Debug, Serialize)]
 struct Fault {
     environment: Arc<str>,
-    severity: crate::flags::problem::Severity,
+    severity: Severity,
     code: &'static str,
     /// File and line, as an editor takes them; empty where it is about no file.
     place: String,
@@ -165,12 +168,17 @@ struct Fault {
 }
 
 impl Storage {
-    fn of(state: &State, storage: &status::Storage, now: Timestamp) -> Self {
+    fn of(visit: &Visit<'_>, storage: &status::Storage, now: Timestamp) -> Self {
+        let state = visit.state;
         let moment = |at: Option<Timestamp>| at.map(|at| Moment::of(at, now));
         let environments: Vec<Environment> =
-            storage.environments.iter().map(|one| Environment::of(state, storage, one, now)).collect();
-        let problems: Vec<Fault> =
+            storage.environments.iter().map(|one| Environment::of(visit, storage, one, now)).collect();
+        let mut problems: Vec<Fault> =
             storage.environments.iter().flat_map(|one| faults(state, &storage.name, one)).collect();
+        let faults = problems.len();
+        // Every branch has those of its base once more: a file that is wrong in many of them is read once.
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        problems.truncate(limits::UI_PROBLEMS);
         let is_held = |one: &Environment| !one.held.is_empty() || one.commit.is_none();
         let health = match (&storage.failure, &storage.remote) {
             (Some(_), _) => Health::Failing,
@@ -200,6 +208,7 @@ impl Storage {
             tracking: state.tracker.status(&storage.name).map(|status| Tracking::of(status, now)),
             environments,
             problems,
+            faults,
         }
     }
 }
@@ -226,16 +235,15 @@ impl Tracking {
 }
 
 impl Environment {
-    fn of(state: &State, storage: &status::Storage, one: &status::Environment, now: Timestamp) -> Self {
+    fn of(visit: &Visit<'_>, storage: &status::Storage, one: &status::Environment, now: Timestamp) -> Self {
+        let state = visit.state;
         let moment = |at: Option<Timestamp>| at.map(|at| Moment::of(at, now));
         let served = state.environments.get(&one.name);
         let standing = served.as_ref().map_or_else(Standing::default, |served| state.writers.standing(served));
-        let namespace =
-            served.as_ref().map_or_else(|| "default".to_owned(), |served| first_namespace(served, "default"));
         Self {
             name: one.name.clone(),
             base: one.base.clone(),
-            href: format!("/ui/e/{}/n/{}/flags", segment(&one.name), segment(&namespace)),
+            href: served.as_ref().map(|served| visit.flags_of(served)),
             commit: one.commit.as_ref().map(Commit::of),
             since: moment(one.since),
             from_disk: one.from_disk,

@@ -8,12 +8,14 @@ use minijinja::context;
 use serde::Serialize;
 
 use super::form::{self, Form, PROOF};
+use super::listed::place;
 use super::live::{Marks, Spot};
 use super::render::{html, shown};
 use super::session::{Seat, Sessions};
 use super::shell::Shell;
 use super::trouble::{Trouble, bug};
 use crate::auth::Action;
+use crate::auth::scope::ANY;
 use crate::http::auth::{self, Need, Pass};
 use crate::http::environments::{by, may, segment};
 use crate::http::error::{Code, Failure};
@@ -85,6 +87,16 @@ impl<'s> Visit<'s> {
         namespaces.keys().find(|key| readable(key)).map_or_else(|| "default".to_owned(), ToString::to_string)
     }
 
+    /// The flags of an environment: of a namespace that they may read.
+    pub(super) fn flags_of(&self, environment: &Environment) -> String {
+        place(&environment.name, &self.arrives_in(environment, "default"), "flags")
+    }
+
+    /// Whether they may read all of an environment, and so be told what may be about any of its namespaces.
+    pub(super) fn reads_all_of(&self, environment: &str) -> bool {
+        self.may(Action::Read, environment, ANY)
+    }
+
     /// Whether they may do this with some of its namespaces.
     pub(super) fn reaches(&self, action: Action, environment: &str) -> bool {
         crate::http::environments::reaches(self.state, &self.pass, action, environment)
@@ -129,16 +141,6 @@ impl<'s> Visit<'s> {
             self.state.ui.pages.render(template, whole).map_err(|error| Trouble::Answered(Box::new(bug(&error))))?;
         Ok(html(self.request, response, body))
     }
-}
-
-/// The namespace that somebody who changes to an environment comes to: the same, if it is there, or its first.
-pub(super) fn first_namespace(environment: &Environment, wanted: &str) -> String {
-    let served = environment.load();
-    let namespaces = &served.flags.namespaces;
-    if namespaces.contains_key(wanted) {
-        return wanted.to_owned();
-    }
-    namespaces.keys().next().map_or_else(|| "default".to_owned(), ToString::to_string)
 }
 
 /// The path and query of a request.

@@ -17,8 +17,11 @@ pub struct ConstraintForm {
     pub operator: String,
     /// Property of the context.
     pub property: String,
-    /// The value; a list an item a line where that is possible, else as JSON.
+    /// The value; a list an item a line where that says the same, else as JSON.
     pub value: String,
+    /// The value as it was found, where that is no list and should be: it is not made one by being looked at, and stays
+    /// until another one is typed. Empty otherwise.
+    pub kept: String,
     /// For people.
     pub description: String,
 }
@@ -46,19 +49,21 @@ impl ConstraintForm {
             operator: Operator::Eq.name().to_owned(),
             property: String::new(),
             value: String::new(),
+            kept: String::new(),
             description: String::new(),
         }
     }
 
     pub(super) fn of(constraint: &Constraint) -> Self {
         let Constraint { subject, property, operator, value, description } = constraint.clone();
-        let mut form = Self { subject, operator, property, value, description };
-        if form.typed() == Typed::List
-            && let Some(lines) = lines(&form.value)
-        {
-            form.value = lines;
+        let form = Self { subject, operator, property, value, kept: String::new(), description };
+        if form.typed() != Typed::List {
+            return form;
         }
-        form
+        let says_the_same = |other: &Self| other.list().as_ref() == Ok(&form.value);
+        let as_lines = lines(&form.value).map(|value| Self { value, ..form.clone() }).filter(says_the_same);
+        let kept = if says_the_same(&form) { String::new() } else { form.value.clone() };
+        as_lines.unwrap_or(Self { kept, ..form })
     }
 
     pub(super) fn read(sent: &Sent) -> Self {
@@ -75,8 +80,14 @@ impl ConstraintForm {
             operator,
             property: sent.text("property"),
             value: sent.text("value"),
+            kept: sent.text("kept"),
             description: sent.text("description"),
         }
+    }
+
+    /// Whether its value is still the one that should be a list and is none.
+    pub(super) fn is_kept(&self) -> bool {
+        self.typed() == Typed::List && !self.kept.is_empty() && self.kept == self.value
     }
 
     /// How its value is typed.
@@ -114,7 +125,7 @@ impl ConstraintForm {
     /// The list as JSON.
     fn list(&self) -> Result<String, String> {
         let typed = self.value.trim();
-        if typed.is_empty() || typed.starts_with('[') {
+        if typed.is_empty() || typed.starts_with('[') || self.is_kept() {
             return Ok(self.value.clone());
         }
         let lines = self.value.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -141,7 +152,7 @@ pub(super) const fn word(subject: Subject) -> &'static str {
     }
 }
 
-/// A JSON list an item a line, if that says the same.
+/// A JSON list an item a line, if that can be typed.
 fn lines(list: &str) -> Option<String> {
     let Ok(Value::Array(items)) = metadata::json(list) else { return None };
     let lines: Option<Vec<String>> = items.iter().map(line).collect();

@@ -201,6 +201,8 @@ fn constraint(with: &Shower<'_>, at: &str, form: &ConstraintForm) -> Value {
         "operator_known": known,
         "property": with.line(&format!("{at}.property"), &form.property),
         "value": if typed == Typed::List { with.text(&value, &form.value) } else { with.line(&value, &form.value) },
+        "kept": with.text(&format!("{at}.kept"), &form.kept),
+        "is_kept": form.is_kept(),
         "typed": match typed {
             Typed::Nothing => "nothing",
             Typed::Text => "text",

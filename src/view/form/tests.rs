@@ -127,6 +127,25 @@ fn untouched_forms_give_back_what_they_were_made_of() {
 }
 
 #[test]
+fn what_should_be_a_list_and_is_none_is_not_made_one() {
+    let one_of = |value: &str| {
+        segment(json!([{ "type": "STRING_COMPARISON_TYPE", "property": "p", "operator": "isoneof", "value": value }]))
+    };
+    for raw in ["a,b", "a\nb", "{\"a\":1}", "[1,", "[1,2]", "\"a\"", "a\r", "x\u{0}", " a "] {
+        let odd = one_of(raw);
+        let form = there_and_back(&Form::of(&odd));
+        assert_eq!(form.resource(Some(&odd)).as_ref(), Ok(&odd), "{raw:?}");
+        assert_eq!(form.standing(&odd)[0].field, "constraints.0.value", "and it is said");
+        assert!(form.resource(None).is_err(), "nobody else may begin with it");
+    }
+    let odd = one_of("a,b");
+    let mut fields = sent(&Form::of(&odd).shown(&[]));
+    fields.iter_mut().find(|(name, _)| name == "constraints.0.value").unwrap().1 = "a\r\nb".to_owned();
+    let Ok(Resource::Segment(saved)) = read(Kind::Segment, &fields).resource(Some(&odd)) else { panic!() };
+    assert_eq!(saved.constraints[0].value, "[\"a\",\"b\"]", "what is typed is a list");
+}
+
+#[test]
 fn items_keep_their_numbers_and_the_fields_their_order() {
     let mut form = Form::of(&a_variant_flag());
     assert_eq!(act(&mut form, "up:rules.1"), "rules.1", "the focus stays with what moved");
@@ -307,6 +326,7 @@ proptest! {
         let list = Value::from(vec![item]).to_string();
         let of = segment(json!([
             { "type": "STRING_COMPARISON_TYPE", "property": "p", "operator": "isoneof", "value": list },
+            { "type": "NUMBER_COMPARISON_TYPE", "property": "p", "operator": "isnotoneof", "value": value },
             { "type": "STRING_COMPARISON_TYPE", "property": "p", "operator": "eq", "value": value },
         ]));
         prop_assert_eq!(there_and_back(&Form::of(&of)).resource(Some(&of)), Ok(of));

@@ -1,6 +1,5 @@
 //! What everybody is told while a glass is broken: in the header of every answer, in the status, in the log.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -9,8 +8,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::watch;
 
 use super::Waiting;
-use crate::audit::Event;
-use crate::auth::scope::ANY;
 use crate::bell::Bell;
 use crate::limits;
 
@@ -31,8 +28,6 @@ pub struct Broken {
     pub by: Arc<str>,
     /// Why.
     pub reason: String,
-    /// Namespaces that they change; [`ANY`] where not all of them are known.
-    pub namespaces: BTreeSet<Arc<str>>,
 }
 
 /// Every broken glass of the process. Looking is cheap: there is none, as a rule.
@@ -120,7 +115,7 @@ impl Glass {
         }
         *reminded = Some(now);
         drop(reminded);
-        for Broken { storage, environment, since, until, changes, by, reason, .. } in &told.broken {
+        for Broken { storage, environment, since, until, changes, by, reason } in &told.broken {
             tracing::error!(%storage, %environment, %since, %until, changes, %by, reason, "the glass is still broken");
         }
     }
@@ -141,7 +136,6 @@ fn broken(waiting: &[Waiting], now: Timestamp) -> Vec<Broken> {
         if let Some(known) = all.iter_mut().find(|known| known.environment == event.environment) {
             known.changes += 1;
             known.until = known.until.min(until);
-            known.namespaces.extend(namespaces(event));
             continue;
         }
         all.push(Broken {
@@ -152,15 +146,8 @@ fn broken(waiting: &[Waiting], now: Timestamp) -> Vec<Broken> {
             changes: 1,
             by: event.by.name.clone(),
             reason: event.break_glass.clone().unwrap_or_default(),
-            namespaces: namespaces(event).collect(),
         });
     }
     all.sort_by(|one, other| one.environment.cmp(&other.environment));
     all
-}
-
-fn namespaces(event: &Event) -> impl Iterator<Item = Arc<str>> {
-    let unknown = event.changes.is_empty() || event.more_changes > 0;
-    let known = event.changes.iter().map(|change| change.namespace.clone());
-    known.chain(unknown.then(|| ANY.into()))
 }

@@ -5,17 +5,23 @@
 //                                             (rows that were added); else its action, with do=check
 //     data-draft-same="changes"               kept for this value of this field only
 //   <div data-draft-for="KEY" data-draft-at>  a page that has not the form itself: it is shown here
-//   <… data-saved="KEY">                      it is saved: nothing is to be kept any more
-//   #taken behind the address                 the same, of the form that this tab has sent last
+//   <… data-saved="KEY">                      it is saved: nothing is to be kept any more, if a form was sent from here
+//   #taken behind the address                 the same, of the form that was sent
 //
-// A form is sent only when the server has just answered: otherwise it stays as it is, and the page says why. The answer
-// brings a new proof, so that a form outlives the server's restart and its own session.
+// Such a form, and that of what is gathered (js/tray.js), is sent only when the server has just answered: otherwise it
+// stays as it is, and the page says why. The answer brings a new proof, so that a form outlives the server's restart and
+// its own session.
 
 import { say, unsay } from "./live.js";
 import { renewed } from "./proof.js";
 
 const PREFIX = "yardarm.draft.";
 const SENT = "yardarm.sent";
+
+// Whether this page is what came of a form, and not of a link that says it was saved.
+const sent = sessionStorage.getItem(SENT);
+export const wasSent = sent !== null;
+sessionStorage.removeItem(SENT);
 const UNTYPED = new Set(["proof", "do", "tried"]);
 
 const fields = (form) =>
@@ -120,7 +126,8 @@ async function restore(form) {
     const page = await asked(form.dataset.draftAt || form.action, draft.fields, key);
     const other = page && [...page.querySelectorAll("form[data-draft]")].find((one) => one.dataset.draft === key);
     if (!other || !form.isConnected) return;
-    Idiomorph.morph(form, other, { morphStyle: "outerHTML" });
+    // As it was, with what of it was open.
+    Idiomorph.morph(form, other, { morphStyle: "outerHTML", callbacks: { beforeAttributeUpdated: () => true } });
     form = [...document.querySelectorAll("form[data-draft]")].find((one) => one.dataset.draft === key);
     htmx.process(form);
   } else {
@@ -160,21 +167,17 @@ async function renew() {
 let cleared = null;
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.matches("form[data-draft]") || event.defaultPrevented) return;
+  if (!form.matches("form[data-draft], form[data-tray]") || event.defaultPrevented) return;
   if (cleared === form) {
     cleared = null;
     return;
   }
   event.preventDefault();
-  keep(form);
+  if (form.dataset.draft) keep(form);
   const by = event.submitter;
   if (!(await renew())) return;
-  try {
-    sessionStorage.setItem(SENT, form.dataset.draft);
-  } catch {
-    // Then it stays kept, and is offered once too often.
-  }
   cleared = form;
+  sessionStorage.setItem(SENT, form.dataset.draft ?? "");
   // Checked once more by the browser unless its button says otherwise: it was valid a moment ago.
   form.requestSubmit(by);
   cleared = null;
@@ -191,16 +194,12 @@ document.addEventListener("htmx:responseError", async (event) => {
 
 // --- when -----------------------------------------------------------------------------------------------------------
 
-function taken() {
-  if (location.hash !== "#taken") return;
-  history.replaceState(history.state, "", location.pathname + location.search);
-  const sent = sessionStorage.getItem(SENT);
-  if (sent) forget(sent);
-}
-
 function begin() {
-  taken();
-  for (const saved of document.querySelectorAll("[data-saved]")) {
+  if (location.hash === "#taken") {
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (sent) forget(sent);
+  }
+  for (const saved of wasSent ? document.querySelectorAll("[data-saved]") : []) {
     forget(saved.dataset.saved);
     if (saved.dataset.savedToo) forget(saved.dataset.savedToo);
   }

@@ -180,12 +180,14 @@ async function fetched(address) {
   return answers ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
 }
 
+// What somebody has opened or closed is theirs, also where htmx changes a page.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.nodeName === "DETAILS");
+
 const KEEP = {
   ignoreActiveValue: true,
   callbacks: {
-    // What somebody has typed or chosen, and what they have opened, is theirs.
+    // So is what they have typed or chosen.
     beforeNodeMorphed: (node) => !(node instanceof Element && (isTouched(node) || node.hasAttribute("data-keep"))),
-    beforeAttributeUpdated: (name, node) => !(name === "open" && node.nodeName === "DETAILS"),
   },
 };
 

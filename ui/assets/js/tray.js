@@ -4,7 +4,7 @@
 //   <form data-gathers="ENVIRONMENT">       a page that reviews changes: its [data-gather] puts them aside
 //     data-gathered                         these are the gathered ones: one that is taken away there is taken away here
 
-import { forget } from "./draft.js";
+import { forget, wasSent } from "./draft.js";
 
 const PREFIX = "yardarm.tray.";
 
@@ -41,7 +41,7 @@ document.addEventListener("click", (event) => {
 });
 
 for (const form of document.querySelectorAll("form[data-gathered]")) set(form.dataset.gathers, JSON.parse(form.elements.changes.value));
-const saved = document.querySelector("[data-saved-tray]");
+const saved = wasSent && document.querySelector("[data-saved-tray]");
 if (saved) set(saved.dataset.savedTray, []);
 const empty = document.querySelector("[data-tray-here]");
 if (empty?.dataset.trayHere === "none") set(document.body.dataset.environment, []);

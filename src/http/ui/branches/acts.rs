@@ -76,7 +76,7 @@ async fn updated(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let strategy = if form.text("strategy") == "rebase" { Strategy::Rebase } else { Strategy::Merge };
     match state.writers.update_branch(&base, &key, strategy, visit.by()).await {
         Ok(Ok(_)) => Ok(see(&place(&base.name, &key))),
-        Ok(Err(both)) => one::again(&visit, &base, &conflicts(&both), Some(clashes(&both))).await,
+        Ok(Err(both)) => one::again(&visit, &base, &conflicts(&both), Some(clashes(&visit, &base.name, &both))).await,
         Err(refusal) => one::again(&visit, &base, &refused_write(refusal), None).await,
     }
 }

@@ -44,10 +44,14 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(update.route(web::get().to(acts::back)).route(web::post().to(acts::update)));
 }
 
-/// The environment whose branches are meant: of a branch, its base.
+/// The environment whose branches are meant: of a branch, its base. Who may see one branch may not see the others for
+/// that.
 fn base(visit: &Visit<'_>, action: Action) -> Result<Arc<Environment>, Trouble> {
     let environment = visit.environment(action)?;
     let Some(base) = &environment.base else { return Ok(environment) };
+    if !visit.reaches(action, base) {
+        visit.pass.permit_to(action, base, ANY)?;
+    }
     let gone = || Failure::not_found(format!("environment: \"{base}\" not found"));
     Ok(visit.state.environments.get(base).ok_or_else(gone)?)
 }
@@ -117,31 +121,30 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let visit = Visit::admit(state, request, Need::READ)?;
     let base = base(&visit, Action::Read)?;
     let now = state.clock.now();
-    let of = base.clone();
+    // A commit may be about any namespace.
+    let (of, whole) = (base.clone(), visit.reads_all_of(&base.name));
     let (branches, count) = blocking(state, move |state| {
         let branches = state.writers.branches(&of)?;
         let count = branches.len();
         let with_commit = |branch: Branch| {
-            let newest = state.writers.commits(&of, &branch.key, None, 1).ok();
+            let newest = whole.then(|| state.writers.commits(&of, &branch.key, None, 1).ok()).flatten();
             (branch, newest.and_then(|found| found.commits.into_iter().next()))
         };
         Ok((branches.into_iter().take(limits::UI_BRANCHES).map(with_commit).collect::<Vec<_>>(), count))
     })
     .await?;
-    // A commit may be about any namespace.
-    let whole = visit.may(Action::Read, &base.name, ANY);
     let mut sight = Sight::new(state, &visit.pass);
     let proposals = state.tracker.of_branches(&base.storage, &base.branch);
     let rows: Vec<Row> = branches
         .into_iter()
         .map(|(branch, last)| Row {
             href: place(&base.name, &branch.key),
-            flags: state.environments.get(&branch.key).map(|one| flags(&visit, &one)),
+            flags: state.environments.get(&branch.key).map(|one| visit.flags_of(&one)),
             key: branch.key.to_string(),
             branch: branch.branch.to_string(),
             ahead: branch.ahead,
             behind: branch.behind,
-            last: last.filter(|_| whole).map(|commit| Commit::of(&commit, now)),
+            last: last.map(|commit| Commit::of(&commit, now)),
             proposal: proposals
                 .get(&branch.branch)
                 .filter(|entry| sight.sees(&entry.record))
@@ -151,8 +154,8 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let page = context! {
         base => &*base.name,
         more => count - rows.len(),
-        rows => shown(rows),
         whole,
+        rows => shown(rows),
         may => shown(May::of(&visit, &base)),
         standing => standing(&visit, &base),
     };
@@ -162,10 +165,4 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
 /// Why nothing can be made there; nothing if it can.
 fn standing(visit: &Visit<'_>, base: &Environment) -> Option<String> {
     visit.state.writers.standing(base).read_only
-}
-
-/// The flags of an environment.
-fn flags(visit: &Visit<'_>, environment: &Environment) -> String {
-    let namespace = visit.arrives_in(environment, "default");
-    format!("/ui/e/{}/n/{}/flags", segment(&environment.name), segment(&namespace))
 }

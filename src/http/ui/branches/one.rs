@@ -9,9 +9,8 @@ use minijinja::{Value, context};
 use super::super::proposals::told;
 use super::super::render::shown;
 use super::super::{Trouble, Visit, answered};
-use super::{Commit, May, base, flags, standing};
+use super::{Commit, May, base, standing};
 use crate::auth::Action;
-use crate::auth::scope::ANY;
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
@@ -59,21 +58,25 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
     let environment = state.environments.get(&key).filter(|one| one.base.as_ref() == Some(&base.name));
     let environment = environment.ok_or_else(unknown)?;
     // The differences and commits may be about any namespace.
-    let whole = visit.may(Action::Read, &base.name, ANY);
+    let whole = visit.reads_all_of(&base.name);
     let (of, from, name) = (base.clone(), environment.clone(), key.clone());
     let to = readable(state, &visit.pass);
-    let (branch, commits, changes) = blocking(state, move |state| {
+    let (branch, has) = blocking(state, move |state| {
         let gone = || Refusal::UnknownEnvironment(name.clone());
         let branch = state.writers.branches(&of)?.into_iter().find(|branch| *branch.key == *name).ok_or_else(gone)?;
+        if !whole {
+            return Ok((branch, None));
+        }
         let commits = state.writers.commits(&of, &name, None, limits::UI_COMMITS)?;
         let changes = state.tracker.compare_branch(&of.storage, &from.branch, &of.branch, &to);
-        Ok((branch, commits, changes))
+        Ok((branch, Some((commits, changes))))
     })
     .await?;
     let proposal = state.tracker.of_branches(&base.storage, &base.branch).remove(&branch.branch);
     let is_open = proposal.as_ref().is_some_and(|entry| entry.record.is_open());
     let proposal = proposal.filter(|entry| Sight::new(state, &visit.pass).sees(&entry.record));
-    let listed: Vec<Commit> = commits.commits.iter().map(|commit| Commit::of(commit, now)).collect();
+    let (commits, changes) = has.unzip();
+    let listed = commits.iter().flat_map(|found| &found.commits).map(|commit| Commit::of(commit, now));
     Ok(context! {
         base => &*base.name,
         key => key,
@@ -81,13 +84,13 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
         commit => &*branch.commit,
         ahead => branch.ahead,
         behind => branch.behind,
-        flags => flags(visit, &environment),
+        flags => visit.flags_of(&environment),
         is_open,
         proposal => shown(proposal.map(|entry| Face::of(&entry.record, now))),
         whole,
-        commits => if whole { shown(listed) } else { shown(Vec::<Commit>::new()) },
-        more => commits.more,
-        changes => if whole { told(&changes) } else { Value::from(()) },
+        commits => shown(listed.collect::<Vec<_>>()),
+        more => commits.as_ref().is_some_and(|found| found.more),
+        changes => changes.map(|changes| told(&changes)),
         may => shown(May::of(visit, base)),
         missing => state.tracker.missing(&base.storage),
         standing => standing(visit, base),

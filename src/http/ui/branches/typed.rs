@@ -12,7 +12,6 @@ use super::super::proposals::told;
 use super::super::{Trouble, Visit, answered};
 use super::{base, standing};
 use crate::auth::Action;
-use crate::auth::scope::ANY;
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
@@ -80,11 +79,12 @@ pub(super) async fn propose_page(
     let branch = visit.state.environments.get(&key).filter(|one| one.base.as_ref() == Some(&base.name));
     let branch = branch.ok_or_else(unknown)?;
     let (of, head, to) = (base.clone(), branch.branch.clone(), readable(visit.state, &visit.pass));
-    let changes =
-        blocking(visit.state, move |state| Ok(state.tracker.compare_branch(&of.storage, &head, &of.branch, &to)))
-            .await?;
     // They may be about any namespace.
-    let whole = visit.may(Action::Read, &base.name, ANY);
+    let whole = visit.reads_all_of(&base.name);
+    let changes = blocking(visit.state, move |state| {
+        Ok(whole.then(|| state.tracker.compare_branch(&of.storage, &head, &of.branch, &to)))
+    });
+    let changes = changes.await?;
     let page = context! {
         base => &*base.name,
         into => &*base.branch,
@@ -95,7 +95,7 @@ pub(super) async fn propose_page(
         failure => failure.map(shown_failure),
         missing => visit.state.tracker.missing(&base.storage),
         whole,
-        changes => if whole { told(&changes) } else { Value::from(()) },
+        changes => changes.map(|changes| told(&changes)),
         title_most => limits::PROPOSAL_TITLE_CHARACTERS,
         body_most => limits::PROPOSAL_BODY_CHARACTERS,
     };

@@ -51,7 +51,7 @@ async fn taken(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
             let next = about.href(&environment.name);
             return save::review_then(&visit, environment, vec![about.change(what, base)], next).await;
         }
-        Ok(resource) => sheet.does = Some(Does::of(&resource)),
+        Ok(resource) => (sheet.does, sheet.stands) = (Some(Does::of(&resource)), form.standing(&resource)),
         // Before somebody wants to save it, what is not there yet is no mistake.
         Err(wrongs) => {
             sheet.wrongs = wrongs.into_iter().filter(|wrong| sheet.tried || is_typed(&fields, wrong)).collect();

@@ -9,6 +9,7 @@ use super::super::form::{Form, TAKEN};
 use super::super::render::segment;
 use super::super::{Trouble, Visit, answered};
 use super::{one, typed};
+use crate::auth::scope::ANY;
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::error::Failure;
@@ -46,7 +47,12 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
             Ok(see(&format!("/ui/proposals/{}{taken}", segment(&done.record.id))))
         }
         Err(refusal) => {
-            let clashes = if let Refusal::Conflicts(both) = &refusal { Some(clashes(both)) } else { None };
+            // Of a proposal of no environment nothing is known that it would be about.
+            let environment = entry.record.environment.as_deref().unwrap_or(ANY);
+            let clashes = match &refusal {
+                Refusal::Conflicts(both) => Some(clashes(&visit, environment, both)),
+                _ => None,
+            };
             let failure = refused(refusal);
             if typed::is_typed(&form) {
                 return typed::again(&visit, &entry, name, &form, &failure).await;

@@ -117,7 +117,8 @@ struct Part {
     told: Told,
 }
 
-/// What is different, environment by environment and as Git shows it, or why that cannot be told.
+/// What is different, environment by environment and as Git shows it, or why that cannot be told. A branch may be that of
+/// several environments: of those that may not be read nothing is told.
 pub(in super::super) fn told(compared: &Result<Comparison, Refusal>) -> Value {
     match compared {
         Ok(compared) => {
@@ -126,7 +127,8 @@ pub(in super::super) fn told(compared: &Result<Comparison, Refusal>) -> Value {
                 told: change::told::told(&one.changes, limits::UI_CHANGES),
             };
             let parts: Vec<Part> = compared.changes.iter().map(part).collect();
-            context! { environments => shown(parts), diff => shown(diff::read(&compared.text)), trouble => () }
+            let diff = diff::read(&compared.text);
+            context! { environments => shown(parts), diff => shown(diff), whole => compared.is_whole, trouble => () }
         }
         Err(refusal) => context! { trouble => short(&refusal.to_string()) },
     }

@@ -6,14 +6,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use url::form_urlencoded::Serializer;
 
 use super::conflict::{self, Met};
-use super::review::{self, Wish, Wrong};
+use super::review::{self, Said, Wish, Wrong};
 use crate::auth::Action;
 use crate::http::State;
-use crate::http::auth::Need;
 use crate::http::environments::{Done, changes_of, done, options_checked};
 use crate::http::error::Failure;
 use crate::http::ui::render::segment;
-use crate::http::ui::{Trouble, Visit, answered};
+use crate::http::ui::{Trouble, answered};
 use crate::write::{Refusal, Request};
 
 /// `POST /ui/e/{environment}/commit`
@@ -22,10 +21,8 @@ pub(super) async fn make(state: Data<State>, request: HttpRequest, sent: Payload
 }
 
 async fn made(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
-    let visit = Visit::admit(state, request, Need::CHANGE)?;
-    let form = visit.form(sent).await?;
-    let environment = visit.environment(Action::Read)?;
-    let (changes, wish) = (changes_of(form.text("changes"))?, Wish::of(&form));
+    let Said { visit, form, environment, wish } = Said::read(state, request, sent).await?;
+    let changes = changes_of(form.text("changes"))?;
     let (action, on_branch, reason) = match &*wish.to {
         "branch" => (Action::Propose, Some(wish.branch.clone()), None),
         "glass" => (Action::BreakGlass, None, Some(wish.reason.clone())),
@@ -43,17 +40,8 @@ async fn made(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Resu
     if let Err(failure) = options_checked(&wish.message, reason.as_deref()) {
         return review::page(&visit, environment, changes, wish, Some(Wrong::from(failure))).await;
     }
-    let asked = Request {
-        environment: environment.clone(),
-        changes: changes.clone(),
-        revision: None,
-        message: Some(wish.message.clone()).filter(|message| !message.is_empty()),
-        co_authors: Vec::new(),
-        by: visit.by(),
-        dry_run: false,
-        on_branch,
-        break_glass: reason,
-    };
+    let tried = wish.dry_run(&visit, &environment, &changes);
+    let asked = Request { dry_run: false, on_branch, break_glass: reason, ..tried };
     match done(state, asked, wish.propose).await {
         Ok(done) => Ok(led_on(&environment.name, &done, &wish)),
         Err(Refusal::Conflict(met)) => conflict::page(&visit, &changes, &wish, &Met::of(*met)),

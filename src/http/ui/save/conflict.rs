@@ -13,11 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::offer::named;
-use super::review::{self, Wish};
-use crate::auth::Action;
+use super::review::{self, Said, Wish};
 use crate::flags::resource::{Compared, Kind, Resource, Side, compare, payload, revision};
 use crate::http::State;
-use crate::http::auth::Need;
 use crate::http::environments::{changes_as_text, changes_of};
 use crate::http::error::Failure;
 use crate::http::ui::render::shown;
@@ -130,10 +128,8 @@ pub(super) async fn decide(state: Data<State>, request: HttpRequest, sent: Paylo
 }
 
 async fn resolved(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
-    let visit = Visit::admit(state, request, Need::CHANGE)?;
-    let form = visit.form(sent).await?;
-    let environment = visit.environment(Action::Read)?;
-    let (mut changes, wish) = (changes_of(form.text("changes"))?, Wish::of(&form));
+    let Said { visit, form, environment, wish } = Said::read(state, request, sent).await?;
+    let mut changes = changes_of(form.text("changes"))?;
     let met: Met = serde_json::from_str(form.text("met")).map_err(|_| Failure::invalid("this form is not whole"))?;
     let at = met.place(&changes).ok_or_else(|| Failure::invalid("the changes have nothing of what is decided"))?;
     let theirs = met.version(met.theirs.as_ref())?;

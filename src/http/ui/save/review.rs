@@ -60,6 +60,39 @@ impl Wish {
             gathered: form.filled("gathered").is_some(),
         }
     }
+
+    /// These changes, to be tried and not to be made.
+    pub(super) fn dry_run(&self, visit: &Visit<'_>, environment: &Arc<Environment>, changes: &[Change]) -> Request {
+        Request {
+            environment: environment.clone(),
+            changes: changes.to_vec(),
+            revision: None,
+            message: Some(self.message.clone()).filter(|message| !message.is_empty()),
+            co_authors: Vec::new(),
+            by: visit.by(),
+            dry_run: true,
+            on_branch: None,
+            break_glass: None,
+        }
+    }
+}
+
+/// What every page about changes is sent: by whom, to which environment, and what they have said.
+pub(super) struct Said<'s> {
+    pub(super) visit: Visit<'s>,
+    pub(super) form: Form,
+    pub(super) environment: Arc<Environment>,
+    pub(super) wish: Wish,
+}
+
+impl<'s> Said<'s> {
+    pub(super) async fn read(state: &'s Data<State>, request: &'s HttpRequest, sent: Payload) -> Result<Self, Trouble> {
+        let visit = Visit::admit(state, request, Need::CHANGE)?;
+        let form = visit.form(sent).await?;
+        let environment = visit.environment(Action::Read)?;
+        let wish = Wish::of(&form);
+        Ok(Self { visit, form, environment, wish })
+    }
 }
 
 /// One of the changes, in a line.
@@ -128,16 +161,13 @@ pub(super) async fn asked(state: Data<State>, request: HttpRequest, sent: Payloa
 }
 
 async fn looked(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {
-    let visit = Visit::admit(state, request, Need::CHANGE)?;
-    let form = visit.form(sent).await?;
-    let environment = visit.environment(Action::Read)?;
+    let Said { visit, form, environment, mut wish } = Said::read(state, request, sent).await?;
     // One that is taken away stands in the name of its button.
     let text = form.filled("only").unwrap_or_else(|| form.text("changes"));
     if text == "[]" {
         return visit.page("save/gathered.html", context! { emptied => true });
     }
     let changes = changes_of(text)?;
-    let mut wish = Wish::of(&form);
     if form.filled("next").is_none() {
         let namespace = changes.first().map_or_else(|| "default".to_owned(), |change| segment(&change.namespace));
         wish.next = format!("/ui/e/{}/n/{namespace}/flags", segment(&environment.name));
@@ -162,17 +192,8 @@ pub(super) async fn page(
         wish.branch.clone_from(&offer.name);
     }
     let changes = pinned(visit, &environment, changes).await?;
-    let request = Request {
-        environment: environment.clone(),
-        changes: changes.clone(),
-        revision: None,
-        message: Some(wish.message.clone()).filter(|message| !message.is_empty()),
-        co_authors: Vec::new(),
-        by: visit.by(),
-        dry_run: true,
-        on_branch: (!offer.here).then(|| wish.branch.clone()),
-        break_glass: None,
-    };
+    let on_branch = (!offer.here).then(|| wish.branch.clone());
+    let request = Request { on_branch, ..wish.dry_run(visit, &environment, &changes) };
     let (outcome, wrong) = match visit.state.writers.change(request).await {
         Ok(outcome) => (Some(outcome), wrong),
         Err(Refusal::Conflict(met)) => return conflict::page(visit, &changes, &wish, &conflict::Met::of(*met)),
