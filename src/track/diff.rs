@@ -65,6 +65,8 @@ impl Readable {
 pub struct Comparison {
     /// Environment by environment.
     pub changes: Vec<Changed>,
+    /// Whether every environment that is read from its base is told of.
+    pub is_whole: bool,
     /// As `git diff` shows it, up to [`limits::COMPARED_BYTES`] and one file more.
     pub text: String,
 }
@@ -89,7 +91,8 @@ impl Tracker {
         self.between(record, |inner, range, share, repository| {
             let of_base = inner.of_base(&record.base, share);
             let changes = changes_of(&of_base, to, range, share, repository)?;
-            Ok(Comparison { changes, text: text(range, repository, |path| to.has_file(path, &of_base))? })
+            let is_whole = of_base.iter().all(|environment| to.has(environment));
+            Ok(Comparison { changes, is_whole, text: text(range, repository, |path| to.has_file(path, &of_base))? })
         })
     }
 

@@ -100,9 +100,10 @@ pub fn of_flag(flag: &Flag) -> Summary {
         FlagKind::Variant if flag.enabled => (rules(flag), default_of(flag)),
         FlagKind::Variant => (Vec::new(), default_of(flag)),
     };
-    let (mut parts, rest) = joined(steps, rest);
+    let (mut parts, mut rest) = joined(steps, rest);
     let more = parts.len().saturating_sub(PARTS);
     parts.truncate(PARTS);
+    shorten(&mut parts, &mut rest);
     Summary { off: flag.kind == FlagKind::Variant && !flag.enabled, parts, more, rest }
 }
 
@@ -142,7 +143,7 @@ fn of_segments(segments: &Segments) -> Reach {
         0 if all => Reach::Everybody,
         0 => Reach::Nobody,
         count => {
-            let keys = segments.keys.iter().take(NAMED).map(|key| named(key)).collect();
+            let keys = segments.keys.iter().take(NAMED).cloned().collect();
             let whom = Whom::Segments { keys, more: count.saturating_sub(NAMED), all: all && count > 1 };
             Reach::Some(whom, None)
         }
@@ -155,7 +156,7 @@ fn shares(flag: &Flag, rule: &Rule) -> Gets {
         return default_of(flag);
     }
     let share = |variant: &str, rollout: f32| Share {
-        variant: named(variant),
+        variant: variant.to_owned(),
         percent: (rollout < 100.0).then(|| percent(rollout)),
     };
     let shares = given.iter().take(NAMED).map(|one| share(&one.variant, one.rollout)).collect();
@@ -164,7 +165,7 @@ fn shares(flag: &Flag, rule: &Rule) -> Gets {
 
 fn default_of(flag: &Flag) -> Gets {
     flag.default_variant.as_ref().map_or(Gets::Nothing, |variant| Gets::Variants {
-        shares: vec![Share { variant: named(variant), percent: None }],
+        shares: vec![Share { variant: variant.clone(), percent: None }],
         more: 0,
     })
 }
@@ -207,9 +208,18 @@ fn joined(steps: Vec<(Reach, Gets)>, mut rest: Gets) -> (Vec<Part>, Gets) {
     (parts, rest)
 }
 
-/// A key in a row: a rule may name whatever somebody has written.
-fn named(key: &str) -> String {
-    cut(key, limits::UI_CELL_CHARACTERS)
+/// Cuts keys that have no room. What is compared was compared as a whole before.
+fn shorten(parts: &mut [Part], rest: &mut Gets) {
+    for whom in parts.iter_mut().flat_map(|part| &mut part.whom) {
+        if let Whom::Segments { keys, .. } = whom {
+            keys.iter_mut().for_each(|key| *key = cut(key, limits::UI_KEY_CHARACTERS));
+        }
+    }
+    for gets in parts.iter_mut().map(|part| &mut part.gets).chain([rest]) {
+        if let Gets::Variants { shares, .. } = gets {
+            shares.iter_mut().for_each(|share| share.variant = cut(&share.variant, limits::UI_KEY_CHARACTERS));
+        }
+    }
 }
 
 /// A share as people write it: `30`, `33.3`.

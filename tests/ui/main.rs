@@ -13,16 +13,19 @@
 )]
 
 mod analytics;
+mod away;
 mod browser;
 mod deliveries;
 mod edit;
 mod first;
+mod glass;
 mod lists;
 mod live;
 mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
+mod rights;
 mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
@@ -30,5 +33,6 @@ mod scm;
 mod scm_http;
 mod shell;
 mod texts;
+mod unscripted;
 #[path = "../world/mod.rs"]
 mod world;

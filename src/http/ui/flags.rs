@@ -86,7 +86,7 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
     let (namespace, query) = (visit.named("namespace"), query(request));
     let (asked, now, whole) = (query.clone(), state.clock.now(), visit.reads_all_of(&environment.name));
     let patience = patience(&visit, &query);
-    let (found, metadata) = blocking(state, move |state| {
+    let (list, metadata) = blocking(state, move |state| {
         let tip = state.writers.tip(&environment)?;
         let flags = tip.view.flags(&namespace);
         let used = state.analytics.on().then(|| state.analytics.used(&environment.name, &namespace, now));
@@ -109,17 +109,17 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
                 hours(flag).as_ref().map(|hours| spark(hours)),
             )
         };
-        let found = List {
+        let page = List {
             head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
             waits: !recent.is_whole(&tip.commit),
             total: flags.len(),
             found,
         };
-        Ok((found, offered(&entries)))
+        Ok((page, offered(&entries)))
     })
     .await?;
-    let page = found.page(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated]);
+    let page = list.page(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated]);
     visit.page("flags/list.html", context! { metadata, counts => state.analytics.on(), ..page })
 }
 

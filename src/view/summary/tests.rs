@@ -128,17 +128,3 @@ fn who_is_in_a_segment() {
     assert_eq!(told["asks"][2], json!({ "property": "plan", "operator": "notempty", "value": Value::Null }));
     assert_eq!(told["more"], 1);
 }
-
-#[test]
-fn whatever_a_rule_names_fits_into_a_row() {
-    let long = "x".repeat(100_000);
-    let Resource::Flag(mut flag) =
-        read(Kind::Flag, "{key: f, name: F, type: BOOLEAN_FLAG_TYPE, rollouts: [{segment: {key: s, value: true}}]}")
-    else {
-        unreachable!()
-    };
-    let crate::flags::resource::RolloutTo::Segment { segments, .. } = &mut flag.rollouts[0].to else { unreachable!() };
-    segments.keys = vec![long];
-    let Whom::Segments { keys, .. } = &of_flag(&flag).parts[0].whom[0] else { unreachable!() };
-    assert_eq!(keys[0].chars().count(), limits::UI_CELL_CHARACTERS + 1, "cut, and seen to be");
-}
