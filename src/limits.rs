@@ -616,35 +616,6 @@ pub const CLIENT_NAMES: usize = 64;
 pub const CLIENT_NAME_CHARACTERS: usize = 64;
 /// Publishes of an environment that are remembered, to tell who has seen which: a day of a busy team.
 pub const PUBLISHED_REMEMBERED: usize = 100;
-/// Characters of a value that a page quotes in a sentence: a description should be there as a whole.
-pub const UI_QUOTED_CHARACTERS: usize = 400;
-/// Flags and segments whose differences a page tells; a commit that changes more is read in Git.
-pub const UI_CHANGES: usize = 200;
-/// Lines of a text difference that a page shows.
-pub const UI_DIFF_LINES: usize = 2_000;
-/// Characters of a line of it.
-pub const UI_DIFF_CHARACTERS: usize = 1_000;
-/// Changes on a page of which each can be taken away by itself: each carries all the others.
-pub const UI_GATHERED: usize = 50;
-/// Flags that a segment's page names as those that use it.
-pub const UI_USES: usize = 100;
-/// Characters of one of three versions of a field beside each other.
-pub const UI_VERSION_CHARACTERS: usize = 4_000;
-/// Flags or segments on one page of a list: what somebody looks through, and some 10 kB compressed.
-pub const UI_ROWS: usize = 100;
-/// Characters that are searched for; longer is no search.
-pub const UI_SEARCH_CHARACTERS: usize = 200;
-/// Keys and values of metadata that a list offers to choose from.
-pub const UI_OFFERED: usize = 60;
-/// Characters of a name or description in a row of a list; the page of the flag has all of it.
-pub const UI_CELL_CHARACTERS: usize = 120;
-/// Problems of one storage that a page tells one by one; a person begins with the first.
-pub const UI_PROBLEMS: usize = 50;
-/// Characters of a key where it is one word of a sentence or a cell.
-pub const UI_KEY_CHARACTERS: usize = 100;
-/// Bytes of a key that is part of an address or a form: percent-encoded it is three times as long at most, and proxies
-/// take eight thousand. What has a longer one is named, and edited in Git.
-pub const UI_KEY_BYTES: usize = 2_000;
 /// Commits that are looked at for the last change of every flag: each costs the reading of one state of its file.
 pub const RECENT_COMMITS: usize = 200;
 /// Environments of which that is remembered; some 100 bytes a flag.
