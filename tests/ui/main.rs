@@ -13,12 +13,16 @@
 )]
 
 mod analytics;
+mod branches;
 mod browser;
 mod deliveries;
 mod edit;
+mod elsewhere;
 mod first;
+mod hostile;
 mod lists;
 mod live;
+mod pages;
 mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
@@ -30,5 +34,6 @@ mod scm;
 mod scm_http;
 mod shell;
 mod texts;
+mod walks;
 #[path = "../world/mod.rs"]
 mod world;
