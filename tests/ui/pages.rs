@@ -65,12 +65,13 @@ const PAGES: &[Page] = &[
 ];
 
 /// What answers `GET` and is no page: it leads to one, or is asked for by one.
-const NO_PAGES: [&str; 9] = [
+const NO_PAGES: [&str; 10] = [
     "branches/mod.rs acts::back",
     "edit.rs past::back",
     "mod.rs assets::serve",
     "mod.rs colour::style",
     "mod.rs flags::first",
+    "mod.rs glass::banner",
     "mod.rs home",
     "mod.rs live::open",
     "proposals/mod.rs acts::back",
