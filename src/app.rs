@@ -14,6 +14,8 @@
 mod analytics;
 mod ledger;
 mod proposals;
+mod run;
+mod store;
 mod tokens;
 mod trust;
 
@@ -22,18 +24,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::select;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use self::analytics::Booking;
 use self::ledger::{Counting, Ledger};
 use self::proposals::{Booked, Kept};
+pub use self::run::{Reload, run};
+use self::store::{open_store, write_behind};
 use self::tokens::TokenFiles;
 use self::trust::Trust;
 use crate::audit::lines::{self, Lines};
@@ -44,21 +45,16 @@ use crate::fault::Class;
 use crate::http::State;
 use crate::http::serve::{self as listen, BindError, Listening};
 use crate::ingest::deliveries::Log;
-use crate::ingest::{Delivery, Endpoint, Ingest};
+use crate::ingest::{Endpoint, Ingest};
 use crate::scm::Links;
 use crate::serve::{self, Environments};
-use crate::store::{Opened, Remembered, Store};
+use crate::store::{Remembered, Store};
 use crate::sync::status::{Board, Mode};
 use crate::sync::workers::{Seams, Workers};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::systemd;
 use crate::track::{self, Tracker};
 use crate::write::writers::Writers;
 use crate::{limits, net, write};
-
-/// Reads the configuration anew, for SIGHUP; none = it cannot be used, which has been logged, and nothing changes. It
-/// may block: files can be on a disk that does not answer.
-pub type Reload = Arc<dyn Fn() -> Option<Config> + Send + Sync>;
 
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
@@ -301,7 +297,7 @@ impl Daemon {
         tokio::join!(self.listening.stop(), self.http.writers.stop(deadline));
         self.workers.stop(deadline.max(Instant::now() + limits::RUNTIME_PAUSE)).await;
         let (stop, writer) = self.writer;
-        self.booking.stop();
+        self.booking.stop().await;
         self.http.analytics.finish(self.http.clock.now());
         stop.send_replace(true);
         if timeout_at(deadline + limits::STORE_PAUSE, writer).await.is_err() {
@@ -372,96 +368,6 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until a signal ends it. The service manager is told that it is ready when there is something to
-/// serve ([`Daemon::settled`]), so that whoever is started or restarted after it finds flags; a remote that does not
-/// answer delays that by [`limits::READY_GRACE`] at most. `watchdog` is how often the service manager wants to hear of it
-/// (`telemetry::systemd::watchdog_interval`).
-///
-/// # Errors
-/// What keeps it from starting.
-pub async fn run(
-    config: Config,
-    reload: Reload,
-    watchdog: Option<Duration>,
-    clock: Arc<dyn Clock>,
-) -> Result<(), StartError> {
-    // Before anything is started, so that an early signal ends it in order.
-    let listen = |kind| signal(kind).map_err(StartError::Signals);
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let mut hangup = listen(SignalKind::hangup())?;
-    let daemon = Daemon::start(config, clock).await?;
-    let mut told = daemon.summary();
-    systemd::status(&told);
-
-    let (started, mut ready) = (Instant::now(), false);
-    let mut glance = interval(limits::READY_GLANCE);
-    let mut reading: Option<JoinHandle<Option<Config>>> = None;
-    let mut beat = interval(watchdog.unwrap_or(limits::STATUS_INTERVAL).max(Duration::from_millis(1)));
-    let mut look = interval(limits::STATUS_INTERVAL);
-    for timer in [&mut glance, &mut beat, &mut look] {
-        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    }
-    let signal = loop {
-        select! {
-            _ = terminate.recv() => break "SIGTERM",
-            _ = interrupt.recv() => break "SIGINT",
-            _ = glance.tick(), if !ready => {
-                if daemon.settled() || started.elapsed() >= limits::READY_GRACE {
-                    ready = true;
-                    told = daemon.summary();
-                    systemd::ready(&told);
-                }
-            }
-            // One at a time; one that is asked for meanwhile comes after it, for the file may have changed again.
-            _ = hangup.recv(), if reading.is_none() => {
-                tracing::info!("reading the configuration anew");
-                if ready {
-                    systemd::reloading();
-                }
-                let reload = reload.clone();
-                reading = Some(spawn_blocking(move || reload()));
-            }
-            read = outcome(&mut reading) => {
-                reading = None;
-                if let Some(config) = read {
-                    daemon.reload(config).await;
-                }
-                if ready {
-                    told = daemon.summary();
-                    systemd::ready(&told);
-                }
-            }
-            _ = beat.tick(), if watchdog.is_some() => {
-                if daemon.alive() {
-                    systemd::watchdog();
-                } else {
-                    tracing::error!("a worker hangs; the service manager is not told that we are alive");
-                }
-            }
-            _ = look.tick() => {
-                let line = daemon.summary();
-                if line != told {
-                    systemd::status(&line);
-                    told = line;
-                }
-            }
-        }
-    };
-    tracing::info!(signal, "stopping");
-    systemd::stopping("finishing what is under way");
-    daemon.stop().await;
-    Ok(())
-}
-
-/// What a reload read; it comes never where none is under way.
-async fn outcome(reading: &mut Option<JoinHandle<Option<Config>>>) -> Option<Config> {
-    let Some(task) = reading else { return std::future::pending().await };
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "bug: reading the configuration panicked, and nothing changes");
-        None
-    })
-}
-
 /// What of a configuration a running process cannot change.
 #[derive(Debug)]
 struct Fixed {
@@ -491,58 +397,5 @@ impl Fixed {
             ("ui.enabled", self.has_pages != other.has_pages),
         ];
         all.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
-    }
-}
-
-/// Opens the store, and says how that went.
-async fn open_store(config: &Config) -> Result<(Store, Remembered), StartError> {
-    let directory = config.state_directory.clone();
-    let at = directory.clone();
-    let opened = spawn_blocking(move || Store::open(&at)).await;
-    let (store, remembered, opened) =
-        opened.map_err(|error| StartError::State { directory: directory.clone(), why: error.to_string() })?;
-    // Mirrors live there; without any the directory is a convenience.
-    let needed = config.storages.values().any(|storage| storage.remote.is_some());
-    match opened {
-        Opened::Created | Opened::Existing => {}
-        Opened::Rebuilt { to, why } => {
-            let moved_to = to.map(|to| to.display().to_string());
-            tracing::error!(why, moved_to, "the state store could not be trusted and was made anew; history is lost");
-        }
-        Opened::InUse if needed => return Err(StartError::InUse(directory)),
-        Opened::Without { why } if needed => return Err(StartError::State { directory, why }),
-        Opened::InUse | Opened::Without { .. } => {
-            tracing::warn!(directory = %directory.display(), "nothing is kept across a restart: the directory cannot be used");
-        }
-    }
-    Ok((store, remembered))
-}
-
-/// Carries records to the store, some at a time, until it is stopped; then the last ones.
-async fn write_behind(store: Store, mut records: mpsc::Receiver<Arc<Delivery>>, mut stop: watch::Receiver<bool>) {
-    let mut ended = false;
-    while !ended {
-        select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop) => ended = true,
-            record = records.recv() => match record {
-                Some(record) => store.put_delivery(record),
-                None => ended = true,
-            },
-            () = store.rung() => {}
-        }
-        if !ended {
-            select! {
-                _ = stop.wait_for(|stop| *stop) => ended = true,
-                () = sleep(limits::STORE_PAUSE) => {}
-            }
-        }
-        while let Ok(record) = records.try_recv() {
-            store.put_delivery(record);
-        }
-        let writing = store.clone();
-        if spawn_blocking(move || writing.flush()).await.is_err() {
-            tracing::error!("bug: writing records panicked");
-        }
     }
 }

@@ -51,9 +51,12 @@ impl Booking {
         self.settings.send_replace(settings);
     }
 
-    /// Ends it; what was counted last is booked by [`Analytics::finish`].
-    pub(super) fn stop(&self) {
-        self.task.abort();
+    /// Ends it when it has done what it is at, so that no row comes after the last words of the store; what was counted
+    /// last is booked by [`Analytics::finish`].
+    pub(super) async fn stop(self) {
+        drop(self.settings);
+        // How it ended it has said itself.
+        let _ = self.task.await;
     }
 }
 

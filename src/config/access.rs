@@ -10,14 +10,52 @@ use secrecy::ExposeSecret;
 
 use super::check::Section;
 use super::credentials::{readable, required};
+use super::jwt::{self, Jwt};
 use super::report::Report;
 use super::substitute::Sources;
-use super::{Authentication, Rates, TokenFile, jwt};
 use crate::auth::peer::Network;
 use crate::auth::rate::Rate;
 use crate::auth::tokens::{Digest, Token};
 use crate::auth::{Scope, Scopes, file};
 use crate::limits;
+
+/// `authentication`. Methods that are not here are refused by `load` until they are served.
+#[derive(Debug, Clone, Default)]
+pub struct Authentication {
+    /// Every API needs a credential. Absent where the file does not say, which is not the same as a written `false`:
+    /// [`crate::auth::open_to_anybody`].
+    pub required: Option<bool>,
+    /// Evaluation and client routes do not.
+    pub exclude_evaluation: bool,
+    /// OFREP routes do not.
+    pub exclude_ofrep: bool,
+    /// Tokens of the configuration itself, and those of [`Self::token_file`] as it was when this was loaded.
+    pub tokens: Vec<Token>,
+    /// `methods.token.storage.file`.
+    pub token_file: Option<TokenFile>,
+    /// `methods.jwt`, where it is enabled.
+    pub jwt: Option<Jwt>,
+}
+
+/// The file of tokens.
+#[derive(Debug, Clone)]
+pub struct TokenFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it said when the configuration was loaded.
+    pub tokens: Vec<Token>,
+}
+
+/// `server.rate_limit` and `server.trusted_proxies`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Requests of one caller.
+    pub requests: Option<Rate>,
+    /// Wrong credentials from one address.
+    pub failures: Option<Rate>,
+    /// Proxies whose word about addresses is believed.
+    pub trusted_proxies: Vec<Network>,
+}
 
 /// Reads `authentication`. A method that is not served is refused where it would be the one that protects.
 pub(super) fn authentication(section: Option<&Section>, sources: &Sources<'_>, report: &mut Report) -> Authentication {

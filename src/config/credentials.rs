@@ -5,9 +5,98 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::Files;
 use super::check::Section;
 use super::report::{Report, Spot};
-use super::{Credential, Files, KeySource};
+
+/// A checked credential.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// User and password (or token).
+    Basic {
+        /// User.
+        username: String,
+        /// Password.
+        password: SecretString,
+    },
+    /// A token; which user name goes with it is the provider's convention.
+    AccessToken(SecretString),
+    /// A key.
+    Ssh {
+        /// User, `git` by default.
+        user: String,
+        /// Passphrase of the key.
+        passphrase: Option<SecretString>,
+        /// The key.
+        key: KeySource,
+        /// `insecure_ignore_host_key`.
+        ignore_host_key: bool,
+        /// The one file of host keys that counts; absent = those of the user that the process runs as, and the machine's.
+        known_hosts: Option<PathBuf>,
+    },
+    /// A GitHub App installation.
+    GithubApp {
+        /// Client id.
+        client_id: String,
+        /// Installation.
+        installation_id: u64,
+        /// Private key of the app, PEM.
+        key: KeySource,
+        /// Base of the API; absent = github.com.
+        api_url: Option<String>,
+    },
+}
+
+/// A private key.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// A file.
+    Path(PathBuf),
+    /// Its text.
+    Text(SecretString),
+}
+
+// Whether a reload changed them. Both sides are our own: nobody measures how long it takes.
+impl PartialEq for Credential {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |one: &SecretString, two: &SecretString| one.expose_secret() == two.expose_secret();
+        match (self, other) {
+            (Self::Basic { username, password }, Self::Basic { username: other, password: theirs }) => {
+                username == other && same(password, theirs)
+            }
+            (Self::AccessToken(token), Self::AccessToken(theirs)) => same(token, theirs),
+            (
+                Self::Ssh { user, passphrase, key, ignore_host_key, known_hosts },
+                Self::Ssh {
+                    user: their_user,
+                    passphrase: their_passphrase,
+                    key: their_key,
+                    ignore_host_key: they_ignore,
+                    known_hosts: they_know,
+                },
+            ) => {
+                let phrase = passphrase.as_ref().map(ExposeSecret::expose_secret);
+                phrase == their_passphrase.as_ref().map(ExposeSecret::expose_secret)
+                    && (user, key, ignore_host_key, known_hosts) == (their_user, their_key, they_ignore, they_know)
+            }
+            (
+                Self::GithubApp { client_id, installation_id, key, api_url },
+                Self::GithubApp { client_id: their_id, installation_id: theirs, key: their_key, api_url: their_url },
+            ) => (client_id, installation_id, key, api_url) == (their_id, theirs, their_key, their_url),
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for KeySource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Path(path), Self::Path(other)) => path == other,
+            (Self::Text(text), Self::Text(other)) => text.expose_secret() == other.expose_secret(),
+            _ => false,
+        }
+    }
+}
 
 /// Every entry, usable or not, so that a reference to a broken one is not reported as missing.
 pub(super) struct Credentials {

@@ -2,10 +2,66 @@
 
 use std::time::Duration;
 
+use super::Colour;
 use super::check::Section;
 use super::report::Report;
-use super::{Colour, Interface, Session, Theme};
 use crate::limits;
+
+/// `ui`, and `authentication.session`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Whether there is none.
+    pub disabled: bool,
+    /// Light or dark, where a person has chosen nothing.
+    pub theme: Theme,
+    /// A word at the top, to tell one installation from another.
+    pub label: Option<String>,
+    /// The colour behind it.
+    pub colour: Option<Colour>,
+    /// Who is signed in, for how long.
+    pub session: Session,
+}
+
+/// `ui.default_theme`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the person's system.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// The word of the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// `authentication.session`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// How long it lasts; a credential that ends sooner ends it sooner.
+    pub lifetime: Duration,
+    /// Whether its cookie is sent over TLS alone.
+    pub secure: bool,
+    /// Hosts that get its cookie beside the one that set it.
+    pub domain: Option<String>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { lifetime: limits::UI_SESSION, secure: false, domain: None }
+    }
+}
 
 /// Reads both; `https` is whether the main listener speaks TLS.
 pub(super) fn interface(

@@ -4,12 +4,40 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
+use super::access;
 use super::check::Section;
 use super::credentials::readable;
 use super::report::Report;
 use super::substitute::Sources;
-use super::{Jwt, JwtKeys, access};
 use crate::auth::jwt::{Grant, KeySet, Mapping, Rules};
+
+/// Whose JSON Web Tokens are taken.
+#[derive(Debug, Clone)]
+pub struct Jwt {
+    /// What they are verified with.
+    pub keys: JwtKeys,
+    /// What is asked of them, and what their holders may do.
+    pub rules: Rules,
+}
+
+/// Keys of JSON Web Tokens.
+#[derive(Debug, Clone)]
+pub enum JwtKeys {
+    /// `public_key_file`, as it was when this was loaded.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// What was in it.
+        keys: KeySet,
+    },
+    /// `jwks_url`.
+    Url {
+        /// The key set.
+        url: Url,
+        /// Certificate authority of its server, PEM.
+        ca_certificate: Option<Vec<u8>>,
+    },
+}
 
 /// Reads the method; nothing where it is not enabled.
 pub(super) fn jwt(method: &Section, sources: &Sources<'_>, report: &mut Report) -> Option<Jwt> {

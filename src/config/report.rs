@@ -4,8 +4,40 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::tree::Source;
-use super::{Finding, Severity};
 use crate::yaml::Position;
+
+/// One thing to say about a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it stops the start.
+    pub severity: Severity,
+    /// Dotted path of the key: `storage.flags.poll_interval`.
+    pub key: String,
+    /// Where in the file; absent for values from the environment.
+    pub at: Option<Position>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+/// How bad a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration cannot be used.
+    Error,
+    /// It can, and the operator should know.
+    Warning,
+}
+
+impl Severity {
+    /// The word that is printed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
 
 /// What a finding is about: the path of a key, and where its value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,15 +2,89 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::Files;
 use super::check::Section;
 use super::credentials::readable;
 use super::duration::show;
 use super::report::Report;
-use super::{Analytics, Cors, Files, Listener, Log, Server, Templates, Tls};
 use crate::limits;
 use crate::template::Template;
 use crate::template::context::{self, Context};
+
+/// Listeners.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Address, `0.0.0.0` by default.
+    pub host: String,
+    /// Port of `protocol`.
+    pub port: u16,
+    /// Certificate chain and key, PEM, for `protocol: https`.
+    pub tls: Option<Tls>,
+    /// A listener for `/webhooks` and `/api/v2/webhooks` only; then the main one does not have them.
+    pub webhook: Option<Listener>,
+}
+
+/// A certificate with its key.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Chain, PEM.
+    pub certificate: PathBuf,
+    /// Key, PEM.
+    pub key: PathBuf,
+}
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// `log`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// `trace`, `debug`, `info`, `warn`, `error`.
+    pub level: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+    /// File instead of standard output.
+    pub file: Option<PathBuf>,
+}
+
+/// `cors`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// Off by default.
+    pub enabled: bool,
+    /// `*` or origins.
+    pub allowed_origins: Vec<String>,
+    /// Request headers that a page may send.
+    pub allowed_headers: Vec<String>,
+}
+
+/// `analytics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Analytics {
+    /// Evaluations are counted.
+    pub enabled: bool,
+    /// How often what was counted is booked.
+    pub flush_period: Duration,
+}
+
+/// Texts with Go template syntax, as Flipt has them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Templates {
+    /// Message of commits.
+    pub commit_message: Option<String>,
+    /// Title of proposals.
+    pub proposal_title: Option<String>,
+    /// Body of proposals.
+    pub proposal_body: Option<String>,
+}
 
 /// Port of http where the file says nothing.
 const HTTP_PORT: u16 = 8080;

@@ -5,7 +5,47 @@ use secrecy::{ExposeSecret, SecretString};
 use super::check::Section;
 use super::credentials::readable;
 use super::report::Report;
-use super::{Files, KeySource, Signature, Signing, SigningKind};
+use super::{Files, KeySource};
+
+/// `signature`: who commits where no person is known, and whether commits are signed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Signature {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// What signs commits, where they are signed.
+    pub signing: Option<Signing>,
+}
+
+/// What signs commits.
+#[derive(Debug, Clone)]
+pub struct Signing {
+    /// In which form.
+    pub kind: SigningKind,
+    /// The private key.
+    pub key: KeySource,
+    /// Its passphrase.
+    pub passphrase: Option<SecretString>,
+    /// Which of several keys: an id, a fingerprint, a part of a user id. Only for GPG.
+    pub key_id: Option<String>,
+}
+
+/// Forms of signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SigningKind {
+    /// `OpenPGP`, made by `gpg`.
+    Gpg,
+    /// OpenSSH's, made by `ssh-keygen`.
+    Ssh,
+}
+
+impl PartialEq for Signing {
+    fn eq(&self, other: &Self) -> bool {
+        let phrase = |signing: &Self| signing.passphrase.as_ref().map(|text| text.expose_secret().to_owned());
+        (self.kind, &self.key, &self.key_id) == (other.kind, &other.key, &other.key_id) && phrase(self) == phrase(other)
+    }
+}
 
 /// Flipt's author, so that a history begun there goes on.
 const NAME: &str = "flipt";

@@ -16,6 +16,8 @@ mod dedupe;
 pub mod deliveries;
 mod endpoint;
 mod gate;
+mod hint;
+mod record;
 mod throttle;
 pub mod verdict;
 
@@ -25,191 +27,20 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 pub use endpoint::{Endpoint, Target};
+pub use hint::{Hint, Hints, NoProposals, ProposalHint, Proposals};
+pub use record::{Delivery, Outcome, Steps};
 
 use crate::clock::Clock;
 use crate::limits;
+use crate::provider::ProposalEvent;
 use crate::provider::signature::Scheme;
-use crate::provider::{ProposalEvent, ProposalKind};
 use dedupe::{Begin, Seen};
 use endpoint::Table;
 use gate::{Gate, Held};
 use throttle::Throttle;
 use verdict::{Admitted, Head, Verdict};
-
-/// What an authentic delivery sets in motion: "look again at this storage". Nothing in it is trusted (I2).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// Storage to look at.
-    pub storage: Arc<str>,
-    /// Record of the delivery that brought it; absent for polls and people.
-    pub delivery: Option<Arc<str>>,
-    /// Commit that the payload announces for the tracked branch, hex.
-    pub commit: Option<String>,
-    /// When the delivery came in.
-    pub received: Timestamp,
-}
-
-/// What became of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// A fetch was asked for (202).
-    Accepted,
-    /// Seen before and done (200).
-    Duplicate,
-    /// Authentic, but nothing to do: ping, other event, other ref (200).
-    Ignored,
-    /// Authentic, but for another repository (200).
-    OtherRepository,
-    /// Signature bad, missing or doubled (401).
-    Unauthorized,
-    /// No such endpoint (404).
-    UnknownEndpoint,
-    /// Method, content type or encoding that is not taken (405, 415).
-    Unsupported,
-    /// Body over the cap (413).
-    TooLarge,
-    /// Body did not come in time (408).
-    TooSlow,
-    /// Full or shutting down (503).
-    Overloaded,
-}
-
-impl Outcome {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Accepted,
-        Self::Duplicate,
-        Self::Ignored,
-        Self::OtherRepository,
-        Self::Unauthorized,
-        Self::UnknownEndpoint,
-        Self::Unsupported,
-        Self::TooLarge,
-        Self::TooSlow,
-        Self::Overloaded,
-    ];
-
-    /// The name as metrics and logs spell it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Duplicate => "duplicate",
-            Self::Ignored => "ignored",
-            Self::OtherRepository => "other-repository",
-            Self::Unauthorized => "unauthorized",
-            Self::UnknownEndpoint => "unknown-endpoint",
-            Self::Unsupported => "unsupported",
-            Self::TooLarge => "too-large",
-            Self::TooSlow => "too-slow",
-            Self::Overloaded => "overloaded",
-        }
-    }
-}
-
-/// The record of one delivery, as `GET /api/v2/storages/{s}/deliveries` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Delivery {
-    /// Our id of the record.
-    pub id: Arc<str>,
-    /// Storage of the endpoint.
-    pub storage: Arc<str>,
-    /// Provider of the endpoint.
-    pub provider: &'static str,
-    /// The provider's id of the delivery, bounded and printable.
-    pub delivery_id: Option<String>,
-    /// The provider's name of the event, bounded and printable.
-    pub event: Option<String>,
-    /// When its head came in.
-    pub received: Timestamp,
-    /// How it was verified: `hmac-sha256`, `standard-webhooks`, `token`, `basic`; absent if it was not.
-    pub verified: Option<&'static str>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// Status that was answered.
-    pub status: u16,
-    /// One sentence: what matched, or why nothing did.
-    pub detail: String,
-    /// Commit announced for the tracked branch.
-    pub commit: Option<String>,
-    /// Milliseconds from `received` to each step, as far as it got.
-    pub steps: Steps,
-    /// Why the fetch that it asked for failed, if it did.
-    pub error: Option<String>,
-}
-
-/// Milliseconds from the head of a delivery to each step.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Steps {
-    /// Signature checked.
-    pub verified: Option<f64>,
-    /// Answered.
-    pub answered: Option<f64>,
-    /// The fetch that covers it has ended.
-    pub fetched: Option<f64>,
-    /// Its commit (or a newer one) is being served.
-    pub live: Option<f64>,
-}
-
-/// Where hints go: to whoever looks at the remotes.
-pub trait Hints: Send + Sync {
-    /// Takes a hint. Must not wait.
-    fn set(&self, hint: Hint);
-}
-
-/// What an authentic delivery says of a merge proposal: "read it again". Nothing of it is believed (I2); it decides which
-/// proposal is read, and no more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProposalHint {
-    /// Storage whose repository it is in.
-    pub storage: Arc<str>,
-    /// Its number at the provider, where the payload has it.
-    pub number: Option<u64>,
-    /// What happened.
-    pub kind: ProposalKind,
-    /// The same in the provider's word.
-    pub action: String,
-    /// Branch that is to be merged, as the payload has it.
-    pub source: Option<String>,
-    /// Branch that it is to be merged into, likewise.
-    pub target: Option<String>,
-    /// Record of the delivery that brought it.
-    pub delivery: Arc<str>,
-    /// When the delivery came in.
-    pub received: Timestamp,
-}
-
-/// Who keeps track of merge proposals.
-pub trait Proposals: Send + Sync {
-    /// Whether anybody wants to know of the proposals of a storage.
-    fn tracks(&self, storage: &str) -> bool;
-    /// Whether a branch is that of a proposal, and fetched for it.
-    fn follows(&self, storage: &str, branch: &str) -> bool;
-    /// Takes a hint. Must not wait.
-    fn set(&self, hint: ProposalHint);
-}
-
-/// Nobody does.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoProposals;
-
-impl Proposals for NoProposals {
-    fn tracks(&self, _: &str) -> bool {
-        false
-    }
-
-    fn follows(&self, _: &str, _: &str) -> bool {
-        false
-    }
-
-    fn set(&self, _: ProposalHint) {}
-}
 
 /// What is told about each answered request: storage and provider (both `unknown` for an unknown endpoint), outcome.
 pub type Observer = dyn Fn(&str, &'static str, Outcome) + Send + Sync;

@@ -2,41 +2,41 @@
 //!
 //! The names of evaluation metrics are Flipt's, so that dashboards keep working; what is Yardarm's own begins with
 //! `yardarm_`. No label takes a value that a caller can choose: environments and namespaces are those that exist
-//! (counted together past [`limits::METRIC_NAMESPACES`]), storages those of the configuration. Flags have labels in one
-//! metric, and no more than [`limits::METRIC_FLAGS`] of them: 100,000 flags would be 100,000 series.
+//! (counted together past a [bound](crate::limits::METRIC_NAMESPACES)), storages those of the configuration. Flags have
+//! labels in one metric, and no more than [so many](crate::limits::METRIC_FLAGS): 100,000 flags would be 100,000 series.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+mod flags;
+mod gauges;
+mod lanes;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use prometheus_client::collector::Collector;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::analytics::Series;
+pub use self::flags::CountsOfFlags;
+use self::flags::Flags;
+use self::gauges::{Trust, gauges};
+pub use self::lanes::Lane;
+use self::lanes::Lanes;
 use crate::audit::{self, Event};
 use crate::flags::evaluate::Reason;
-use crate::flags::problem::Severity;
 use crate::ingest::Outcome;
-use crate::limits;
 use crate::provider::Provider;
-use crate::sync::status::{Mode, Storage};
+use crate::sync::status::Storage;
 
 /// Media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Seconds: a fetch, and the way from a delivery to its flags being live.
 const SECONDS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
-/// Milliseconds: one evaluation request.
-const MILLISECONDS: [f64; 10] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 25.0, 100.0];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfDelivery {
@@ -68,17 +68,6 @@ struct OfWrite {
 struct OfPush {
     storage: String,
     result: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfEnvironment {
-    environment: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfProblems {
-    environment: String,
-    severity: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -154,13 +143,6 @@ pub struct Metrics {
     lanes: Arc<Lanes>,
     flags: Arc<Flags>,
     trust: Mutex<Trust>,
-}
-
-/// What was seen last of what is trusted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Trust {
-    certificate_end: Option<Timestamp>,
-    issuer: Option<(usize, bool, Option<u64>)>,
 }
 
 impl Default for Metrics {
@@ -262,7 +244,7 @@ impl Metrics {
     /// One delivery. The storage of an endpoint that does not exist is not counted by name.
     pub fn delivery(&self, storage: &str, provider: &'static str, outcome: Outcome) {
         let storage = if outcome == Outcome::UnknownEndpoint { String::new() } else { storage.to_owned() };
-        let labels = OfDelivery { storage, provider, outcome: name_of(outcome) };
+        let labels = OfDelivery { storage, provider, outcome: outcome.name() };
         self.deliveries.get_or_create(&labels).inc();
     }
 
@@ -392,277 +374,10 @@ impl Metrics {
     }
 }
 
-const fn name_of(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Accepted => "accepted",
-        Outcome::Duplicate => "duplicate",
-        Outcome::Ignored => "ignored",
-        Outcome::OtherRepository => "other-repository",
-        Outcome::Unauthorized => "unauthorized",
-        Outcome::UnknownEndpoint => "unknown-endpoint",
-        Outcome::Unsupported => "unsupported",
-        Outcome::TooLarge => "too-large",
-        Outcome::TooSlow => "too-slow",
-        Outcome::Overloaded => "overloaded",
-    }
-}
-
-impl Trust {
-    /// Nothing of what there is not: a zero would be an alarm.
-    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
-    fn gauges(self) -> Registry {
-        let mut registry = Registry::default();
-        if let Some(end) = self.certificate_end {
-            let gauge: Gauge<f64, std::sync::atomic::AtomicU64> = Gauge::default();
-            gauge.set(end.as_second() as f64);
-            let help = "When the certificate that is served ends, in seconds since 1970";
-            registry.register_with_unit("yardarm_tls_certificate_expiry", help, Unit::Seconds, gauge);
-        }
-        if let Some((count, failing, age)) = self.issuer {
-            let gauge = |value: i64| {
-                let gauge: Gauge = Gauge::default();
-                gauge.set(value);
-                gauge
-            };
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            registry.register("yardarm_jwt_keys", "Keys by URL that JWTs are verified with", gauge(count));
-            let help = "Whether the last fetch of the keys failed";
-            registry.register("yardarm_jwt_keys_failing", help, gauge(failing.into()));
-            if let Some(age) = age {
-                let help = "Time since the last fetch of the keys that succeeded";
-                let age = gauge(i64::try_from(age).unwrap_or(i64::MAX));
-                registry.register_with_unit("yardarm_jwt_keys_staleness", help, Unit::Seconds, age);
-            }
-        }
-        registry
-    }
-}
-
-/// What is true at the moment of a scrape.
-fn gauges(storages: &[Storage], streams: usize, waiting: &[(Arc<str>, usize)]) -> Registry {
-    let mut registry = Registry::default();
-    let in_progress: Gauge = Gauge::default();
-    in_progress.set(i64::try_from(streams).unwrap_or(i64::MAX));
-    registry.register("flipt_evaluations_streams_in_progress", "Streams that are open", in_progress);
-
-    let staleness: Family<OfStorage, Gauge<f64, std::sync::atomic::AtomicU64>> = Family::default();
-    let failing: Family<OfStorage, Gauge> = Family::default();
-    let webhook: Family<OfStorage, Gauge> = Family::default();
-    let flags: Family<OfEnvironment, Gauge> = Family::default();
-    let from_disk: Family<OfEnvironment, Gauge> = Family::default();
-    let held: Family<OfEnvironment, Gauge> = Family::default();
-    let problems: Family<OfProblems, Gauge> = Family::default();
-    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    for storage in storages {
-        let labels = OfStorage { storage: storage.name.to_string() };
-        if let Some(seconds) = storage.staleness_seconds {
-            staleness.get_or_create(&labels).set(seconds);
-        }
-        failing.get_or_create(&labels).set(storage.failure.is_some().into());
-        webhook.get_or_create(&labels).set((storage.mode == Mode::Webhook).into());
-        for environment in &storage.environments {
-            let labels = OfEnvironment { environment: environment.name.to_string() };
-            flags.get_or_create(&labels).set(environment.namespaces.iter().map(|(_, flags)| count(*flags)).sum());
-            from_disk.get_or_create(&labels).set(environment.from_disk.into());
-            held.get_or_create(&labels).set(count(environment.held.len()));
-            let severities = [(Severity::Error, "error"), (Severity::Hazard, "hazard"), (Severity::Warning, "warning")];
-            for (severity, name) in severities {
-                let labels = OfProblems { environment: environment.name.to_string(), severity: name };
-                let found = environment.problems.iter().filter(|problem| problem.severity == severity).count();
-                problems.get_or_create(&labels).set(count(found));
-            }
-        }
-    }
-    let glass: Family<OfEnvironment, Gauge> = Family::default();
-    for (environment, changes) in waiting {
-        glass.get_or_create(&OfEnvironment { environment: environment.to_string() }).set(count(*changes));
-    }
-    registry.register("yardarm_break_glass", "Changes that are served and not pushed yet", glass);
-    let since = "Time since the last fetch that succeeded";
-    registry.register_with_unit("yardarm_storage_staleness", since, Unit::Seconds, staleness);
-    registry.register("yardarm_storage_failing", "Whether the last fetch failed", failing);
-    registry.register(
-        "yardarm_storage_webhook_mode",
-        "Whether webhooks prove healthy and polling is stretched",
-        webhook,
-    );
-    registry.register("yardarm_environment_flags", "Flags that are served", flags);
-    registry.register("yardarm_environment_from_disk", "Whether what is served was not synced in this run", from_disk);
-    registry.register("yardarm_environment_held_namespaces", "Namespaces held at an earlier state", held);
-    registry.register("yardarm_environment_problems", "Problems of the flag files", problems);
-    registry
-}
-
-/// The counters of one namespace.
-#[derive(Debug)]
-pub struct Lane {
-    requests: Counter,
-    errors: Counter,
-    results: [(Reason, Counter); 4],
-    latency: Histogram,
-    snapshots: Counter,
-    streams: Counter,
-    messages: Counter,
-}
-
-impl Default for Lane {
-    fn default() -> Self {
-        let reasons = [Reason::Unknown, Reason::Disabled, Reason::Match, Reason::Default];
-        Self {
-            requests: Counter::default(),
-            errors: Counter::default(),
-            results: reasons.map(|reason| (reason, Counter::default())),
-            latency: Histogram::new(MILLISECONDS),
-            snapshots: Counter::default(),
-            streams: Counter::default(),
-            messages: Counter::default(),
-        }
-    }
-}
-
-impl Lane {
-    /// Evaluations that gave an answer for this reason.
-    pub fn answered(&self, reason: Reason, count: u64) {
-        self.requests.inc_by(count);
-        if let Some((_, counter)) = self.results.iter().find(|(of, _)| *of == reason) {
-            counter.inc_by(count);
-        }
-    }
-
-    /// An evaluation that gave none.
-    pub fn failed(&self) {
-        self.requests.inc();
-        self.errors.inc();
-    }
-
-    /// How long a request for evaluation took.
-    pub fn took(&self, time: Duration) {
-        self.latency.observe(time.as_secs_f64() * 1_000.0);
-    }
-
-    /// A snapshot was asked for.
-    pub fn snapshot(&self) {
-        self.snapshots.inc();
-    }
-
-    /// A stream began.
-    pub fn stream(&self) {
-        self.streams.inc();
-    }
-
-    /// A stream told its client of a state.
-    pub fn message(&self) {
-        self.messages.inc();
-    }
-}
-
-/// What was counted of flags since the start: some of them, always the same, and all others together.
-pub type CountsOfFlags = dyn Fn() -> (Vec<(Arc<Series>, u64)>, u64) + Send + Sync;
-
-/// Evaluations by flag.
-#[derive(Default)]
-struct Flags(OnceLock<Box<CountsOfFlags>>);
-
-impl fmt::Debug for Flags {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Flags")
-    }
-}
-
-impl Collector for Flags {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let Some(counts) = self.0.get() else { return Ok(()) };
-        let (named, others) = counts();
-        if named.is_empty() && others == 0 {
-            return Ok(());
-        }
-        let help = "Evaluations by flag and answer; those past a bound have no flag";
-        let mut metric = encoder.encode_descriptor("yardarm_flag_evaluations", help, None, MetricType::Counter)?;
-        let mut one = |of: [&str; 4], count: u64| {
-            let [environment, namespace, flag, variant] = of;
-            let labels = [("environment", environment), ("namespace", namespace), ("flag", flag), ("variant", variant)];
-            ConstCounter::new(count).encode(metric.encode_family(&labels)?)
-        };
-        for (series, count) in &named {
-            one([&series.environment, &series.namespace, &series.flag, &series.answer], *count)?;
-        }
-        if others > 0 { one(["", "", "", ""], others) } else { Ok(()) }
-    }
-}
-
-/// Lanes by namespace.
-type ByNamespace = HashMap<Arc<str>, Arc<Lane>>;
-/// A counter of a lane: its name, what it counts, where it is.
-type OfLane = (&'static str, &'static str, fn(&Lane) -> &Counter);
-
-/// The lanes of all namespaces that were asked about, by environment.
-#[derive(Default)]
-struct Lanes(RwLock<HashMap<Arc<str>, ByNamespace>>);
-
-impl Lanes {
-    fn get(&self, environment: &Arc<str>, namespace: &Arc<str>) -> Arc<Lane> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = known.get(environment).and_then(|lanes| lanes.get(namespace)) {
-            return lane.clone();
-        }
-        let full = known.values().map(HashMap::len).sum::<usize>() >= limits::METRIC_NAMESPACES;
-        drop(known);
-        let (environment, namespace): (Arc<str>, Arc<str>) =
-            if full { ("other".into(), "other".into()) } else { (environment.clone(), namespace.clone()) };
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(environment).or_default().entry(namespace).or_default().clone()
-    }
-}
-
-impl fmt::Debug for Lanes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lanes")
-    }
-}
-
-impl Collector for Lanes {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let lanes = || {
-            known.iter().flat_map(|(environment, lanes)| {
-                lanes.iter().map(move |(namespace, lane)| {
-                    ([("flipt_environment", &**environment), ("flipt_namespace", &**namespace)], lane)
-                })
-            })
-        };
-        let counters: [OfLane; 5] = [
-            ("flipt_evaluations_requests", "Evaluations that were asked for", |lane| &lane.requests),
-            ("flipt_evaluations_errors", "Evaluations that gave no answer", |lane| &lane.errors),
-            ("flipt_evaluations_snapshot_requests", "Client snapshots that were asked for", |lane| &lane.snapshots),
-            ("flipt_evaluations_stream_requests", "Streams that were begun", |lane| &lane.streams),
-            ("flipt_evaluations_stream_messages", "States that streams told", |lane| &lane.messages),
-        ];
-        for (name, help, of) in counters {
-            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            for (labels, lane) in lanes() {
-                of(lane).encode(metric.encode_family(&labels)?)?;
-            }
-        }
-        let help = "Evaluations by reason of the answer";
-        let mut metric = encoder.encode_descriptor("flipt_evaluations_results", help, None, MetricType::Counter)?;
-        for ([environment, namespace], lane) in lanes() {
-            for (reason, counter) in &lane.results {
-                counter.encode(metric.encode_family(&[environment, namespace, ("flipt_reason", reason.name())])?)?;
-            }
-        }
-        let help = "How long evaluation requests take";
-        let name = "flipt_evaluations_latency_milliseconds";
-        let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, lane) in lanes() {
-            lane.latency.encode(metric.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
 
     #[test]
     fn a_scrape_holds_counters_lanes_and_gauges() {

@@ -14,12 +14,14 @@
 
 mod analytics;
 mod branches;
+mod away;
 mod browser;
 mod deliveries;
 mod edit;
 mod elsewhere;
 mod first;
 mod hostile;
+mod glass;
 mod lists;
 mod live;
 mod pages;
@@ -27,6 +29,7 @@ mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
+mod rights;
 mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
@@ -35,5 +38,6 @@ mod scm_http;
 mod shell;
 mod texts;
 mod walks;
+mod unscripted;
 #[path = "../world/mod.rs"]
 mod world;

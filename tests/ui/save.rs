@@ -136,6 +136,8 @@ async fn what_is_typed_outlives_the_network_the_server_and_the_session() {
         "ERR_INCOMPLETE",
         "ERR_CONNECTION_RESET",
         "ERR_EMPTY",
+        "htmx:afterRequest",
+        "htmx:sendError",
     ] {
         browser.expect_error(expected);
     }

@@ -6,7 +6,7 @@ use yardarm::demo::forge::{Fault, Kind as Requests};
 use yardarm::demo::outside::{Answer, Outside};
 
 use crate::browser::Browser;
-use crate::world::{Plan, World, asking, in_time};
+use crate::world::{NAMESPACE, Plan, World, asking, features, in_time};
 
 const HOSTILE: &str = "<img src=x onerror=alert(1)>\u{202e}gnihton\u{2066} & \"'";
 
@@ -232,7 +232,7 @@ const SCOPES: &str = "authentication:\n  required: true\n  methods: {token: {ena
                       proposer: {credential: proposes-shop, scopes: ['propose:production/shop']}, \
                       one: {credential: reads-work, scopes: ['read:work']}}}}}";
 const BESIDE: &str =
-    "directory: shop\n    break_glass: {enabled: true}\n  staging:\n    storage: flags\n    directory: staging";
+    "directory: shops\n    break_glass: {enabled: true}\n  staging:\n    storage: flags\n    directory: staging";
 
 /// A namespace with one flag.
 fn place(namespace: &str, flag: &str) -> String {
@@ -245,10 +245,14 @@ fn place(namespace: &str, flag: &str) -> String {
 async fn whoever_sees_one_place_is_told_nothing_of_others() {
     let plan = Plan::of(Sender::Gitea).without_webhook().environment(BESIDE).rest(SCOPES);
     let mut world = plan.forge_only();
-    let files =
-        [("shop/vault.yaml", place("vault", "treasure")), ("staging/features.yaml", place("attic", "heirloom"))];
-    let files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    world.commit("main", &[&files[..], &[("shop/broken.yaml", "flags: [")]].concat());
+    let [shop, vault, attic] = [features(NAMESPACE, "first"), place("vault", "treasure"), place("attic", "heirloom")];
+    let files: [(&str, &str); 4] = [
+        ("shops/shop/features.yaml", &shop),
+        ("shops/vault/features.yaml", &vault),
+        ("shops/broken/features.yaml", "flags: ["),
+        ("staging/attic/features.yaml", &attic),
+    ];
+    world.commit("main", &files);
     world.start_daemon().await;
     assert!(asking(async || world.outside.get("/ready").await.unwrap().status == 200).await, "it is never ready");
     let sent = async |method: &str, token: &str, path: &str, body: serde_json::Value| {
@@ -259,7 +263,7 @@ async fn whoever_sees_one_place_is_told_nothing_of_others() {
     };
     let page = async |token: &str, path: &str| {
         let answer = sent("GET", token, path, serde_json::Value::Null).await;
-        (answer.status, answer.text())
+        (answer.status, answer.text().replace("&#x2f;", "/"))
     };
     let delete = |namespace: &str, key: &str| serde_json::json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": namespace, "key": key }]);
     let made = sent(
@@ -296,14 +300,14 @@ async fn whoever_sees_one_place_is_told_nothing_of_others() {
             let asked = path.contains(other);
             assert!(asked || !told.contains(other), "{token} is told of {other} on {path}:\n{told}");
         }
-        assert!(!told.contains("\"/ui/sync\"") && !told.contains("broken.yaml"), "{path}:\n{told}");
+        assert!(!told.contains("\"/ui/sync\"") && !told.contains("broken/features.yaml"), "{path}:\n{told}");
     }
     // All of it is there for whoever may see it.
     for (path, there) in [
         (branches, "Nobody else knows"),
         (branch, "treasure"),
         ("/ui/audit", "treasure"),
-        ("/ui/e/production/n/shop/flags", "broken.yaml"),
+        ("/ui/e/production/n/shop/flags", "broken/features.yaml"),
         ("/ui/sync", "/ui/e/staging/n/attic/flags"),
     ] {
         let (status, told) = page("every-thing", path).await;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::auth::rate::Rate;
 
 #[test]
 fn one_environment_is_the_default() {

@@ -109,14 +109,14 @@ async fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespons
                 hours(flag).as_ref().map(|hours| spark(hours)),
             )
         };
-        let list = List {
+        let page = List {
             head: Head::of(&environment, &tip, &namespace, whole),
             rows: found.rows.iter().filter_map(|at| flags.get(*at)).map(|flag| row(flag)).collect(),
             waits: !recent.is_whole(&tip.commit),
             total: flags.len(),
             found,
         };
-        Ok((list, offered(&entries)))
+        Ok((page, offered(&entries)))
     })
     .await?;
     let page = list.page(&query, &[By::Key, By::Name, By::State, By::Changed, By::Evaluated]);

@@ -20,6 +20,7 @@ mod deliveries;
 mod edit;
 mod flags;
 mod form;
+mod glass;
 mod listed;
 mod live;
 mod namespaces;
@@ -66,6 +67,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &State) {
     get(config, "/ui/assets/{version}/{file:.*}", web::get().to(assets::serve));
     get(config, "/ui/colour/{digits}.css", web::get().to(colour::style));
     get(config, "/ui/events", web::get().to(live::open));
+    get(config, "/ui/glass", web::get().to(glass::banner));
     config.service(
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );

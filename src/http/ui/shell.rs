@@ -14,6 +14,7 @@ use crate::http::State;
 use crate::http::environments::decoded;
 use crate::limits;
 use crate::serve::Environment;
+use crate::view::moment::Moment;
 use crate::view::place::{Spot, segment};
 use crate::write::glass::Broken;
 
@@ -204,7 +205,7 @@ impl Shell {
 fn glass(state: &State, reads: &dyn Fn(&str) -> bool) -> Vec<Glass> {
     let glass = |one: &Broken| Glass {
         environment: one.environment.to_string(),
-        until: one.until.to_string(),
+        until: Moment::of(one.until, one.until).whole,
         changes: one.changes,
         why: reads(&one.environment).then(|| Why { by: one.by.to_string(), reason: one.reason.clone() }),
     };

@@ -11,7 +11,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::ui::listed::redirect;
+use crate::http::ui::listed::{may_change, redirect};
 use crate::http::ui::render::shown;
 use crate::http::ui::{Trouble, Visit, answered, save};
 use crate::limits;
@@ -140,6 +140,7 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
         _ => return Err(Failure::invalid("one commit to go back to, or to undo, is needed").into()),
     };
     let about = About::of(&visit);
+    may_change(&visit, &environment.name, &about.named.namespace)?;
     let (of, named) = (environment.clone(), about.named.clone());
     let (change, _) = blocking(state, move |state| state.writers.back(&of, &named, &back)).await?;
     let next = match change.what {

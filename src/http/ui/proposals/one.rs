@@ -14,7 +14,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
-use crate::http::proposals::{known, readable, rights};
+use crate::http::proposals::{known, readable, rights, seen};
 use crate::limits;
 use crate::proposal::{Record, Source};
 use crate::track::Refusal;
@@ -81,9 +81,8 @@ pub(super) async fn about(visit: &Visit<'_>, entry: &Entry) -> Result<Value, Tro
         })
         .collect();
     let behind = distance.behind;
-    let served = record.environment.as_ref().and_then(|name| state.environments.get(name));
     let live = record.live.as_ref().map(|live| {
-        let seen = served.map(|environment| environment.seen(&live.commit)).unwrap_or_default();
+        let seen = seen(state, record).unwrap_or_default();
         context! { at => shown(Moment::of(live.at, now)), commit => &*live.commit, by => seen.by, of => seen.of }
     });
     Ok(context! {
