@@ -4,6 +4,7 @@
 //! story the browser's console is looked at: an error in it fails the story, unless the story announced it.
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
@@ -32,6 +33,8 @@ pub struct Browser {
     client: Client,
     base: String,
     expected: Mutex<Vec<String>>,
+    /// Addresses of the styles and scripts that were fetched once.
+    had: Mutex<HashSet<String>>,
     // Both end with it, in this order.
     _driver: Child,
     _profile: TempDir,
@@ -108,7 +111,14 @@ impl Browser {
         builder.capabilities(capabilities);
         let address = format!("http://127.0.0.1:{port}");
         let client = in_time("the browser starts", builder.connect(&address)).await.unwrap();
-        Self { client, base: base.to_owned(), expected: Mutex::default(), _driver: child, _profile: profile }
+        Self {
+            client,
+            base: base.to_owned(),
+            expected: Mutex::default(),
+            had: Mutex::default(),
+            _driver: child,
+            _profile: profile,
+        }
     }
 
     /// The client, for whatever has no word here.
@@ -319,16 +329,25 @@ impl Browser {
 
     /// Nothing on the page keeps somebody out: no rule of axe is broken seriously.
     pub async fn accessible(&self) {
-        let run = "const done = arguments[arguments.length - 1]; \
-                   axe.run(document, { resultTypes: ['violations'] }).then(r => done(r.violations.map(v => ({ id: v.id, \
-                   impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 5).map(n => n.html + ' :: ' + n.failureSummary) }))), \
-                   e => done([{ id: 'axe', impact: 'critical', help: String(e) }]));";
-        // By the driver, so that the policy of the page does not concern it.
-        in_time("axe is loaded", self.client.execute(AXE, Vec::new())).await.unwrap();
-        let found = in_time("axe looks", self.client.execute_async(run, Vec::new())).await.unwrap();
-        let serious = |v: &&Value| matches!(v["impact"].as_str(), Some("serious" | "critical"));
-        let broken: Vec<_> = found.as_array().unwrap().iter().filter(serious).collect();
+        let broken = self.barriers("document", "{}").await;
         assert!(broken.is_empty(), "{}: {broken:#?}", self.path().await);
+    }
+
+    /// The rules of axe that a part of the page breaks seriously; part and further options as axe takes them.
+    pub async fn barriers(&self, part: &str, options: &str) -> Vec<Value> {
+        let run = format!(
+            "const done = arguments[arguments.length - 1]; \
+             axe.run({part}, {{ resultTypes: ['violations'], ...{options} }}).then(r => done(r.violations.map(v => ({{ id: v.id, \
+             impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 5).map(n => n.html + ' :: ' + n.failureSummary) }}))), \
+             e => done([{{ id: 'axe', impact: 'critical', help: String(e) }}]));"
+        );
+        // By the driver, so that the policy of the page does not concern it.
+        if self.script("return typeof axe === 'undefined'").await == true {
+            in_time("axe is loaded", self.client.execute(AXE, Vec::new())).await.unwrap();
+        }
+        let found = in_time("axe looks", self.client.execute_async(&run, Vec::new())).await.unwrap();
+        let serious = |v: &Value| matches!(v["impact"].as_str(), Some("serious" | "critical"));
+        found.as_array().unwrap().iter().filter(|found| serious(found)).cloned().collect()
     }
 
     /// An error in the console whose text has this in it is part of the story.
@@ -344,15 +363,27 @@ impl Browser {
         errors.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Bytes over the wire since the last time this was asked, and how many requests: bodies and heads.
+    /// Bytes over the wire since the last time this was asked, and how many requests: bodies and heads. A browser keeps a
+    /// style or script that it has; a build for development does not let it, so each counts the first time only.
     pub async fn transferred(&self) -> (u64, usize) {
         let raw = Raw { path: "se/log", body: json!({ "type": "performance" }) };
         let log = in_time("the network", self.client.issue_cmd(raw)).await.unwrap();
+        let mut had = self.had.lock().unwrap();
+        let mut under_way = HashMap::new();
         let (mut bytes, mut count) = (0, 0);
         for entry in log.as_array().unwrap() {
-            let message: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
-            if message["message"]["method"] == "Network.loadingFinished" {
-                let length = message["message"]["params"]["encodedDataLength"].as_f64().unwrap_or(0.0);
+            let entry: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            let (what, with) = (&entry["message"]["method"], &entry["message"]["params"]);
+            let id = with["requestId"].as_str().unwrap_or_default().to_owned();
+            if what == "Network.requestWillBeSent" {
+                under_way.insert(id, with["request"]["url"].as_str().unwrap_or_default().to_owned());
+            } else if what == "Network.loadingFinished" {
+                let url = under_way.remove(&id).unwrap_or_default();
+                // The browser's own pages come over no wire.
+                if !url.starts_with("http") || url.contains("/ui/assets/") && !had.insert(url) {
+                    continue;
+                }
+                let length = with["encodedDataLength"].as_f64().unwrap_or(0.0);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
                 let length = length as u64;
                 bytes += length;

@@ -13,14 +13,18 @@
 )]
 
 mod analytics;
+mod branches;
 mod away;
 mod browser;
 mod deliveries;
 mod edit;
+mod elsewhere;
 mod first;
+mod hostile;
 mod glass;
 mod lists;
 mod live;
+mod pages;
 mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
@@ -33,6 +37,7 @@ mod scm;
 mod scm_http;
 mod shell;
 mod texts;
+mod walks;
 mod unscripted;
 #[path = "../world/mod.rs"]
 mod world;

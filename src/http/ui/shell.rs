@@ -106,7 +106,8 @@ impl Shell {
         let spot = Spot::of(visit.request.path());
         let all = state.environments.all();
         let seen: Vec<_> = all.iter().filter(|one| visit.reaches(Action::Read, &one.name)).collect();
-        let current = state.environments.get(&name);
+        // Of one that they may not see the page of a refusal tells nothing but what they have typed.
+        let current = state.environments.get(&name).filter(|one| visit.reaches(Action::Read, &one.name));
         // A page of the whole installation says where one came from, where it is asked for that.
         let from = visit.asked("from");
         let from = from.split_once('/').and_then(|(environment, namespace)| {
