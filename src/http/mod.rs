@@ -174,7 +174,10 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
     }
 }
 
-async fn unknown_path(request: HttpRequest) -> HttpResponse {
+async fn unknown_path(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    if request.path().starts_with("/ui/") && !state.settings.load().look.disabled {
+        return ui::unknown_path(&state, &request);
+    }
     refuse(&request, &Failure::not_found("Not Found"))
 }
 

@@ -83,3 +83,10 @@ pub const UI_PLAYGROUND_COMMITS: usize = 12;
 pub const UI_PLAYGROUND_CONTEXT: usize = 8_000;
 /// The same of an entity id, and of a flag's key.
 pub const UI_PLAYGROUND_ENTITY: usize = 2_000;
+/// Problems of one storage that a page tells one by one; a person begins with the first.
+pub const UI_PROBLEMS: usize = 50;
+/// Characters of a key where it is one word of a sentence or a cell.
+pub const UI_KEY_CHARACTERS: usize = 100;
+/// Bytes of a key that is part of an address or a form: percent-encoded it is three times as long at most, and proxies
+/// take eight thousand. What has a longer one is named, and edited in Git.
+pub const UI_KEY_BYTES: usize = 2_000;

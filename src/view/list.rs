@@ -1,4 +1,4 @@
-//! Lists of flags and of segments: what is asked of them in a query, what of it is found, and a page of that.
+//! Lists of flags, of segments and of namespaces: what is asked of them in a query, what of it is found, and a page of that.
 //!
 //! The query is the whole state of a list: a link to it shows the same again. A value that is not known asks for
 //! nothing, so that a link of another version still leads to a list. Everything is searched at once and in memory; of

@@ -13,6 +13,8 @@ use serde::Serialize;
 
 use crate::flags::resource::{Flag, RolloutTo, Rule, Segments};
 use crate::flags::snapshot::{FlagKind, SegmentOperator};
+use crate::limits;
+use crate::view::list::cut;
 
 /// Parts that are told of one flag; a row has no room for more.
 const PARTS: usize = 3;
@@ -98,9 +100,10 @@ pub fn of_flag(flag: &Flag) -> Summary {
         FlagKind::Variant if flag.enabled => (rules(flag), default_of(flag)),
         FlagKind::Variant => (Vec::new(), default_of(flag)),
     };
-    let (mut parts, rest) = joined(steps, rest);
+    let (mut parts, mut rest) = joined(steps, rest);
     let more = parts.len().saturating_sub(PARTS);
     parts.truncate(PARTS);
+    shorten(&mut parts, &mut rest);
     Summary { off: flag.kind == FlagKind::Variant && !flag.enabled, parts, more, rest }
 }
 
@@ -203,6 +206,20 @@ fn joined(steps: Vec<(Reach, Gets)>, mut rest: Gets) -> (Vec<Part>, Gets) {
         parts.pop();
     }
     (parts, rest)
+}
+
+/// Cuts keys that have no room. What is compared was compared as a whole before.
+fn shorten(parts: &mut [Part], rest: &mut Gets) {
+    for whom in parts.iter_mut().flat_map(|part| &mut part.whom) {
+        if let Whom::Segments { keys, .. } = whom {
+            keys.iter_mut().for_each(|key| *key = cut(key, limits::UI_KEY_CHARACTERS));
+        }
+    }
+    for gets in parts.iter_mut().map(|part| &mut part.gets).chain([rest]) {
+        if let Gets::Variants { shares, .. } = gets {
+            shares.iter_mut().for_each(|share| share.variant = cut(&share.variant, limits::UI_KEY_CHARACTERS));
+        }
+    }
 }
 
 /// A share as people write it: `30`, `33.3`.

@@ -4,6 +4,7 @@
 //! story the browser's console is looked at: an error in it fails the story, unless the story announced it.
 #![allow(dead_code, unreachable_pub)]
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
@@ -27,15 +28,13 @@ use crate::world::{DEADLINE, World, in_time};
 /// The rules of accessibility (MPL-2.0, see the licence beside it).
 const AXE: &str = include_str!("axe/axe.min.js");
 
-/// What htmx calls an error: a request was cut off, as happens to one under way when its page is left. Where the network
-/// or the server was the cause, the browser says so itself, and that is looked at.
-const CUT_OFF: [&str; 3] = ["htmx:sendAbort", "htmx:sendError", "htmx:afterRequest"];
-
 /// One browser with an empty profile.
 pub struct Browser {
     client: Client,
     base: String,
     expected: Mutex<Vec<String>>,
+    /// Addresses of the styles and scripts that were fetched once.
+    had: Mutex<HashSet<String>>,
     // Both end with it, in this order.
     _driver: Child,
     _profile: TempDir,
@@ -112,7 +111,14 @@ impl Browser {
         builder.capabilities(capabilities);
         let address = format!("http://127.0.0.1:{port}");
         let client = in_time("the browser starts", builder.connect(&address)).await.unwrap();
-        Self { client, base: base.to_owned(), expected: Mutex::default(), _driver: child, _profile: profile }
+        Self {
+            client,
+            base: base.to_owned(),
+            expected: Mutex::default(),
+            had: Mutex::default(),
+            _driver: child,
+            _profile: profile,
+        }
     }
 
     /// The client, for whatever has no word here.
@@ -208,6 +214,30 @@ impl Browser {
         .await;
     }
 
+    /// Signs in, where the page asks for a token.
+    pub async fn sign_in(&self, token: &str) {
+        self.fill("#token", token).await;
+        self.press("Sign in").await;
+    }
+
+    /// What the server answers a form that no page has offered: it is sent from the page that is open, with a good proof
+    /// and the cookie of whoever is signed in.
+    pub async fn forge(&self, path: &str, fields: &[(&str, &str)]) -> u64 {
+        let script = "const [path, fields, done] = arguments; \
+                      const proof = fetch('/ui/proof', { headers: { 'HX-Request': 'true' } }).then(one => one.text()); \
+                      proof.then(proof => fetch(path, { method: 'POST', body: new URLSearchParams([['proof', proof], \
+                      ...fields]) })).then(answer => done(answer.status), () => done(0));";
+        let arguments = vec![Value::from(path), json!(fields)];
+        let answered = in_time("a forged form", self.client.execute_async(script, arguments)).await.unwrap();
+        answered.as_u64().unwrap()
+    }
+
+    /// All of the page as it stands, in small letters: what is not in it is nowhere on the page.
+    pub async fn source(&self) -> String {
+        let source = self.script("return document.documentElement.outerHTML").await;
+        source.as_str().unwrap_or_default().to_lowercase()
+    }
+
     /// Types into whatever has the focus.
     pub async fn keys(&self, keys: &str) {
         self.patiently("typing", async || self.client.active_element().await?.send_keys(keys).await).await;
@@ -268,7 +298,12 @@ impl Browser {
 
     /// Runs no scripts from the next page on.
     pub async fn without_scripts(&self) {
-        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+        self.scripts(false).await;
+    }
+
+    /// Whether scripts run. A page that was loaded without has none, also where they may run afterwards.
+    pub async fn scripts(&self, run: bool) {
+        self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": !run })).await;
     }
 
     /// The network goes away, or comes back.
@@ -294,16 +329,25 @@ impl Browser {
 
     /// Nothing on the page keeps somebody out: no rule of axe is broken seriously.
     pub async fn accessible(&self) {
-        let run = "const done = arguments[arguments.length - 1]; \
-                   axe.run(document, { resultTypes: ['violations'] }).then(r => done(r.violations.map(v => ({ id: v.id, \
-                   impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 5).map(n => n.html + ' :: ' + n.failureSummary) }))), \
-                   e => done([{ id: 'axe', impact: 'critical', help: String(e) }]));";
-        // By the driver, so that the policy of the page does not concern it.
-        in_time("axe is loaded", self.client.execute(AXE, Vec::new())).await.unwrap();
-        let found = in_time("axe looks", self.client.execute_async(run, Vec::new())).await.unwrap();
-        let serious = |v: &&Value| matches!(v["impact"].as_str(), Some("serious" | "critical"));
-        let broken: Vec<_> = found.as_array().unwrap().iter().filter(serious).collect();
+        let broken = self.barriers("document", "{}").await;
         assert!(broken.is_empty(), "{}: {broken:#?}", self.path().await);
+    }
+
+    /// The rules of axe that a part of the page breaks seriously; part and further options as axe takes them.
+    pub async fn barriers(&self, part: &str, options: &str) -> Vec<Value> {
+        let run = format!(
+            "const done = arguments[arguments.length - 1]; \
+             axe.run({part}, {{ resultTypes: ['violations'], ...{options} }}).then(r => done(r.violations.map(v => ({{ id: v.id, \
+             impact: v.impact, help: v.help, nodes: v.nodes.slice(0, 5).map(n => n.html + ' :: ' + n.failureSummary) }}))), \
+             e => done([{{ id: 'axe', impact: 'critical', help: String(e) }}]));"
+        );
+        // By the driver, so that the policy of the page does not concern it.
+        if self.script("return typeof axe === 'undefined'").await == true {
+            in_time("axe is loaded", self.client.execute(AXE, Vec::new())).await.unwrap();
+        }
+        let found = in_time("axe looks", self.client.execute_async(&run, Vec::new())).await.unwrap();
+        let serious = |v: &Value| matches!(v["impact"].as_str(), Some("serious" | "critical"));
+        found.as_array().unwrap().iter().filter(|found| serious(found)).cloned().collect()
     }
 
     /// An error in the console whose text has this in it is part of the story.
@@ -319,15 +363,27 @@ impl Browser {
         errors.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Bytes over the wire since the last time this was asked, and how many requests: bodies and heads.
+    /// Bytes over the wire since the last time this was asked, and how many requests: bodies and heads. A browser keeps a
+    /// style or script that it has; a build for development does not let it, so each counts the first time only.
     pub async fn transferred(&self) -> (u64, usize) {
         let raw = Raw { path: "se/log", body: json!({ "type": "performance" }) };
         let log = in_time("the network", self.client.issue_cmd(raw)).await.unwrap();
+        let mut had = self.had.lock().unwrap();
+        let mut under_way = HashMap::new();
         let (mut bytes, mut count) = (0, 0);
         for entry in log.as_array().unwrap() {
-            let message: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
-            if message["message"]["method"] == "Network.loadingFinished" {
-                let length = message["message"]["params"]["encodedDataLength"].as_f64().unwrap_or(0.0);
+            let entry: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            let (what, with) = (&entry["message"]["method"], &entry["message"]["params"]);
+            let id = with["requestId"].as_str().unwrap_or_default().to_owned();
+            if what == "Network.requestWillBeSent" {
+                under_way.insert(id, with["request"]["url"].as_str().unwrap_or_default().to_owned());
+            } else if what == "Network.loadingFinished" {
+                let url = under_way.remove(&id).unwrap_or_default();
+                // The browser's own pages come over no wire.
+                if !url.starts_with("http") || url.contains("/ui/assets/") && !had.insert(url) {
+                    continue;
+                }
+                let length = with["encodedDataLength"].as_f64().unwrap_or(0.0);
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of bytes")]
                 let length = length as u64;
                 bytes += length;
@@ -341,10 +397,7 @@ impl Browser {
     pub async fn end(self) {
         let expected = std::mem::take(&mut *self.expected.lock().unwrap());
         let errors = self.errors().await;
-        let told = |error: &&String| {
-            CUT_OFF.iter().any(|part| error.contains(part)) || expected.iter().any(|part| error.contains(part))
-        };
-        let untold: Vec<_> = errors.iter().filter(|error| !told(error)).collect();
+        let untold: Vec<_> = errors.iter().filter(|error| !expected.iter().any(|part| error.contains(part))).collect();
         assert!(untold.is_empty(), "errors in the console: {untold:#?}");
         let _ = self.client.close().await;
     }

@@ -54,3 +54,36 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     ada.end().await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_is_cut_off_is_no_error_and_one_that_fails_is() {
+    let world = Plan::of(Sender::Github).start().await;
+    let browser = Browser::open(&world).await;
+    // Under way for as long as the page is there.
+    let begin = "htmx.ajax('GET', '/ui/events', { source: '#q', target: '#found', swap: 'none' }).catch(() => {})";
+    for end in ["location.assign('/ui/audit')", "location.reload()", "document.querySelector('.side a').click()"] {
+        browser.go(FLAGS).await;
+        browser.until("it listens", CONNECTED).await;
+        browser.script(begin).await;
+        browser.find("#q.htmx-request").await;
+        browser.script(end).await;
+        browser.until("it was left", "return !document.querySelector('.htmx-request')").await;
+    }
+    // A newer one takes its place.
+    browser.go(FLAGS).await;
+    browser.until("it listens", CONNECTED).await;
+    browser.script(begin).await;
+    browser.script("htmx.trigger('form[data-filter]', 'htmx:abort')").await;
+    browser.until("it was given up", "return !document.querySelector('.htmx-request')").await;
+    assert_eq!(browser.errors().await, [""; 0]);
+    // What fails is still told.
+    browser.offline(true).await;
+    browser.script(begin).await;
+    browser.until("it has failed", "return !document.querySelector('.htmx-request')").await;
+    let told = browser.errors().await;
+    assert!(told.iter().any(|line| line.contains("htmx:sendError")), "{told:?}");
+    browser.offline(false).await;
+    browser.expect_error("ERR_INTERNET_DISCONNECTED");
+    browser.end().await;
+    world.end().await;
+}

@@ -13,16 +13,23 @@
 )]
 
 mod analytics;
+mod branches;
+mod away;
 mod browser;
 mod deliveries;
 mod edit;
+mod elsewhere;
 mod first;
+mod hostile;
+mod glass;
 mod lists;
 mod live;
+mod pages;
 mod play;
 mod proposals;
 #[path = "../world/provider.rs"]
 mod provider;
+mod rights;
 mod save;
 #[path = "../world/scm/mod.rs"]
 mod scm;
@@ -30,5 +37,7 @@ mod scm;
 mod scm_http;
 mod shell;
 mod texts;
+mod walks;
+mod unscripted;
 #[path = "../world/mod.rs"]
 mod world;

@@ -4,21 +4,12 @@ use serde_json::{Value, json};
 use yardarm::demo::dialect::Sender;
 
 use crate::browser::Browser;
+use crate::pages::sent;
 use crate::provider::Story;
 use crate::world::{Plan, World, asking};
 
-/// Sends changes to the page that reviews them, as a form of another page does.
 async fn reviewed(browser: &Browser, environment: &str, changes: &Value) {
-    browser.go(&format!("/ui/e/{environment}/review")).await;
-    let script = format!(
-        "const form = Object.assign(document.createElement('form'), {{ method: 'post' }}); \
-         const put = (name, value) => {{ const input = document.createElement('input'); input.name = name; \
-         input.value = value; form.append(input); }}; \
-         put('proof', JSON.parse(document.body.getAttribute('hx-headers'))['X-Proof']); \
-         put('changes', {}); put('next', '/ui/e/production/n/shop/flags'); document.body.append(form); form.submit();",
-        Value::from(changes.to_string())
-    );
-    browser.script(&script).await;
+    sent(browser, environment, changes).await;
     browser.find("form.review").await;
 }
 
@@ -145,6 +136,8 @@ async fn what_is_typed_outlives_the_network_the_server_and_the_session() {
         "ERR_INCOMPLETE",
         "ERR_CONNECTION_RESET",
         "ERR_EMPTY",
+        "htmx:afterRequest",
+        "htmx:sendError",
     ] {
         browser.expect_error(expected);
     }

@@ -4,8 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Every file below a folder of `ui/` with this ending: name and text.
-fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("ui").join(folder);
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    below(&format!("ui/{folder}"), ending)
+}
+
+/// Every source below a folder: name and text.
+pub(crate) fn sources_of(folder: &str) -> Vec<(String, String)> {
+    below(folder, "rs")
+}
+
+fn below(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let (mut open, mut found) = (vec![root.clone()], Vec::new());
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
@@ -79,13 +88,5 @@ fn every_text_is_said_and_every_text_that_is_said_is_there() {
 }
 
 fn sources() -> String {
-    let (mut open, mut text) =
-        (["src/http/ui", "src/view"].map(|of| Path::new(env!("CARGO_MANIFEST_DIR")).join(of)).to_vec(), String::new());
-    while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { open.push(path) } else { text.push_str(&std::fs::read_to_string(&path).unwrap()) }
-        }
-    }
-    text
+    ["src/http/ui", "src/view"].into_iter().flat_map(sources_of).map(|(_, text)| text).collect()
 }

@@ -15,15 +15,15 @@ use std::fmt::Write as _;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sha1::{Digest as _, Sha1};
 use tempfile::TempDir;
 use yardarm::app::Daemon;
-use yardarm::clock;
+use yardarm::clock::Clock;
 use yardarm::config::{self, Config};
 use yardarm::demo::dialect::{Commit, Delivery, Encoding, Hook, Person, Push, Sender};
 use yardarm::demo::forge::{self, Forge};
@@ -55,6 +55,7 @@ pub struct Plan {
     rest: String,
     format: program::Format,
     empty: bool,
+    token: Option<String>,
 }
 
 impl Plan {
@@ -71,6 +72,7 @@ impl Plan {
             rest: String::new(),
             format: program::Format::Sha1,
             empty: false,
+            token: None,
         }
     }
 
@@ -126,6 +128,17 @@ impl Plan {
         self
     }
 
+    /// Everybody needs a token; the story itself asks with this one, which may do everything. `others` are lines of YAML
+    /// at the side of it: `name: {credential: …, scopes: […]}`.
+    pub fn tokens(mut self, own: &str, others: &[&str]) -> Self {
+        self.token = Some(own.to_owned());
+        let own = format!("story: {{credential: {own}}}");
+        let tokens = [&[own.as_str()], others].concat().join(", ");
+        self.rest(&format!(
+            "authentication:\n  required: true\n  methods: {{token: {{enabled: true, storage: {{tokens: {{{tokens}}}}}}}}}"
+        ))
+    }
+
     /// The repository has ids of SHA-256.
     pub fn sha256(mut self) -> Self {
         self.format = program::Format::Sha256;
@@ -153,6 +166,8 @@ impl Plan {
             deliveries: AtomicU64::new(0),
             seconds: AtomicU64::new(1_700_000_000),
             may_fail: false,
+            token: self.token.clone(),
+            clock: Arc::default(),
             directory: Some(directory),
         };
         world.text = self.text(&world);
@@ -221,7 +236,20 @@ pub struct World {
     deliveries: AtomicU64,
     seconds: AtomicU64,
     may_fail: bool,
+    /// What the story itself asks with, where everybody needs a token.
+    token: Option<String>,
+    clock: Arc<Ahead>,
     directory: Option<TempDir>,
+}
+
+/// The machine's clock, put forward by so many seconds.
+#[derive(Default)]
+struct Ahead(AtomicI64);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        Timestamp::now() + SignedDuration::from_secs(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// A flag file with one flag that everybody gets and whose text is `news`.
@@ -268,7 +296,7 @@ impl World {
 
     /// Starts the daemon on what its state directory holds.
     pub async fn start_daemon(&mut self) {
-        let daemon = Daemon::start(configuration(&self.text), Arc::new(clock::System)).await.unwrap();
+        let daemon = Daemon::start(configuration(&self.text), self.clock.clone()).await.unwrap();
         self.outside = Outside::new(format!("http://{}", daemon.address())).unwrap();
         self.webhooks = daemon.webhook_address().map(|at| Outside::new(format!("http://{at}")).unwrap());
         self.daemon = Some(daemon);
@@ -287,6 +315,11 @@ impl World {
     /// The running daemon.
     pub fn daemon(&self) -> &Daemon {
         self.daemon.as_ref().expect("it runs")
+    }
+
+    /// It is later now, for the daemon.
+    pub fn put_forward(&self, by: Duration) {
+        self.clock.0.fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::Relaxed);
     }
 
     /// At the end of this story a storage may be failing.
@@ -443,16 +476,25 @@ impl World {
         self.until("the push is live", |storage| served(storage) == commit).await;
     }
 
+    /// Asks the API, as somebody who may do everything.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let mut headers: Vec<_> = bearer.iter().map(|bearer| ("Authorization", bearer.as_str())).collect();
+        headers.extend(body.map(|_| ("Content-Type", "application/json")));
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        self.outside.send(method, path, &headers, body).await.unwrap()
+    }
+
     /// The storage's status.
     pub async fn status(&self) -> Value {
-        let answer = self.outside.get(&format!("/api/v2/storages/{STORAGE}")).await.unwrap();
+        let answer = self.ask("GET", &format!("/api/v2/storages/{STORAGE}"), None).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()
     }
 
     /// The records of the storage's deliveries.
     pub async fn records(&self) -> Vec<Value> {
-        let answer = self.outside.get(&format!("/api/v2/storages/{STORAGE}/deliveries")).await.unwrap();
+        let answer = self.ask("GET", &format!("/api/v2/storages/{STORAGE}/deliveries"), None).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json()["deliveries"].as_array().expect("a list of deliveries").clone()
     }
@@ -503,7 +545,7 @@ impl World {
         let question = serde_json::json!({
             "environmentKey": environment, "namespaceKey": namespace, "flagKey": "banner", "entityId": "ada",
         });
-        let answer = self.outside.post("/evaluate/v1/variant", &question).await.unwrap();
+        let answer = self.ask("POST", "/evaluate/v1/variant", Some(&question)).await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let attachment: Value = serde_json::from_str(answer.json()["variantAttachment"].as_str().unwrap()).unwrap();
         attachment["text"].as_str().unwrap().to_owned()

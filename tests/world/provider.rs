@@ -243,11 +243,11 @@ impl Story {
     }
 
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.world.outside.post(path, body).await.unwrap()
+        self.world.ask("POST", path, Some(body)).await
     }
 
     pub async fn get(&self, path: &str) -> Value {
-        let answer = self.world.outside.get(path).await.unwrap();
+        let answer = self.world.ask("GET", path, None).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         answer.json()
     }

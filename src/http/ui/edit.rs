@@ -41,7 +41,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource(&one).route(get).route(post));
     config.service(web::resource(format!("{one}/beside")).route(web::get().to(past::beside)));
     config.service(web::resource(format!("{one}/history")).route(web::get().to(past::history)));
-    config.service(web::resource(format!("{one}/revert")).route(web::post().to(past::revert)));
+    config.service(
+        web::resource(format!("{one}/revert")).route(web::get().to(past::back)).route(web::post().to(past::revert)),
+    );
 }
 
 /// `GET …/flags/{key}`, `…/segments/{key}`, `…/new-flag`, `…/new-segment`

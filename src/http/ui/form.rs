@@ -8,6 +8,10 @@ use crate::http::error::{Code, Failure};
 /// The name of the field with the proof that a form is ours.
 pub(super) const PROOF: &str = "proof";
 
+/// Behind the address that one is led to when a form was taken whose page does not say so itself: what was typed into it
+/// is not kept any longer (`js/draft.js`).
+pub(super) const TAKEN: &str = "#taken";
+
 /// The fields, in their order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Form(Vec<(String, String)>);

@@ -217,9 +217,14 @@ struct Moves {
 
 impl Tells for Moves {
     fn holds(&mut self) -> bool {
-        let now = self.state.clock.now();
-        let is_over = |seat: &Seat| self.state.ui.sessions.credential(seat, now).is_none();
-        !self.session.as_ref().is_some_and(is_over) && self.watch.holds(&self.state)
+        if let Some(seat) = &self.session {
+            match self.state.ui.sessions.until(seat, self.state.clock.now()) {
+                // Nothing else would wake it then.
+                Some(until) => self.state.environments.streams().wake_at(until),
+                None => return false,
+            }
+        }
+        self.watch.holds(&self.state)
     }
 
     /// What has moved since the page was told last.

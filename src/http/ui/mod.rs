@@ -20,6 +20,7 @@ mod deliveries;
 mod edit;
 mod flags;
 mod form;
+mod glass;
 mod listed;
 mod live;
 mod namespaces;
@@ -35,13 +36,15 @@ mod sync;
 mod trouble;
 mod visit;
 
-use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 
 use self::render::Pages;
 use self::trouble::{Trouble, answered};
 use self::visit::Visit;
+use super::State;
+use super::error::Failure;
 
 /// What the interface keeps: pages, and who is signed in.
 #[derive(Debug, Default)]
@@ -53,7 +56,7 @@ pub struct Ui {
 }
 
 /// The routes.
-pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
+pub(super) fn routes(config: &mut ServiceConfig, state: &State) {
     live::connect(state);
     let get = |config: &mut ServiceConfig, path: &str, handler: actix_web::Route| {
         config.service(web::resource(path).route(handler));
@@ -64,6 +67,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     get(config, "/ui/assets/{version}/{file:.*}", web::get().to(assets::serve));
     get(config, "/ui/colour/{digits}.css", web::get().to(colour::style));
     get(config, "/ui/events", web::get().to(live::open));
+    get(config, "/ui/glass", web::get().to(glass::banner));
     config.service(
         web::resource("/ui/login").route(web::get().to(session::page)).route(web::post().to(session::sign_in)),
     );
@@ -82,6 +86,11 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &super::State) {
     analytics::routes(config);
     get(config, "/ui/e/{environment}/n/{namespace}/playground", web::get().to(playground::page));
     get(config, "/ui/audit", web::get().to(audit::page));
+}
+
+/// There is no such page: who has mistyped an address is told so in one.
+pub(super) fn unknown_path(state: &Data<State>, request: &HttpRequest) -> HttpResponse {
+    answered(state, request, Err(Failure::not_found("there is no page at this address").into()))
 }
 
 /// Everybody who comes to the root wants the pages.

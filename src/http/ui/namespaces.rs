@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::form::Form;
-use super::listed::{Head, may_change, redirect};
+use super::listed::{Head, List, may_change, query, redirect};
 use super::render::{segment, shown};
 use super::{Trouble, Visit, answered, save};
 use crate::auth::Action;
@@ -18,7 +18,7 @@ use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
 use crate::limits;
-use crate::view::list::cut;
+use crate::view::list::{Entry, cut, find};
 use crate::write::{Change, What};
 
 /// The routes.
@@ -31,7 +31,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(one.route(web::get().to(begin)).route(web::post().to(write)));
 }
 
-/// `GET …/namespaces`
+/// `GET …/namespaces?q=&page=`
 async fn list(state: Data<State>, request: HttpRequest) -> HttpResponse {
     answered(&state, &request, listed(&state, &request).await)
 }
@@ -102,18 +102,26 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let visit = Visit::admit(state, request, Need::READ)?;
     let environment = visit.environment(Action::Read)?;
     let (of, whole) = (environment.clone(), visit.reads_all_of(&environment.name));
-    let (head, mut rows): (Head, Vec<Row>) = blocking(state, move |state| {
+    let (head, tip) = blocking(state, move |state| {
         let tip = state.writers.tip(&of)?;
-        let rows = tip.view.namespaces().into_iter().map(|listed| Row::of(&tip.view, listed)).collect();
-        Ok((Head::of(&of, &tip, DEFAULT, whole), rows))
+        Ok((Head::of(&of, &tip, DEFAULT, whole), tip))
     })
     .await?;
-    rows.retain(|row| visit.may(Action::Read, &environment.name, &row.key));
-    for row in &mut rows {
-        row.change = !row.read_only && may(&visit, &environment.name, &row.key);
-    }
+    let mut listed = tip.view.namespaces();
+    listed.retain(|one| visit.may(Action::Read, &environment.name, &one.namespace.key));
+    let (query, total) = (query(request), listed.len());
+    let found = {
+        let entries: Vec<_> = listed.iter().map(|one| Entry::of_namespace(&one.namespace)).collect();
+        find(&entries, &query, state.clock.now())
+    };
+    let row = |listed: &Listed| {
+        let change = !listed.read_only && may(&visit, &environment.name, &listed.namespace.key);
+        Row { change, ..Row::of(&tip.view, listed.clone()) }
+    };
+    let rows = found.rows.iter().filter_map(|at| listed.get(*at)).map(row).collect();
+    let page = List { head, rows, found, total, waits: false }.page(&query, &[]);
     let may_make = visit.reaches(Action::Write, &environment.name) || visit.reaches(Action::Propose, &environment.name);
-    visit.page("namespaces/list.html", context! { head => shown(head), rows => shown(rows), may_make => may_make })
+    visit.page("namespaces/list.html", context! { may_make, ..page })
 }
 
 async fn removed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Result<HttpResponse, Trouble> {

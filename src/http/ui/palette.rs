@@ -20,6 +20,7 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::limits;
 use crate::serve::Environment;
+use crate::view::list::cut;
 use crate::view::palette::Query;
 use crate::view::place::segment;
 
@@ -92,11 +93,14 @@ fn declared(visit: &Visit<'_>, environment: &Environment, namespace: &str, query
         let near = if **key == *namespace { 30 } else { 0 };
         let place = format!("/ui/e/{}/n/{}", segment(&environment.name), segment(key));
         let found = |section: &str, of: &str, name: &str| {
+            if of.len() > limits::UI_KEY_BYTES {
+                return None;
+            }
             let rate = query.rate(&[of, name])? + near;
             let named = !name.trim().is_empty() && name != of;
             Some(Found {
-                name: if named { name.to_owned() } else { of.to_owned() },
-                key: named.then(|| of.to_owned()),
+                name: cut(if named { name } else { of }, limits::UI_CELL_CHARACTERS),
+                key: named.then(|| cut(of, limits::UI_CELL_CHARACTERS)),
                 place: key.to_string(),
                 href: format!("{place}/{section}/{}", segment(of)),
                 rate,

@@ -17,6 +17,7 @@ use rust_embed::Embed;
 use serde::Serialize;
 
 use crate::limits;
+use crate::view::list::cut;
 pub(super) use crate::view::place::segment;
 
 #[derive(Embed)]
@@ -77,6 +78,9 @@ fn environment() -> Result<Environment<'static>, Error> {
     let texts = texts()?;
     environment.add_function("t", move |key: &str, with: Kwargs| said(&texts, key, &with));
     environment.add_filter("segment", |text: &str| segment(text));
+    environment
+        .add_filter("cut", |text: &str, room: Option<usize>| cut(text, room.unwrap_or(limits::UI_KEY_CHARACTERS)));
+    environment.add_test("addressable", |key: &str| key.len() <= limits::UI_KEY_BYTES);
     Ok(environment)
 }
 

@@ -123,13 +123,22 @@ impl Sessions {
 
     /// The credential of a session that has not ended.
     pub(super) fn credential(&self, seat: &Seat, now: Timestamp) -> Option<Shown> {
+        self.living(seat, now, |session| Shown(session.credential.clone()))
+    }
+
+    /// When a session ends that has not ended.
+    pub(super) fn until(&self, seat: &Seat, now: Timestamp) -> Option<Timestamp> {
+        self.living(seat, now, |session| session.until)
+    }
+
+    fn living<T>(&self, seat: &Seat, now: Timestamp, of: impl FnOnce(&Session) -> T) -> Option<T> {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let session = table.get(&seat.id)?;
         if session.until <= now {
             table.remove(&seat.id);
             return None;
         }
-        Some(Shown(session.credential.clone()))
+        Some(of(session))
     }
 
     /// Whether somebody is signed in here.
@@ -249,6 +258,8 @@ async fn signed_out(state: &Data<State>, request: &HttpRequest, payload: Payload
     let seat = Sessions::seat(request);
     if state.ui.sessions.is_proof(&seat, form.text(form::PROOF)) {
         state.ui.sessions.end(&seat);
+        // The other pages of this browser are told as well.
+        state.environments.streams().pages().wake();
     }
     let mut gone = cookie(state, request, "");
     gone.make_removal();

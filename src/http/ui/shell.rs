@@ -14,6 +14,7 @@ use crate::http::State;
 use crate::http::environments::decoded;
 use crate::limits;
 use crate::serve::Environment;
+use crate::view::moment::Moment;
 use crate::view::place::{Spot, segment};
 use crate::write::glass::Broken;
 
@@ -105,7 +106,8 @@ impl Shell {
         let spot = Spot::of(visit.request.path());
         let all = state.environments.all();
         let seen: Vec<_> = all.iter().filter(|one| visit.reaches(Action::Read, &one.name)).collect();
-        let current = state.environments.get(&name);
+        // Of one that they may not see the page of a refusal tells nothing but what they have typed.
+        let current = state.environments.get(&name).filter(|one| visit.reaches(Action::Read, &one.name));
         // A page of the whole installation says where one came from, where it is asked for that.
         let from = visit.asked("from");
         let from = from.split_once('/').and_then(|(environment, namespace)| {
@@ -203,7 +205,7 @@ impl Shell {
 fn glass(state: &State, reads: &dyn Fn(&str) -> bool) -> Vec<Glass> {
     let glass = |one: &Broken| Glass {
         environment: one.environment.to_string(),
-        until: one.until.to_string(),
+        until: Moment::of(one.until, one.until).whole,
         changes: one.changes,
         why: reads(&one.environment).then(|| Why { by: one.by.to_string(), reason: one.reason.clone() }),
     };
@@ -241,7 +243,8 @@ fn namespaces(visit: &Visit<'_>, environment: &Arc<Environment>, spot: Spot<'_>)
     if !named.is_empty() && !keys.contains(&&*named) {
         keys.push(&named);
     }
-    let seen = keys.into_iter().filter(|key| visit.may(Action::Read, &environment.name, key));
+    let seen = keys.into_iter().filter(|key| key.len() <= limits::UI_KEY_BYTES);
+    let seen = seen.filter(|key| visit.may(Action::Read, &environment.name, key));
     let place = |key: &str| Place {
         key: key.to_owned(),
         base: None,

@@ -13,10 +13,11 @@ use serde::Serialize;
 
 use super::{Trouble, Visit, answered};
 use crate::fault::Class;
-use crate::flags::problem::Problem;
+use crate::flags::problem::{Problem, Severity};
 use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::status::given_up_problems;
+use crate::limits;
 use crate::sync::status::{self, Mode};
 use crate::track;
 use crate::view::moment::Moment;
@@ -104,7 +105,10 @@ struct Storage {
     failure: Option<Failure>,
     tracking: Option<Tracking>,
     environments: Vec<Environment>,
+    /// The first of them, the worst first.
     problems: Vec<Fault>,
+    /// How many there are.
+    faults: usize,
 }
 
 /// What fails, since when, and who has to act.
@@ -153,7 +157,7 @@ struct Environment {
 #[derive(Debug, Serialize)]
 struct Fault {
     environment: Arc<str>,
-    severity: crate::flags::problem::Severity,
+    severity: Severity,
     code: &'static str,
     /// File and line, as an editor takes them; empty where it is about no file.
     place: String,
@@ -169,8 +173,12 @@ impl Storage {
         let moment = |at: Option<Timestamp>| at.map(|at| Moment::of(at, now));
         let environments: Vec<Environment> =
             storage.environments.iter().map(|one| Environment::of(visit, storage, one, now)).collect();
-        let problems: Vec<Fault> =
+        let mut problems: Vec<Fault> =
             storage.environments.iter().flat_map(|one| faults(state, &storage.name, one)).collect();
+        let faults = problems.len();
+        // Every branch has those of its base once more: a file that is wrong in many of them is read once.
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        problems.truncate(limits::UI_PROBLEMS);
         let is_held = |one: &Environment| !one.held.is_empty() || one.commit.is_none();
         let health = match (&storage.failure, &storage.remote) {
             (Some(_), _) => Health::Failing,
@@ -200,6 +208,7 @@ impl Storage {
             tracking: state.tracker.status(&storage.name).map(|status| Tracking::of(status, now)),
             environments,
             problems,
+            faults,
         }
     }
 }

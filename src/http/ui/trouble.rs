@@ -8,8 +8,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::render::{html, shown};
 use super::shell::Shell;
-use super::visit::{here, is_partial};
+use super::visit::{Visit, here, is_partial};
 use crate::http::State;
+use crate::http::auth::Need;
 use crate::http::error::{Code, Failure};
 
 /// Why there is no page.
@@ -60,17 +61,27 @@ fn told(state: &Data<State>, request: &HttpRequest, failure: &Failure) -> HttpRe
         // The script says so above whatever is being typed, and nothing of it is replaced.
         response.insert_header(("HX-Trigger", "yardarm:signed-out")).insert_header(("HX-Reswap", "none"));
     }
+    // Whoever may be here keeps the frame, and with it the way to every other page.
+    let asks_too_often = matches!(failure.code, Code::TooMany { .. });
+    let visit = if unknown || asks_too_often { None } else { Visit::admit(state, request, Need::READ).ok() };
     let page = context! {
-        shell => shown(Shell::of_nobody(state, request)),
-        page => context! {
-            status => failure.code.status().as_u16(),
-            message => &*failure.message,
-            meaning => failure.code.meaning(),
-            unknown => unknown,
-            back => back(request),
-        },
+        status => failure.code.status().as_u16(),
+        message => &*failure.message,
+        meaning => failure.code.meaning(),
+        unknown => unknown,
+        unavailable => matches!(failure.code, Code::Unavailable | Code::Down { .. }),
+        framed => visit.is_some(),
+        back => back(request),
     };
-    match state.ui.pages.render("error.html", page) {
+    if let Some(visit) = visit {
+        return match visit.page_as(response, "error.html", page) {
+            Ok(response) => response,
+            Err(Trouble::Answered(response)) => *response,
+            Err(Trouble::Failure(failure)) => failure.json(),
+        };
+    }
+    let whole = context! { shell => shown(Shell::of_nobody(state, request)), page };
+    match state.ui.pages.render("error.html", whole) {
         Ok(body) => html(request, response, body),
         Err(error) => bug(&error),
     }

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 
 use super::cut;
 use super::query::{By, Evaluated, Query, Turned, Used};
-use crate::flags::resource::{Flag, Segment};
+use crate::flags::resource::{Flag, Namespace, Segment};
 use crate::flags::snapshot::FlagKind;
 use crate::limits;
 
-/// What can be found: a flag, or a segment.
+/// What can be found: a flag, a segment, or a namespace.
 #[derive(Debug, Clone, Default)]
 pub struct Entry<'v> {
     key: &'v str,
@@ -54,6 +54,12 @@ impl<'v> Entry<'v> {
     #[must_use]
     pub fn evaluated(self, evaluated: Option<u64>) -> Self {
         Self { evaluated, ..self }
+    }
+
+    /// A namespace.
+    #[must_use]
+    pub fn of_namespace(namespace: &'v Namespace) -> Self {
+        Self { key: &namespace.key, name: &namespace.name, description: &namespace.description, ..Self::default() }
     }
 
     /// A segment that so many flags name.

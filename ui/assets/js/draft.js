@@ -6,18 +6,21 @@
 //     data-draft-same="changes"               kept for this value of this field only
 //   <div data-draft-for="KEY" data-draft-at>  a page that has not the form itself: it is shown here
 //   <… data-saved="KEY">                      it is saved: nothing is to be kept any more, if a form was sent from here
+//   #taken behind the address                 the same, of the form that was sent
 //
 // Such a form, and that of what is gathered (js/tray.js), is sent only when the server has just answered: otherwise it
 // stays as it is, and the page says why. The answer brings a new proof, so that a form outlives the server's restart and
 // its own session.
 
 import { say, unsay } from "./live.js";
+import { renewed } from "./proof.js";
 
 const PREFIX = "yardarm.draft.";
 const SENT = "yardarm.sent";
 
 // Whether this page is what came of a form, and not of a link that says it was saved.
-export const wasSent = sessionStorage.getItem(SENT) !== null;
+const sent = sessionStorage.getItem(SENT);
+export const wasSent = sent !== null;
 sessionStorage.removeItem(SENT);
 const UNTYPED = new Set(["proof", "do", "tried"]);
 
@@ -153,14 +156,11 @@ async function show(place) {
 // A new proof for every form of the page; nothing where the server or the session is away, which is said.
 async function renew() {
   unsay("not-sent");
-  const response = await fetch("/ui/proof", { cache: "no-store", headers: { "HX-Request": "true" } }).catch(() => null);
-  if (response?.status === 401) say("signed-out");
-  else if (!response?.ok) say("not-sent");
-  if (!response?.ok) return null;
+  const { proof, status } = await renewed();
+  if (status === 401) say("signed-out");
+  else if (!proof) say("not-sent");
+  if (!proof) return null;
   unsay("signed-out");
-  const proof = await response.text();
-  for (const field of document.querySelectorAll("input[name=proof]")) field.value = proof;
-  document.body.setAttribute("hx-headers", JSON.stringify({ "X-Proof": proof }));
   return proof;
 }
 
@@ -177,7 +177,7 @@ document.addEventListener("submit", async (event) => {
   const by = event.submitter;
   if (!(await renew())) return;
   cleared = form;
-  sessionStorage.setItem(SENT, "");
+  sessionStorage.setItem(SENT, form.dataset.draft ?? "");
   // Checked once more by the browser unless its button says otherwise: it was valid a moment ago.
   form.requestSubmit(by);
   cleared = null;
@@ -195,6 +195,10 @@ document.addEventListener("htmx:responseError", async (event) => {
 // --- when -----------------------------------------------------------------------------------------------------------
 
 function begin() {
+  if (location.hash === "#taken") {
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (sent) forget(sent);
+  }
   for (const saved of wasSent ? document.querySelectorAll("[data-saved]") : []) {
     forget(saved.dataset.saved);
     if (saved.dataset.savedToo) forget(saved.dataset.savedToo);

@@ -2,7 +2,8 @@
 // made; then the page is asked for once more and what differs is changed in place: focus, selection, scrolling, open
 // menus and whatever somebody typed stay as they are.
 //
-//   <main data-live="environment sync">   follows these: environment, environments, proposals, deliveries, sync, audit
+//   <main data-live="environment sync">   follows these: environment, environments, proposals, deliveries, sync, audit,
+//                                         glass
 //   <main data-live="!environment">       says that it moved and offers to load the page again: for pages with a form
 //   <main data-live="">                   follows nothing
 //
@@ -11,6 +12,7 @@
 // What is said when the connection is lost, or the session over, stands in parts/live.html.
 
 import { ages } from "./ages.js";
+import { renewed } from "./proof.js";
 
 const QUIET = 40_000; // the server says something every 15 s: after this much silence nobody is there
 const PATIENCE = 1_500; // how long a connection may be away before anybody is told
@@ -22,6 +24,7 @@ let marks = main()?.dataset.marks ?? "";
 let connection = null;
 let tries = 0;
 let worry = 0;
+let away = false; // the server or the session: whichever comes back may be another one
 
 // --- what is said ---------------------------------------------------------------------------------------------------
 
@@ -42,15 +45,22 @@ export function unsay(what) {
   document.querySelector(`#notices [data-said="${what}"]`)?.remove();
 }
 
-function connected() {
+// The server answers, whatever it says.
+function reached() {
   clearTimeout(worry);
-  worry = tries = 0;
+  worry = 0;
   unsay("lost");
+}
+
+function connected() {
+  reached();
+  tries = 0;
   unsay("signed-out");
   document.documentElement.dataset.connected = "";
 }
 
 function lost() {
+  away = true;
   delete document.documentElement.dataset.connected;
   worry ||= setTimeout(() => say("lost"), PATIENCE);
 }
@@ -68,6 +78,8 @@ async function listen() {
     const response = await fetch(from, { headers, signal: ours.signal, cache: "no-store" });
     status = response.status;
     if (status === 200) {
+      if (away) await renewed();
+      away = false;
       connected();
       const alive = () => {
         clearTimeout(silence);
@@ -85,9 +97,13 @@ async function listen() {
   if (connection !== ours) return;
   connection = null;
   if (document.hidden) return;
-  if (status === 401) say("signed-out");
-  else if (status === 403 || status === 404) return;
+  if ([401, 403, 404].includes(status)) reached();
   else lost();
+  if (status === 403 || status === 404) return;
+  if (status === 401) {
+    away = true;
+    say("signed-out");
+  }
   const pause = PAUSES[Math.min(tries++, PAUSES.length - 1)];
   setTimeout(listen, pause * (0.75 + Math.random() / 2));
 }
@@ -127,8 +143,7 @@ function moved(names) {
   for (const name of names) document.body.dispatchEvent(new CustomEvent(`yardarm:${name}`));
   const follows = (main()?.dataset.live ?? "").split(" ");
   if (names.some((name) => follows.includes(`!${name}`))) say("moved");
-  const page = names.some((name) => follows.includes(name));
-  if (page || names.includes("glass")) refresh({ page, glass: true });
+  refresh({ page: names.some((name) => follows.includes(name)), glass: names.includes("glass") });
 }
 
 // One request at a time; whatever moves meanwhile is fetched with the next one.
@@ -137,25 +152,32 @@ async function refresh(what) {
   if (fetching) return;
   fetching = true;
   while (wanted.page || wanted.glass) {
-    const { page } = wanted;
+    const { page, glass } = wanted;
     wanted = { page: false, glass: false };
     const here = location.href;
     try {
-      const response = await fetch(here, { cache: "no-store", headers: { Accept: "text/html" } });
-      if (new URL(response.url).pathname === "/ui/login") {
-        say("signed-out");
-        break;
-      }
-      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-      // Somebody may have gone on meanwhile; and what cannot be shown just now stays as it was.
-      const answers = response.ok || response.status === 404 || response.status === 403;
-      if (here === location.href && answers) show(fresh, page);
+      // It has an address of its own: that of a form which was sent may answer nothing but forms.
+      if (glass) show(await fetched("/ui/glass"), "glass");
+      const fresh = page && (await fetched(here));
+      // Somebody may have gone on meanwhile.
+      if (fresh && here === location.href) show(fresh, "main");
       await new Promise((rest) => setTimeout(rest, REST));
     } catch {
       break; // The stream finds out, and says so; its marks are those of before.
     }
   }
   fetching = false;
+}
+
+// A page as it is now; nothing where it cannot be shown just now, and then what is there stays as it was.
+async function fetched(address) {
+  const response = await fetch(address, { cache: "no-store", headers: { Accept: "text/html" } });
+  if (new URL(response.url).pathname === "/ui/login") {
+    say("signed-out");
+    return null;
+  }
+  const answers = response.ok || response.status === 404 || response.status === 403;
+  return answers ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
 }
 
 // What somebody has opened or closed is theirs, also where htmx changes a page.
@@ -179,19 +201,13 @@ function isTouched(node) {
   return false;
 }
 
-function show(fresh, page) {
-  const parts = [document.getElementById("glass"), page && main()].filter(Boolean);
-  for (const part of parts) {
-    const other = fresh.getElementById(part.id);
-    if (!other) continue;
-    if (part === main() && part.querySelector("form[data-draft]")) {
-      say("moved");
-      continue;
-    }
-    Idiomorph.morph(part, other, { morphStyle: "outerHTML", ...KEEP });
-    htmx.process(document.getElementById(part.id));
-  }
-  if (page && fresh.title) document.title = fresh.title;
+function show(fresh, id) {
+  const [part, other] = [document.getElementById(id), fresh?.getElementById(id)];
+  if (!part || !other) return;
+  if (part.querySelector("form[data-draft]")) return say("moved");
+  Idiomorph.morph(part, other, { morphStyle: "outerHTML", ...KEEP });
+  htmx.process(document.getElementById(id));
+  if (id === "main" && fresh.title) document.title = fresh.title;
   ages();
   document.body.dispatchEvent(new CustomEvent("yardarm:shown"));
 }

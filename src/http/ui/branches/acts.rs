@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::super::form::Form;
+use super::super::form::{Form, TAKEN};
 use super::super::proposals::lines;
 use super::super::render::segment;
 use super::super::{Trouble, Visit, answered};
@@ -39,7 +39,7 @@ async fn created(state: &Data<State>, request: &HttpRequest, sent: Payload) -> R
     let base = base(&visit, Action::Propose)?;
     let key = form.text("key").trim();
     match state.writers.create_branch(&base, key, visit.by()).await {
-        Ok(branch) => Ok(see(&place(&base.name, &branch.name))),
+        Ok(branch) => Ok(see(&(place(&base.name, &branch.name) + TAKEN))),
         Err(refusal) => typed::new_page(&visit, &base, key, Some(&refused_write(refusal))),
     }
 }
@@ -90,12 +90,20 @@ async fn proposed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
     let visit = Visit::admit(state, request, Need::CHANGE)?;
     let form = visit.form(sent).await?;
     let base = base(&visit, Action::Propose)?;
-    match state.tracker.propose(&base, &visit.named("branch"), wish(&form), &visit.by()).await {
-        Ok(proposed) => Ok(see(&format!("/ui/proposals/{}", segment(&proposed.entry.record.id)))),
+    let key = visit.named("branch");
+    let id = match state.tracker.propose(&base, &key, wish(&form), &visit.by()).await {
+        Ok(proposed) => proposed.entry.record.id.to_string(),
         // It is opened as soon as the provider can be asked: its page says so.
-        Err(Refusal::Planned { id, .. }) => Ok(see(&format!("/ui/proposals/{}", segment(&id)))),
-        Err(refusal) => typed::propose_page(&visit, &base, &typed::typed(&form), Some(&refused(refusal))).await,
-    }
+        Err(Refusal::Planned { id, .. }) => id.to_string(),
+        Err(refusal) => return typed::propose_page(&visit, &base, &typed::typed(&form), Some(&refused(refusal))).await,
+    };
+    // Who may not see all that a proposal may be about stays with the branch.
+    let next = if visit.may(Action::Read, &base.name, ANY) {
+        format!("/ui/proposals/{}", segment(&id))
+    } else {
+        place(&base.name, &key)
+    };
+    Ok(see(&(next + TAKEN)))
 }
 
 fn wish(form: &Form) -> Wish {

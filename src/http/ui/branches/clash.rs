@@ -6,14 +6,17 @@ use crate::auth::Action;
 use crate::flags::resource::{Resource, payload};
 use crate::http::ui::Visit;
 use crate::limits;
+use crate::view::list::cut;
 use crate::view::proposal::short;
 use crate::write::writers::Conflicts;
 
 /// Each with its three versions, as far as they are known; of namespaces that may be read.
 pub(in super::super) fn told(visit: &Visit<'_>, environment: &str, conflicts: &Conflicts) -> Value {
     let seen = |one: &&crate::write::Conflict| visit.may(Action::Read, environment, &one.namespace);
-    let version =
-        |resource: &Option<Resource>| resource.as_ref().map(|resource| format!("{:#}", payload::to_json(resource)));
+    let version = |resource: &Option<Resource>| {
+        let text = resource.as_ref().map(|resource| format!("{:#}", payload::to_json(resource)));
+        text.map(|text| cut(&text, limits::UI_VERSION_CHARACTERS))
+    };
     let clash = |one: &crate::write::Conflict| {
         context! {
             kind => one.kind.map(crate::flags::resource::Kind::word),

@@ -73,6 +73,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
     })
     .await?;
     let proposal = state.tracker.of_branches(&base.storage, &base.branch).remove(&branch.branch);
+    let is_open = proposal.as_ref().is_some_and(|entry| entry.record.is_open());
     let proposal = proposal.filter(|entry| Sight::new(state, &visit.pass).sees(&entry.record));
     let (commits, changes) = has.unzip();
     let listed = commits.iter().flat_map(|found| &found.commits).map(|commit| Commit::of(commit, now));
@@ -84,7 +85,7 @@ async fn about(visit: &Visit<'_>, base: &Arc<Environment>) -> Result<Value, Trou
         ahead => branch.ahead,
         behind => branch.behind,
         flags => visit.flags_of(&environment),
-        is_open => proposal.as_ref().is_some_and(|entry| entry.record.is_open()),
+        is_open,
         proposal => shown(proposal.map(|entry| Face::of(&entry.record, now))),
         whole,
         commits => shown(listed.collect::<Vec<_>>()),

@@ -11,9 +11,11 @@ use crate::http::State;
 use crate::http::auth::Need;
 use crate::http::environments::blocking;
 use crate::http::error::Failure;
+use crate::http::ui::listed::{may_change, redirect};
 use crate::http::ui::render::shown;
 use crate::http::ui::{Trouble, Visit, answered, save};
 use crate::limits;
+use crate::view::proposal::short;
 use crate::write::What;
 use crate::write::history::{Back, Entry};
 use crate::write::source::Source;
@@ -31,6 +33,12 @@ pub(super) async fn history(state: Data<State>, request: HttpRequest) -> HttpRes
 /// `POST …/{key}/revert`, with `to` or `commit`
 pub(super) async fn revert(state: Data<State>, request: HttpRequest, sent: Payload) -> HttpResponse {
     answered(&state, &request, reverted(&state, &request, sent).await)
+}
+
+/// `GET …/{key}/revert`: somebody loads anew what a revert has shown.
+pub(super) async fn back(request: HttpRequest) -> HttpResponse {
+    let path = request.path();
+    redirect(&format!("{}/history", path.strip_suffix("/revert").unwrap_or(path)))
 }
 
 /// A change, as it is listed.
@@ -56,8 +64,8 @@ impl Step {
             short: commit.id.chars().take(10).collect(),
             commit: commit.id.clone(),
             subject: commit.message.lines().next().unwrap_or_default().chars().take(limits::UI_SUBJECT).collect(),
-            author: commit.author.name.clone(),
-            email: commit.author.email.clone(),
+            author: short(&commit.author.name),
+            email: short(&commit.author.email),
             at: commit.authored.to_string(),
             verb,
             fields: fields.iter().take(limits::UI_FIELDS).cloned().collect(),
@@ -132,6 +140,7 @@ async fn reverted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
         _ => return Err(Failure::invalid("one commit to go back to, or to undo, is needed").into()),
     };
     let about = About::of(&visit);
+    may_change(&visit, &environment.name, &about.named.namespace)?;
     let (of, named) = (environment.clone(), about.named.clone());
     let (change, _) = blocking(state, move |state| state.writers.back(&of, &named, &back)).await?;
     let next = match change.what {

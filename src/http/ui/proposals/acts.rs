@@ -5,7 +5,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::super::branches::clashes;
-use super::super::form::Form;
+use super::super::form::{Form, TAKEN};
 use super::super::render::segment;
 use super::super::{Trouble, Visit, answered};
 use super::{one, typed};
@@ -42,7 +42,10 @@ async fn acted(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Res
     let act = of(name, &form)?;
     permit(state, &visit.pass, &entry.record, &act)?;
     match state.tracker.act(&entry.record.id, act, &visit.by()).await {
-        Ok(done) => Ok(see(&format!("/ui/proposals/{}", segment(&done.record.id)))),
+        Ok(done) => {
+            let taken = if typed::is_typed(&form) { TAKEN } else { "" };
+            Ok(see(&format!("/ui/proposals/{}{taken}", segment(&done.record.id))))
+        }
         Err(refusal) => {
             // Of a proposal of no environment nothing is known that it would be about.
             let environment = entry.record.environment.as_deref().unwrap_or(ANY);

@@ -10,6 +10,7 @@ use super::review::{self, Said, Wish, Wrong};
 use crate::auth::Action;
 use crate::http::State;
 use crate::http::environments::{Done, changes_of, done, options_checked};
+use crate::http::error::Failure;
 use crate::http::ui::render::segment;
 use crate::http::ui::{Trouble, answered};
 use crate::write::{Refusal, Request};
@@ -31,6 +32,10 @@ async fn made(state: &Data<State>, request: &HttpRequest, sent: Payload) -> Resu
         if !visit.may(action, &environment.name, &change.namespace) {
             visit.pass.permit_to(action, &environment.name, &change.namespace)?;
         }
+    }
+    if wish.to == "glass" && wish.reason.is_empty() {
+        let why = Failure::invalid("say why the glass is broken; everybody will read it");
+        return review::page(&visit, environment, changes, wish, Some(Wrong::from(why))).await;
     }
     if let Err(failure) = options_checked(&wish.message, reason.as_deref()) {
         return review::page(&visit, environment, changes, wish, Some(Wrong::from(failure))).await;

@@ -7,6 +7,7 @@ use minijinja::context;
 use crate::auth::Action;
 use crate::http::State;
 use crate::http::auth::Need;
+use crate::http::proposals::Sight;
 use crate::http::ui::{Trouble, Visit, answered};
 
 /// `GET /ui/e/{environment}/saved?commit=&made=&proposal=&next=`
@@ -28,7 +29,8 @@ fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
         live => live.then(|| served.since.strftime("%H:%M:%S UTC").to_string()),
         waiting => (standing.waiting > 0).then_some(standing.waiting),
         branch => &*environment.branch,
-        proposal => Some(proposal).filter(|id| !id.is_empty()),
+        proposed => !proposal.is_empty(),
+        proposal => Some(proposal).filter(|id| is_seen(&visit, id)),
         trouble => Some(visit.asked("trouble")).filter(|why| !why.is_empty()),
         from => visit.asked("from"),
         gathered => visit.asked("gathered") == "yes",
@@ -36,4 +38,10 @@ fn shown(state: &Data<State>, request: &HttpRequest) -> Result<HttpResponse, Tro
         next => crate::http::ui::session::own(&next),
     };
     visit.page("save/saved.html", page)
+}
+
+/// Whether they may see a proposal.
+fn is_seen(visit: &Visit<'_>, id: &str) -> bool {
+    let entry = visit.state.tracker.get(id);
+    entry.is_some_and(|entry| Sight::new(visit.state, &visit.pass).sees(&entry.record))
 }
