@@ -13,15 +13,15 @@
 )]
 
 mod analytics;
-mod branches;
 mod away;
+mod branches;
 mod browser;
 mod deliveries;
 mod edit;
 mod elsewhere;
 mod first;
-mod hostile;
 mod glass;
+mod hostile;
 mod lists;
 mod live;
 mod pages;
@@ -37,7 +37,7 @@ mod scm;
 mod scm_http;
 mod shell;
 mod texts;
-mod walks;
 mod unscripted;
+mod walks;
 #[path = "../world/mod.rs"]
 mod world;
