@@ -212,12 +212,16 @@ fn joined(steps: Vec<(Reach, Gets)>, mut rest: Gets) -> (Vec<Part>, Gets) {
 fn shorten(parts: &mut [Part], rest: &mut Gets) {
     for whom in parts.iter_mut().flat_map(|part| &mut part.whom) {
         if let Whom::Segments { keys, .. } = whom {
-            keys.iter_mut().for_each(|key| *key = cut(key, limits::UI_KEY_CHARACTERS));
+            for key in keys {
+                *key = cut(key, limits::UI_KEY_CHARACTERS);
+            }
         }
     }
     for gets in parts.iter_mut().map(|part| &mut part.gets).chain([rest]) {
         if let Gets::Variants { shares, .. } = gets {
-            shares.iter_mut().for_each(|share| share.variant = cut(&share.variant, limits::UI_KEY_CHARACTERS));
+            for share in shares {
+                share.variant = cut(&share.variant, limits::UI_KEY_CHARACTERS);
+            }
         }
     }
 }
