@@ -227,7 +227,7 @@ async fn strangers(story: &Story) -> tokio::net::TcpStream {
     for mut delivery in world.deliveries(&pushed) {
         for (name, value) in &mut delivery.headers {
             if ["X-GitHub-Event", "X-GitHub-Delivery"].contains(name) {
-                *value = "\"><b data-bad>".to_owned();
+                "\"><b data-bad>".clone_into(value);
             }
         }
         world.send(&delivery).await;

@@ -97,7 +97,6 @@ impl Walk {
 }
 
 /// Where somebody wants to have pictures of every page, to look at them.
-#[expect(clippy::disallowed_methods, reason = "whoever asks for pictures does so from a terminal")]
 fn pictures() -> Option<PathBuf> {
     std::env::var_os("YARDARM_PICTURES").map(PathBuf::from)
 }
