@@ -99,9 +99,14 @@ async fn a_session_that_ends_under_a_form_takes_nothing_with_it() {
     browser.press("Go on").await;
     browser.find("#edit").await;
     let mine = browser.value("#edit input[name=proof]").await;
+    // Nor has who sits down at this browser next anything of what was typed.
+    browser.fill("#description", "Nobody else's business").await;
+    let left = "return Object.keys(localStorage).filter(key => /draft|tray/.test(key)).length";
+    browser.until("what is typed is kept", &format!("{left} > 0")).await;
     browser.click("details.menu.account summary").await;
     browser.press("Sign out").await;
     browser.find("#token").await;
+    assert_eq!(browser.script(left).await, 0);
     for (cookie, proof) in [(first, proof), (last, mine)] {
         let cookie = format!("{}={}", cookie.name(), cookie.value());
         let form = ("Content-Type", "application/x-www-form-urlencoded");

@@ -164,6 +164,14 @@ async function renew() {
   return proof;
 }
 
+// Whoever signs out leaves nothing of theirs to the next person at this browser: neither what was typed nor what is gathered.
+document.addEventListener("submit", (event) => {
+  if (event.target.getAttribute("action") !== "/ui/logout") return;
+  made.clear();
+  const theirs = Object.keys(localStorage).filter((key) => /^yardarm\.(draft|tray)\./.test(key));
+  theirs.forEach((key) => localStorage.removeItem(key));
+});
+
 let cleared = null;
 document.addEventListener("submit", async (event) => {
   const form = event.target;
