@@ -1,6 +1,6 @@
 //! What somebody may not do is not offered to them, and refused whoever asks for it; what they may not see is nowhere.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use yardarm::demo::dialect::Sender;
 
 use crate::browser::Browser;
@@ -264,6 +264,13 @@ async fn who_reads_one_namespace_finds_nothing_of_the_others() {
     browser.accessible().await;
     browser.go(&format!("/ui/proposals/{id}")).await;
     browser.see("there is no proposal").await;
+    // The API tells as little: the branch, and not what is proposed of it.
+    let theirs = [("Authorization", "Bearer only-shop")];
+    let branches = "/api/v2/environments/production/branches";
+    let told = story.world.outside.send("GET", branches, &theirs, Vec::new()).await.unwrap().json();
+    assert_eq!((&told["branches"][0]["key"], &told["branches"][0]["proposal"]), (&json!("work"), &Value::Null));
+    let told = story.world.ask("GET", branches, None).await.json();
+    assert_eq!(told["branches"][0]["proposal"]["id"], id.as_str(), "{told}");
     browser.end().await;
     story.world.end().await;
 }

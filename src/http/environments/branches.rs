@@ -14,7 +14,7 @@ use crate::auth::scope::ANY;
 use crate::git::Logged;
 use crate::http::auth::{self, Need};
 use crate::http::error::{Code, Failure};
-use crate::http::proposals::{self, Brief};
+use crate::http::proposals::{self, Brief, Sight};
 use crate::http::{State, body};
 use crate::track::records::Entry;
 use crate::track::{Proposed, Wish};
@@ -56,9 +56,10 @@ async fn listed(state: &Data<State>, request: &HttpRequest) -> Result<HttpRespon
     let base = access::some_of(state, &pass, Action::Read, &name)?;
     let (of, into) = (base.storage.clone(), base.branch.clone());
     let branches = tip::blocking(state, move |state| state.writers.branches(&base)).await?;
-    let proposals = state.tracker.of_branches(&of, &into);
-    let branches: Vec<_> =
-        branches.iter().map(|branch| with_proposal(one(branch), proposals.get(&branch.branch))).collect();
+    // Who reads one namespace may read branches, and no proposal: it may be about any.
+    let (proposals, mut sight) = (state.tracker.of_branches(&of, &into), Sight::new(state, &pass));
+    let mut proposal = |branch: &Branch| proposals.get(&branch.branch).filter(|entry| sight.sees(&entry.record));
+    let branches: Vec<_> = branches.iter().map(|branch| with_proposal(one(branch), proposal(branch))).collect();
     Ok(HttpResponse::Ok().json(json!({ "branches": branches })))
 }
 
