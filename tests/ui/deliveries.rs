@@ -112,3 +112,19 @@ async fn a_webhook_is_looked_at_and_checked_from_end_to_end() {
     browser.end().await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_push_that_nobody_announced_is_told_as_missed() {
+    let world = Plan::of(Sender::Github).poll("1s").start().await;
+    world.push(&[(SHOP, &features(NAMESPACE, "announced"))]).await;
+    let browser = Browser::open(&world).await;
+    browser.go("/ui/deliveries").await;
+    browser.until("it listens", CONNECTED).await;
+    world.commit("main", &[(SHOP, &features(NAMESPACE, "not announced"))]);
+    browser.see("Polling found this commit; no delivery had announced it.").await;
+    browser.press("Trouble (1)").await;
+    browser.see("missed").await;
+    browser.accessible().await;
+    browser.end().await;
+    world.end().await;
+}

@@ -24,6 +24,15 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
         browser.see("A banner that moved").await;
     }
     assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
+    // So is what somebody edits.
+    rosa.go(&format!("{FLAGS}/banner")).await;
+    rosa.fill("#name", "A banner that rosa named").await;
+    rosa.press("Review changes").await;
+    rosa.find("form.review").await;
+    rosa.press("Save").await;
+    ada.see("A banner that rosa named").await;
+    rosa.see("Saved.").await;
+    assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
     rosa.end().await;
 
     // What is gathered is known to the browser alone.
@@ -41,7 +50,7 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     ada.expect_error("net::ERR");
     world.stop_daemon().await;
     ada.see("The connection to the server is lost").await;
-    ada.see("A banner that moved").await;
+    ada.see("A banner that rosa named").await;
     world.commit("main", &[(SHOP, &features(NAMESPACE, "third").replace("Banner", "Pushed in the dark"))]);
     world.start_daemon().await;
     ada.see("Pushed in the dark").await;
