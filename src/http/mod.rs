@@ -169,15 +169,22 @@ pub fn routes(state: Arc<State>) -> impl Fn(&mut ServiceConfig) + Clone + Send +
         }
         if has_pages {
             ui::routes(config, &state);
+            config.default_service(web::to(unknown_page_or_path));
+        } else {
+            config.default_service(web::to(unknown_path));
         }
-        config.default_service(web::to(unknown_path));
     }
 }
 
-async fn unknown_path(state: Data<State>, request: HttpRequest) -> HttpResponse {
-    if request.path().starts_with("/ui/") && !state.settings.load().look.disabled {
+/// Who has mistyped the address of a page is told so in one.
+async fn unknown_page_or_path(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    if request.path().starts_with("/ui/") {
         return ui::unknown_path(&state, &request);
     }
+    unknown_path(request).await
+}
+
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
     refuse(&request, &Failure::not_found("Not Found"))
 }
 

@@ -35,6 +35,18 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
     rosa.end().await;
 
+    // It moves, and the page cannot be fetched just then: it is when the stream is there again.
+    let once = "const real = window.fetch; window.fetch = (at, how) => String(at) === location.href && !window.failed \
+                ? (window.failed = true, Promise.reject(new Error('away'))) : real(at, how)";
+    ada.script(once).await;
+    world.push(&[(SHOP, &text.replace("A banner that moved", "A banner in a tunnel"))]).await;
+    ada.until("it cannot be fetched", "return window.failed === true").await;
+    ada.see("A banner that rosa named").await;
+    ada.script("dispatchEvent(new Event('pagehide'))").await;
+    ada.script("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))").await;
+    ada.see("A banner in a tunnel").await;
+    assert_eq!(ada.script("return window.same").await, true, "nothing was loaded anew");
+
     // What is gathered is known to the browser alone.
     let gathered =
         serde_json::json!([{ "action": "delete", "type": "flipt.core.Flag", "namespace": NAMESPACE, "key": "banner" }]);
@@ -50,7 +62,7 @@ async fn a_push_is_seen_in_every_browser_and_a_restart_is_lived_through() {
     ada.expect_error("net::ERR");
     world.stop_daemon().await;
     ada.see("The connection to the server is lost").await;
-    ada.see("A banner that rosa named").await;
+    ada.see("A banner in a tunnel").await;
     world.commit("main", &[(SHOP, &features(NAMESPACE, "third").replace("Banner", "Pushed in the dark"))]);
     world.start_daemon().await;
     ada.see("Pushed in the dark").await;

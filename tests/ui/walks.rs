@@ -114,6 +114,14 @@ async fn taken(browser: &Browser, folder: &Path, what: &str) {
     browser.prefers("light").await;
 }
 
+/// Proposes the branch, and waits until all that a page tells of it is known.
+async fn proposed(story: &Story) -> String {
+    let proposal = story.propose("sale", &nothing()).await.json()["id"].as_str().unwrap().to_owned();
+    story.tell().await;
+    story.until(&proposal, "it is read", |p| p["ahead"] == 1 && p["stale"] == false).await;
+    proposal
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_with_nothing_to_show() {
     let mut world = Plan::of(Sender::Gitea).empty().forge_only();
@@ -158,9 +166,7 @@ async fn every_page_with_one_thing_of_each_kind() {
     story
         .branch("sale", &[(SHOP, &ONE.replace("rollout: 30", "rollout: 40").replace("rollout: 70", "rollout: 60"))])
         .await;
-    let proposal = story.propose("sale", &nothing()).await.json()["id"].as_str().unwrap().to_owned();
-    story.tell().await;
-    story.until(&proposal, "it is read", |p| p["ahead"] == 1 && p["stale"] == false).await;
+    let proposal = proposed(&story).await;
     let commit = first.after.unwrap();
     let asked =
         json!({ "environmentKey": ENVIRONMENT, "namespaceKey": "shop", "flagKey": "banner", "entityId": "ada" });
@@ -292,9 +298,7 @@ async fn busy() -> (Story, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_with_very_many() {
     let (story, commit) = busy().await;
-    let proposal = story.propose("sale", &nothing()).await.json()["id"].as_str().unwrap().to_owned();
-    story.tell().await;
-    story.until(&proposal, "it is read", |p| p["ahead"] == 1 && p["stale"] == false).await;
+    let proposal = proposed(&story).await;
     let browser = Browser::open(&story.world).await;
     browser.expect_error("the server responded with a status of 404");
     let places = Places {

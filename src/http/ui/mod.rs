@@ -88,7 +88,7 @@ pub(super) fn routes(config: &mut ServiceConfig, state: &State) {
     get(config, "/ui/audit", web::get().to(audit::page));
 }
 
-/// There is no such page: who has mistyped an address is told so in one.
+/// There is no such page.
 pub(super) fn unknown_path(state: &Data<State>, request: &HttpRequest) -> HttpResponse {
     answered(state, request, Err(Failure::not_found("there is no page at this address").into()))
 }

@@ -81,6 +81,8 @@ async function listen() {
       if (away) await renewed();
       away = false;
       connected();
+      // What could not be fetched when it moved: the marks know of it already.
+      refresh(wanted);
       const alive = () => {
         clearTimeout(silence);
         silence = setTimeout(() => ours.abort("silence"), QUIET);
@@ -163,21 +165,23 @@ async function refresh(what) {
       if (fresh && here === location.href) show(fresh, "main");
       await new Promise((rest) => setTimeout(rest, REST));
     } catch {
-      break; // The stream finds out, and says so; its marks are those of before.
+      // The stream finds out, and says so; when it is there again, or something else moves, it is tried once more.
+      wanted = { page: wanted.page || page, glass: wanted.glass || glass };
+      break;
     }
   }
   fetching = false;
 }
 
-// A page as it is now; nothing where it cannot be shown just now, and then what is there stays as it was.
+// A page as it is now. Where it cannot be shown just now that is an error, and what is there stays as it was.
 async function fetched(address) {
   const response = await fetch(address, { cache: "no-store", headers: { Accept: "text/html" } });
   if (new URL(response.url).pathname === "/ui/login") {
     say("signed-out");
-    return null;
+    throw new Error("signed out");
   }
-  const answers = response.ok || response.status === 404 || response.status === 403;
-  return answers ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+  if (!response.ok && response.status !== 404 && response.status !== 403) throw new Error(response.status);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
 // What somebody has opened or closed is theirs, also where htmx changes a page.
@@ -202,7 +206,7 @@ function isTouched(node) {
 }
 
 function show(fresh, id) {
-  const [part, other] = [document.getElementById(id), fresh?.getElementById(id)];
+  const [part, other] = [document.getElementById(id), fresh.getElementById(id)];
   if (!part || !other) return;
   if (part.querySelector("form[data-draft]")) return say("moved");
   Idiomorph.morph(part, other, { morphStyle: "outerHTML", ...KEEP });

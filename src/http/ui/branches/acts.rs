@@ -98,7 +98,7 @@ async fn proposed(state: &Data<State>, request: &HttpRequest, sent: Payload) -> 
         Err(refusal) => return typed::propose_page(&visit, &base, &typed::typed(&form), Some(&refused(refusal))).await,
     };
     // Who may not see all that a proposal may be about stays with the branch.
-    let next = if visit.may(Action::Read, &base.name, ANY) {
+    let next = if visit.reads_all_of(&base.name) {
         format!("/ui/proposals/{}", segment(&id))
     } else {
         place(&base.name, &key)
